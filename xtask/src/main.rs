@@ -1,2 +1,26 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask`: the workflow of this repository. See `docs/architecture.md` for how a command flows.
+
+mod cli;
+mod commands;
+mod config;
+mod engine;
+mod images;
+mod interrupt;
+mod logs;
+mod model;
+mod ports;
+mod process;
+mod project;
+mod report;
+mod secrets;
+mod stack;
+mod start;
+
+fn main() -> std::process::ExitCode {
+    let code = match cli::run() {
+        Ok(()) => 0,
+        Err(error) => report::exit_code(&error),
+    };
+    // Exit codes of children can be anything; those that do not fit a byte become 2, unexpected.
+    std::process::ExitCode::from(u8::try_from(code).unwrap_or(2))
+}

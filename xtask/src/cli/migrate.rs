@@ -1,0 +1,114 @@
+//! `migrate`: the database schema, through the service that has `x-migrations`.
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+
+use super::Context;
+use crate::model::{Migrations, Model};
+use crate::report::{ExitWith, Failure, product};
+
+/// Apply database migrations, list them, or begin a new one
+#[derive(Args)]
+pub(crate) struct Migrate {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+/// What to do.
+#[derive(Subcommand, Clone)]
+enum Action {
+    /// Apply what is pending (the default)
+    Up,
+    /// List what is applied and what is pending
+    Status,
+    /// Make the file of a new migration
+    New {
+        /// What it does: `add_due_date`
+        name: String,
+    },
+}
+
+impl Migrate {
+    pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
+        let action = self.action.unwrap_or(Action::Up);
+        if let Action::New { name } = &action {
+            let stack = context.stack()?;
+            let (_, migrations) = find(&Model::parse(&stack.compose.model().read()?)?)?;
+            return new(context, &stack.project.infra().join(migrations.directory), name);
+        }
+        let stack = context.stack()?;
+        let resolved = stack.resolve()?;
+        let (service, migrations) = find(&resolved.model)?;
+        if !resolved.containers.iter().any(|container| container.service() != service && container.running()) {
+            return Err(Failure::new("the database does not run")
+                .hint(format!("`cargo xtask up{}` starts the stack, and applies migrations", stack.project.flags()))
+                .into());
+        }
+        let args = if matches!(action, Action::Status) { migrations.status } else { migrations.up };
+        let invocation = resolved.compose.run(&service, &args);
+        if context.dry_run() {
+            product(invocation.to_string());
+            return Ok(());
+        }
+        match invocation.attach()? {
+            0 => Ok(()),
+            code => Err(ExitWith(code).into()),
+        }
+    }
+}
+
+fn find(model: &Model) -> anyhow::Result<(String, Migrations)> {
+    let found = model.services.iter().find_map(|(name, service)| Some((name.clone(), service.migrations.clone()?)));
+    found.ok_or_else(|| {
+        Failure::new("no service has `x-migrations`").hint("`infra/compose.yaml` says which service runs migrations, and how").into()
+    })
+}
+
+/// Makes `<UTC time>_<name>.sql` in `directory`: files sort by when they were begun, also those of two branches.
+fn new(context: &Context, directory: &std::path::Path, name: &str) -> anyhow::Result<()> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if name.is_empty() || name.len() > 60 || !name.chars().all(allowed) {
+        return Err(Failure::new(format!("`{name}` is not a name for a migration"))
+            .hint("write what it does in a-z, 0-9 and `_`: `add_due_date`")
+            .into());
+    }
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    let path = directory.join(format!("{}_{name}.sql", timestamp(now.as_secs())));
+    if !context.dry_run() {
+        let directory = directory.canonicalize().with_context(|| format!("cannot find {}", directory.display()))?;
+        let text = "-- What changes and why. The old version of the application runs on this schema until it is replaced: add before you use, remove after nothing uses it.\n";
+        std::fs::write(&path, text).with_context(|| format!("cannot write in {}", directory.display()))?;
+    }
+    let shown = path.canonicalize().unwrap_or(path);
+    product(shown.display().to_string());
+    Ok(())
+}
+
+/// `20260102030405` for seconds since 1970, in UTC.
+fn timestamp(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // Days to a civil date, counting years from March so that the leap day is the last of its year.
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let day_of_era = shifted % 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year:04}{month:02}{day:02}{:02}{:02}{:02}", rest / 3600, rest % 3600 / 60, rest % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_are_utc() {
+        assert_eq!(
+            [0, 951_782_400, 1_709_210_096, 1_795_226_400].map(timestamp),
+            ["19700101000000", "20000229000000", "20240229123456", "20261121020000"]
+        );
+    }
+}

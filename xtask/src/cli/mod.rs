@@ -1,0 +1,165 @@
+//! What the user types: one file per command. A command decides order and asks questions; command lines come from `commands`.
+
+mod completions;
+mod dev;
+mod down;
+mod logs;
+mod migrate;
+mod rebuild;
+mod restart;
+mod shell;
+mod status;
+mod top;
+mod up;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::engine;
+use crate::project::{self, Project};
+use crate::report::Volume;
+use crate::stack::Stack;
+use crate::{interrupt, process::Invocation};
+
+/// The whole stack with one command: start it, watch it, test it, keep its data.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    globals: Globals,
+}
+
+/// Flags that every command takes.
+#[derive(Args, Clone, Debug)]
+struct Globals {
+    /// The environment: a file `infra/env/<NAME>.toml`
+    #[arg(long, global = true, value_name = "NAME", default_value = "local", help_heading = "Global options")]
+    env: String,
+    /// The instance, where several run side by side [default: from the git worktree]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    instance: Option<String>,
+    /// Make the machine ready first: engine, base images
+    #[arg(long, global = true, help_heading = "Global options")]
+    setup: bool,
+    /// Print the commands that would run, and run none that changes something
+    #[arg(long, global = true, help_heading = "Global options")]
+    dry_run: bool,
+    /// Say nothing but errors
+    #[arg(long, short, global = true, conflicts_with = "verbose", help_heading = "Global options")]
+    quiet: bool,
+    /// Say also which commands run
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    verbose: bool,
+}
+
+/// The commands.
+#[derive(Subcommand)]
+enum Command {
+    Dev(dev::Dev),
+    Up(up::Up),
+    Down(down::Down),
+    Restart(restart::Restart),
+    Rebuild(rebuild::Rebuild),
+    Status(status::Status),
+    Logs(logs::Logs),
+    Top(top::Top),
+    Shell(shell::Shell),
+    Migrate(migrate::Migrate),
+    Completions(completions::Completions),
+}
+
+/// Parses the command line and does what it says.
+///
+/// # Errors
+/// Whatever the command refuses or fails at.
+pub(crate) fn run() -> anyhow::Result<()> {
+    let Cli { command, globals } = Cli::parse();
+    interrupt::install()?;
+    let context = Context { globals };
+    match command {
+        Command::Dev(command) => command.run(&context),
+        Command::Up(command) => command.run(&context),
+        Command::Down(command) => command.run(&context),
+        Command::Restart(command) => command.run(&context),
+        Command::Rebuild(command) => command.run(&context),
+        Command::Status(command) => command.run(&context),
+        Command::Logs(command) => command.run(&context),
+        Command::Top(command) => command.run(&context),
+        Command::Shell(command) => command.run(&context),
+        Command::Migrate(command) => command.run(&context),
+        Command::Completions(command) => command.run(),
+    }
+}
+
+/// What the global flags mean for a command.
+struct Context {
+    globals: Globals,
+}
+
+impl Context {
+    fn volume(&self) -> Volume {
+        match &self.globals {
+            Globals { quiet: true, .. } => Volume::Quiet,
+            Globals { verbose: true, .. } => Volume::Verbose,
+            _ => Volume::Normal,
+        }
+    }
+
+    fn dry_run(&self) -> bool {
+        self.globals.dry_run
+    }
+
+    fn project(&self) -> anyhow::Result<Project> {
+        Project::new(project::root()?, &self.globals.env, self.globals.instance.as_deref())
+    }
+
+    /// The stack, on a machine that was made ready if `--setup` asks for it.
+    fn stack(&self) -> anyhow::Result<Stack> {
+        let stack = Stack::load(self.project()?)?;
+        Ok(stack)
+    }
+
+    /// The stack, on an engine that answers.
+    fn stack_on_engine(&self) -> anyhow::Result<Stack> {
+        let stack = self.stack()?;
+        match engine::trouble()? {
+            None => Ok(stack),
+            Some(trouble) => Err(trouble.failure().into()),
+        }
+    }
+
+    /// Runs a command that changes something, its output going to stderr; with `--dry-run` prints it instead.
+    fn perform(&self, invocation: &Invocation) -> anyhow::Result<()> {
+        if self.dry_run() {
+            crate::report::product(invocation.to_string());
+            return Ok(());
+        }
+        self.volume().detail(format!("running {invocation}"));
+        let code = if self.volume() == Volume::Quiet {
+            let output = invocation.capture()?;
+            if output.code != 0 {
+                return Err(invocation.failed(&output).into());
+            }
+            0
+        } else {
+            invocation.talk()?
+        };
+        match code {
+            0 => Ok(()),
+            code => Err(invocation.failed(&crate::process::Output { code, stdout: String::new(), stderr: String::new() }).into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

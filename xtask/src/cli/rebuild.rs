@@ -1,0 +1,44 @@
+//! `rebuild`: images from today's sources, and the services that run them.
+
+use clap::Args;
+
+use super::Context;
+use super::restart::named;
+use super::up::{StartArgs, build, start_services};
+use crate::report::Failure;
+
+/// Build images anew and replace the containers whose image changed
+#[derive(Args)]
+pub(crate) struct Rebuild {
+    /// The services whose images are built [default: all that are built here]
+    services: Vec<String>,
+    #[command(flatten)]
+    start: StartArgs,
+}
+
+impl Rebuild {
+    pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
+        let stack = context.stack()?;
+        let resolved = stack.resolve()?;
+        let builds = resolved.model.builds();
+        let mut services = Vec::new();
+        for name in named(&resolved, &self.services)? {
+            let image = resolved.model.services.get(&name).and_then(|service| service.image.as_deref()).unwrap_or_default();
+            match builds.get(image) {
+                Some(builder) => services.push((*builder).to_owned()),
+                None if self.services.is_empty() => {}
+                None => {
+                    return Err(Failure::new(format!("`{name}` is not built here: it runs `{image}`"))
+                        .hint(format!("`cargo xtask restart {name}` restarts it"))
+                        .into());
+                }
+            }
+        }
+        services.sort();
+        services.dedup();
+        build(context, &resolved, &services)?;
+        let resolved = stack.resolve()?;
+        let all = resolved.model.services.keys().cloned().collect();
+        start_services(context, &stack, &resolved, &all, self.start)
+    }
+}

@@ -1,0 +1,51 @@
+//! `restart`: stop services and start them again.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+
+use super::Context;
+use super::up::{StartArgs, start_services};
+use crate::report::Failure;
+use crate::stack::{Resolved, Stack};
+
+/// Stop services and start them again, each as soon as what it needs is there
+#[derive(Args)]
+pub(crate) struct Restart {
+    /// The services [default: all]
+    services: Vec<String>,
+    #[command(flatten)]
+    start: StartArgs,
+}
+
+impl Restart {
+    pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
+        let stack = context.stack()?;
+        let resolved = stack.resolve()?;
+        let services = named(&resolved, &self.services)?;
+        let long_running: Vec<String> =
+            services.iter().filter(|service| !self.services.is_empty() || !resolved.model.one_shot(service)).cloned().collect();
+        context.perform(&resolved.compose.stop(&long_running))?;
+        start_again(context, &stack, &services, self.start)
+    }
+}
+
+/// Starts `services` as they are now, not as they were when the command began.
+fn start_again(context: &Context, stack: &Stack, services: &BTreeSet<String>, start: StartArgs) -> anyhow::Result<()> {
+    let resolved = stack.resolve()?;
+    start_services(context, stack, &resolved, services, start)
+}
+
+/// The services that `names` mean: all of the stack when there are none.
+///
+/// # Errors
+/// When one is not a service of the stack.
+pub(crate) fn named(resolved: &Resolved, names: &[String]) -> anyhow::Result<BTreeSet<String>> {
+    if let Some(unknown) = names.iter().find(|name| !resolved.model.services.contains_key(*name)) {
+        let known: Vec<&str> = resolved.model.services.keys().map(String::as_str).collect();
+        return Err(Failure::new(format!("there is no service `{unknown}` in this environment"))
+            .hint(format!("services: {}", known.join(", ")))
+            .into());
+    }
+    if names.is_empty() { Ok(resolved.model.services.keys().cloned().collect()) } else { Ok(names.iter().cloned().collect()) }
+}

@@ -1,0 +1,156 @@
+//! `up`: the stack in the background.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::Context;
+use crate::commands;
+use crate::engine::containers::Container;
+use crate::report::product;
+use crate::secrets;
+use crate::stack::{Resolved, Stack};
+use crate::start::machine::Startup;
+use crate::start::run::{self, Options};
+
+/// Start the stack in the background and wait until every service is ready
+#[derive(Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    start: StartArgs,
+    /// Build the images first, also those that are there
+    #[arg(long)]
+    build: bool,
+}
+
+/// Flags of every command that starts services.
+#[derive(Args, Clone, Copy)]
+pub(crate) struct StartArgs {
+    /// Give up after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    timeout: u64,
+}
+
+/// Which images a start builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Builds {
+    /// Those that are not there.
+    Missing,
+    /// All that the stack uses; unchanged ones come from the cache.
+    All,
+}
+
+impl Up {
+    pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
+        let stack = context.stack()?;
+        let resolved = bring_up(context, &stack, if self.build { Builds::All } else { Builds::Missing }, self.start)?;
+        if !context.dry_run() {
+            context.volume().say(format!("{} answers at {}", stack.project.compose_name(), resolved.address));
+            product(resolved.address.url());
+        }
+        Ok(())
+    }
+}
+
+/// Builds what has to be built and starts every service of `stack`.
+///
+/// # Errors
+/// When a build or a service fails.
+pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: StartArgs) -> anyhow::Result<Resolved> {
+    let mut resolved = stack.resolve()?;
+    let services = match builds {
+        Builds::Missing => resolved.missing_builds(),
+        Builds::All => resolved.model.builds().into_values().map(str::to_owned).collect(),
+    };
+    if !context.dry_run() {
+        secrets::ensure(&stack.project, &resolved.model, context.volume())?;
+    }
+    if !services.is_empty() {
+        build(context, &resolved, &services)?;
+    }
+    let missing = resolved.missing_pulls();
+    for image in &missing {
+        context.perform(&commands::engine::pull(image)).map_err(|error| unreachable_registry(&error, image))?;
+    }
+    if !context.dry_run() && !(services.is_empty() && missing.is_empty()) {
+        resolved = stack.resolve()?;
+    }
+    let all = resolved.model.services.keys().cloned().collect();
+    start_services(context, stack, &resolved, &all, start)?;
+    Ok(resolved)
+}
+
+/// Builds the images of `services`.
+///
+/// # Errors
+/// When a build fails.
+pub(crate) fn build(context: &Context, resolved: &Resolved, services: &[String]) -> anyhow::Result<()> {
+    context.volume().say(format!("building {}", services.join(", ")));
+    context.perform(&resolved.compose.build(services)).map_err(|error| match error.downcast::<crate::report::Failure>() {
+        Ok(failure) => failure.hint("where no image registry is reachable, `cargo xtask setup` builds the base images").into(),
+        Err(error) => error,
+    })
+}
+
+fn unreachable_registry(error: &anyhow::Error, image: &str) -> anyhow::Error {
+    crate::report::Failure::new(format!("the image `{image}` is not here and cannot be pulled"))
+        .detail(error.to_string().lines().last().unwrap_or_default().trim())
+        .hint("where no image registry is reachable, `cargo xtask setup` builds the base images")
+        .into()
+}
+
+/// Starts `services` and what they need; says nothing happened when all is ready already.
+///
+/// # Errors
+/// When one of them cannot start.
+pub(crate) fn start_services(
+    context: &Context,
+    stack: &Stack,
+    resolved: &Resolved,
+    services: &BTreeSet<String>,
+    start: StartArgs,
+) -> anyhow::Result<()> {
+    if resolved.up_to_date() && Startup::new(&resolved.model, services, &resolved.containers).complete() {
+        context.volume().say("everything is running already");
+        return Ok(());
+    }
+    if context.dry_run() {
+        for line in dry_run(stack, resolved, services) {
+            product(line);
+        }
+        return Ok(());
+    }
+    let limit = Duration::from_secs(start.timeout);
+    // A container that runs but answers no longer is stopped first: it would never become healthy by waiting.
+    let unhealthy: Vec<String> = resolved
+        .containers
+        .iter()
+        .filter(|container| container.health() == Some("unhealthy"))
+        .map(|container| container.id.clone())
+        .collect();
+    if !unhealthy.is_empty() {
+        commands::engine::stop(&unhealthy).read()?;
+    }
+    run::start(stack, resolved, services, Options { limit, volume: context.volume() })
+}
+
+/// The commands of a start in an order in which they could run.
+fn dry_run(stack: &Stack, resolved: &Resolved, services: &BTreeSet<String>) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !resolved.up_to_date() {
+        lines.push(resolved.compose.create().to_string());
+    }
+    let ready: Vec<Container> = if resolved.up_to_date() { resolved.containers.clone() } else { Vec::new() };
+    let mut startup = Startup::new(&resolved.model, services, &ready);
+    loop {
+        let batch = startup.startable(Duration::ZERO);
+        if batch.is_empty() {
+            return lines;
+        }
+        for service in batch {
+            lines.push(commands::engine::start(&format!("{}-{service}-1", stack.project.compose_name())).to_string());
+            startup.assume_ready(&service);
+        }
+    }
+}

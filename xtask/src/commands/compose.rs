@@ -1,0 +1,172 @@
+//! Command lines of `docker compose` for one project.
+
+use std::collections::BTreeMap;
+
+use crate::config::environment::Environment;
+use crate::process::Invocation;
+use crate::project::Project;
+
+/// Everything a `docker compose` command of this project has in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Compose {
+    project: Project,
+    files: Vec<String>,
+    variables: BTreeMap<String, String>,
+}
+
+impl Compose {
+    /// For `project` with the files of `environment`; `variables` fill in the files' `${…}`.
+    pub(crate) fn new(project: &Project, environment: &Environment, variables: BTreeMap<String, String>) -> Self {
+        Self { project: project.clone(), files: environment.compose.files.clone(), variables }
+    }
+
+    /// The same with `name` set, unless the caller's own environment sets it.
+    pub(crate) fn with(mut self, name: &str, value: String) -> Self {
+        if std::env::var_os(name).is_none() {
+            self.variables.insert(name.to_owned(), value);
+        }
+        self
+    }
+
+    /// `docker compose …`. The files are named relative to the root, where it runs; Compose takes `infra/` as the project directory from them.
+    fn compose(&self) -> Invocation {
+        let files = self.files.iter().flat_map(|file| ["--file".to_owned(), format!("infra/{file}")]);
+        Invocation::new("docker")
+            .args(["compose", "--project-name", &self.project.compose_name()])
+            .args(files)
+            .envs(&self.variables)
+            .dir(&self.project.root)
+    }
+
+    /// The merged model as JSON.
+    pub(crate) fn model(&self) -> Invocation {
+        self.compose().args(["config", "--format", "json"])
+    }
+
+    /// A line `<service> <hash>` for each service: what Compose compares with a container's label.
+    pub(crate) fn hashes(&self) -> Invocation {
+        self.compose().args(["config", "--hash", "*"])
+    }
+
+    /// A table of the variables that the files use, with their defaults; every profile counts.
+    pub(crate) fn variables(&self) -> Invocation {
+        self.compose().args(["--profile", "*", "config", "--variables"])
+    }
+
+    /// Builds the images of `services`.
+    pub(crate) fn build(&self, services: &[String]) -> Invocation {
+        self.compose().arg("build").args(services)
+    }
+
+    /// Creates networks, volumes and containers, starting none; what changed is created anew.
+    pub(crate) fn create(&self) -> Invocation {
+        self.compose().args(["create", "--no-build", "--remove-orphans"])
+    }
+
+    /// Stops `services` (all when empty), dependents first.
+    pub(crate) fn stop(&self, services: &[String]) -> Invocation {
+        self.compose().args(["--profile", "*", "stop"]).args(services)
+    }
+
+    /// Stops and removes containers and networks of every profile; volumes only with `volumes`.
+    pub(crate) fn down(&self, volumes: Volumes) -> Invocation {
+        let down = self.compose().args(["--profile", "*", "down", "--remove-orphans"]);
+        match volumes {
+            Volumes::Keep => down,
+            Volumes::Remove => down.arg("--volumes"),
+        }
+    }
+
+    /// Runs a one-off container of `service` with `args` instead of its command.
+    pub(crate) fn run(&self, service: &str, args: &[String]) -> Invocation {
+        self.compose().args(["run", "--rm", "--no-deps", service]).args(args)
+    }
+
+    /// The logs of `services` (all when empty), one line each with the container's name in front.
+    pub(crate) fn logs(&self, services: &[String], options: &LogOptions) -> Invocation {
+        let mut logs = self.compose().args(["--profile", "*", "logs", "--no-color"]);
+        if options.follow {
+            logs = logs.arg("--follow");
+        }
+        if let Some(tail) = &options.tail {
+            logs = logs.args(["--tail", tail]);
+        }
+        if let Some(since) = &options.since {
+            logs = logs.args(["--since", since]);
+        }
+        logs.args(services)
+    }
+}
+
+/// Whether data survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Volumes {
+    /// It does.
+    Keep,
+    /// It does not.
+    Remove,
+}
+
+/// Which part of the logs is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LogOptions {
+    /// Go on with what comes.
+    pub(crate) follow: bool,
+    /// Lines from the end for each container, or `all`.
+    pub(crate) tail: Option<String>,
+    /// From this time on, as the engine takes it: `10m`, or RFC 3339.
+    pub(crate) since: Option<String>,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Builders for a project at `/repo` with one compose file and no variables.
+    pub(crate) fn sample() -> Compose {
+        let project = Project { root: "/repo".into(), environment: "local".to_owned(), instance: "fix".to_owned() };
+        Compose { project, files: vec!["compose.yaml".to_owned()], variables: BTreeMap::new() }
+    }
+
+    #[test]
+    fn every_command_line() {
+        let compose = sample();
+        let services = ["db".to_owned()];
+        let options = LogOptions { follow: true, tail: Some("10".to_owned()), since: Some("5m".to_owned()) };
+        let lines = [
+            compose.model(),
+            compose.hashes(),
+            compose.variables(),
+            compose.build(&services),
+            compose.create(),
+            compose.stop(&services),
+            compose.down(Volumes::Keep),
+            compose.down(Volumes::Remove),
+            compose.run("migrate", &["migrate".to_owned(), "status".to_owned()]),
+            compose.logs(&services, &options),
+            compose.logs(&[], &LogOptions::default()),
+        ];
+        let prefix = "docker compose --project-name slipway-fix --file infra/compose.yaml ";
+        let rest: Vec<String> =
+            lines.iter().map(|line| line.to_string().strip_prefix(prefix).expect("the common prefix").to_owned()).collect();
+        insta::assert_snapshot!(rest.join("\n"), @r"
+        config --format json
+        config --hash '*'
+        --profile '*' config --variables
+        build db
+        create --no-build --remove-orphans
+        --profile '*' stop db
+        --profile '*' down --remove-orphans
+        --profile '*' down --remove-orphans --volumes
+        run --rm --no-deps migrate migrate status
+        --profile '*' logs --no-color --follow --tail 10 --since 5m db
+        --profile '*' logs --no-color
+        ");
+    }
+
+    #[test]
+    fn variables_stand_before_the_command() {
+        let compose = sample().with("SLIPWAY_TEST_TAG", "a b".to_owned());
+        assert!(compose.model().to_string().starts_with("SLIPWAY_TEST_TAG='a b' docker compose "));
+    }
+}

@@ -1,0 +1,146 @@
+//! Command lines of `docker` itself: containers, images, events, statistics.
+
+use crate::process::Invocation;
+
+fn docker<const N: usize>(args: [&str; N]) -> Invocation {
+    Invocation::new("docker").args(args)
+}
+
+fn of_project(project: &str) -> String {
+    format!("label=com.docker.compose.project={project}")
+}
+
+/// Client and server versions, as JSON.
+pub(crate) fn version() -> Invocation {
+    docker(["version", "--format", "json"])
+}
+
+/// The version of the Compose plugin.
+pub(crate) fn compose_version() -> Invocation {
+    docker(["compose", "version", "--short"])
+}
+
+/// The version of the buildx plugin.
+pub(crate) fn buildx_version() -> Invocation {
+    docker(["buildx", "version"])
+}
+
+/// All images: a line `<repository>:<tag> <id>` each.
+pub(crate) fn images() -> Invocation {
+    docker(["image", "ls", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"])
+}
+
+/// The ids of the project's containers, running or not.
+pub(crate) fn containers(project: &str) -> Invocation {
+    docker(["ps", "--all", "--quiet", "--no-trunc", "--filter"]).arg(of_project(project))
+}
+
+/// Fetches `image` from its registry.
+pub(crate) fn pull(image: &str) -> Invocation {
+    docker(["image", "pull", image])
+}
+
+/// The names of the project's volumes.
+pub(crate) fn volumes(project: &str) -> Invocation {
+    docker(["volume", "ls", "--quiet", "--filter"]).arg(of_project(project))
+}
+
+/// The names of the project's networks.
+pub(crate) fn networks(project: &str) -> Invocation {
+    docker(["network", "ls", "--format", "{{.Name}}", "--filter"]).arg(of_project(project))
+}
+
+/// The name of a running container of any project that publishes `port` on the host.
+pub(crate) fn publisher(port: u16) -> Invocation {
+    docker(["ps", "--format", "{{.Names}}", "--filter"]).arg(format!("publish={port}"))
+}
+
+/// Everything about `ids`, as one JSON array.
+pub(crate) fn inspect(ids: &[String]) -> Invocation {
+    docker(["container", "inspect"]).args(ids)
+}
+
+/// Starts the created or stopped container `id`.
+pub(crate) fn start(id: &str) -> Invocation {
+    docker(["container", "start", id])
+}
+
+/// Stops the containers `ids`, all at the same time.
+pub(crate) fn stop(ids: &[String]) -> Invocation {
+    docker(["container", "stop"]).args(ids)
+}
+
+/// Removes the containers `ids`, running or not.
+pub(crate) fn remove(ids: &[String]) -> Invocation {
+    docker(["container", "rm", "--force"]).args(ids)
+}
+
+/// Removes the volumes `names`.
+pub(crate) fn remove_volumes(names: &[String]) -> Invocation {
+    docker(["volume", "rm"]).args(names)
+}
+
+/// Removes the networks `names`.
+pub(crate) fn remove_networks(names: &[String]) -> Invocation {
+    docker(["network", "rm"]).args(names)
+}
+
+/// What happens to the project's containers from `since` on (seconds since 1970), a JSON object a line.
+pub(crate) fn events(project: &str, since: &str) -> Invocation {
+    docker(["events", "--format", "json", "--since", since, "--filter", "type=container", "--filter"]).arg(of_project(project))
+}
+
+/// The last `tail` log lines of the container `id`.
+pub(crate) fn tail(id: &str, tail: usize) -> Invocation {
+    docker(["container", "logs", "--tail"]).args([&tail.to_string(), id])
+}
+
+/// One sample of processor and memory use of `ids`, a JSON object a line.
+pub(crate) fn stats(ids: &[String]) -> Invocation {
+    docker(["stats", "--no-stream", "--no-trunc", "--format", "json"]).args(ids)
+}
+
+/// A live table of processor and memory use of `ids`.
+pub(crate) fn top(ids: &[String]) -> Invocation {
+    docker(["stats", "--format", "table {{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.NetIO}}\t{{.PIDs}}"]).args(ids)
+}
+
+/// Runs `command` in the container `id`, with a terminal or as a filter.
+pub(crate) fn exec(id: &str, terminal: bool, command: &[String]) -> Invocation {
+    let flags = if terminal { "--interactive --tty" } else { "--interactive" };
+    docker(["container", "exec"]).args(flags.split(' ')).arg(id).args(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_line() {
+        let ids = ["a1".to_owned(), "b2".to_owned()];
+        let lines = [
+            version(),
+            compose_version(),
+            buildx_version(),
+            images(),
+            containers("slipway"),
+            pull("redis:8"),
+            volumes("slipway"),
+            networks("slipway"),
+            publisher(8080),
+            inspect(&ids),
+            start("a1"),
+            stop(&ids),
+            remove(&ids),
+            remove_volumes(&ids),
+            remove_networks(&ids),
+            events("slipway", "12.5"),
+            tail("a1", 10),
+            stats(&ids),
+            top(&ids),
+            exec("a1", true, &["psql".to_owned()]),
+            exec("a1", false, &["sh".to_owned(), "-c".to_owned(), "echo a b".to_owned()]),
+        ];
+        insta::assert_snapshot!(lines.map(|line| line.to_string()).join("\n"));
+    }
+}

@@ -1,0 +1,227 @@
+//! The state of a project's containers, from `docker container inspect`.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+
+use crate::commands;
+
+/// One container, as far as it matters here.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Container {
+    /// Its id.
+    pub(crate) id: String,
+    /// Its name, with a slash in front.
+    name: String,
+    /// The id of its image.
+    pub(crate) image: String,
+    /// How it is.
+    pub(crate) state: State,
+    /// How often the engine restarted it.
+    pub(crate) restart_count: u64,
+    config: Config,
+    host_config: HostConfig,
+    network_settings: NetworkSettings,
+}
+
+/// The `State` of a container.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct State {
+    /// `created`, `running`, `paused`, `restarting`, `exited`, `dead`.
+    pub(crate) status: String,
+    /// Of the last run.
+    pub(crate) exit_code: i64,
+    /// RFC 3339; year 1 when never.
+    pub(crate) started_at: String,
+    /// RFC 3339; year 1 when never.
+    pub(crate) finished_at: String,
+    /// Absent without a health check.
+    pub(crate) health: Option<Health>,
+}
+
+/// What health checks found.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Health {
+    /// `starting`, `healthy`, `unhealthy`.
+    pub(crate) status: String,
+    /// The last checks, newest last; `null` before the first.
+    log: Option<Vec<Check>>,
+}
+
+/// One health check.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Check {
+    /// When it ended, RFC 3339.
+    pub(crate) end: String,
+    /// 0 is healthy.
+    pub(crate) exit_code: i64,
+    /// What it printed.
+    pub(crate) output: String,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "PascalCase")]
+struct Config {
+    image: String,
+    labels: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "PascalCase")]
+struct HostConfig {
+    memory: u64,
+    port_bindings: Option<BTreeMap<String, Option<Vec<Binding>>>>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "PascalCase")]
+struct NetworkSettings {
+    ports: Option<BTreeMap<String, Option<Vec<Binding>>>>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "PascalCase")]
+struct Binding {
+    host_port: String,
+}
+
+impl Container {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        self.name.trim_start_matches('/')
+    }
+
+    fn label(&self, label: &str) -> &str {
+        self.config.labels.as_ref().and_then(|labels| labels.get(&format!("com.docker.compose.{label}"))).map_or("", String::as_str)
+    }
+
+    /// The service it belongs to.
+    pub(crate) fn service(&self) -> &str {
+        self.label("service")
+    }
+
+    /// What Compose made of the service's configuration when it created the container.
+    pub(crate) fn config_hash(&self) -> &str {
+        self.label("config-hash")
+    }
+
+    /// The project directory it was created from.
+    pub(crate) fn working_dir(&self) -> &str {
+        self.label("project.working_dir")
+    }
+
+    /// Whether `docker compose run` made it.
+    fn one_off(&self) -> bool {
+        self.label("oneoff") == "True"
+    }
+
+    /// The image as the configuration names it.
+    pub(crate) fn image_name(&self) -> &str {
+        &self.config.image
+    }
+
+    /// Whether it runs.
+    pub(crate) fn running(&self) -> bool {
+        self.state.status == "running"
+    }
+
+    /// Whether it ended by itself with success.
+    pub(crate) fn completed(&self) -> bool {
+        self.state.status == "exited" && self.state.exit_code == 0
+    }
+
+    /// `starting`, `healthy`, `unhealthy`; nothing when it does not run or has no health check.
+    pub(crate) fn health(&self) -> Option<&str> {
+        self.state.health.as_ref().filter(|_| self.running()).map(|health| health.status.as_str())
+    }
+
+    /// The newest health check.
+    pub(crate) fn last_check(&self) -> Option<&Check> {
+        self.state.health.as_ref()?.log.as_ref()?.last()
+    }
+
+    /// The memory limit in bytes; 0 is none.
+    pub(crate) fn memory_limit(&self) -> u64 {
+        self.host_config.memory
+    }
+
+    /// The host ports that it has now.
+    pub(crate) fn host_ports(&self) -> Vec<u16> {
+        ports(self.network_settings.ports.as_ref())
+    }
+
+    /// The host port that it has, or had when it ran, for `target`.
+    pub(crate) fn configured_port(&self, target: u16) -> Option<u16> {
+        let key = format!("{target}/tcp");
+        let bindings = self.host_config.port_bindings.as_ref()?.get(&key)?.as_ref()?;
+        bindings.first()?.host_port.parse().ok().filter(|port| *port != 0)
+    }
+}
+
+fn ports(map: Option<&BTreeMap<String, Option<Vec<Binding>>>>) -> Vec<u16> {
+    let bindings = map.into_iter().flatten().filter_map(|(_, bindings)| bindings.as_ref()).flatten();
+    let mut ports: Vec<u16> = bindings.filter_map(|binding| binding.host_port.parse().ok()).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+/// The project's containers by service, running or not; one-off containers of `docker compose run` are left out.
+///
+/// # Errors
+/// When the engine does not answer.
+pub(crate) fn list(project: &str) -> anyhow::Result<Vec<Container>> {
+    let ids: Vec<String> = commands::engine::containers(project).read()?.lines().map(str::to_owned).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let output = commands::engine::inspect(&ids).capture()?;
+    // A container that was removed since it was listed makes the exit code non-zero; the others are printed all the same.
+    let mut containers = parse(&output.stdout)?;
+    containers.retain(|container| !container.service().is_empty() && !container.one_off());
+    Ok(containers)
+}
+
+/// Parses the JSON array of `docker container inspect`, sorted by service.
+fn parse(json: &str) -> anyhow::Result<Vec<Container>> {
+    let mut containers: Vec<Container> = serde_json::from_str(json).context("cannot read what `docker container inspect` printed")?;
+    containers.sort_by(|a, b| a.service().cmp(b.service()).then_with(|| a.name.cmp(&b.name)));
+    Ok(containers)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A container of `service` in `status` with `health`.
+    pub(crate) fn sample(service: &str, status: &str, health: Option<&str>) -> Container {
+        let health = health.map(|health| serde_json::json!({ "Status": health, "Log": [{ "Start": "2026-01-01T00:00:00Z", "End": "2026-01-01T00:00:01.5Z", "ExitCode": 0, "Output": "ok\n" }] }));
+        let json = serde_json::json!([{
+            "Id": format!("id-{service}"), "Name": format!("/slipway-{service}-1"), "Image": "sha256:1", "RestartCount": 2,
+            "State": { "Status": status, "ExitCode": 0, "StartedAt": "2026-01-01T00:00:00.25Z", "FinishedAt": "0001-01-01T00:00:00Z", "Health": health },
+            "Config": { "Image": format!("image-{service}"), "Labels": { "com.docker.compose.service": service, "com.docker.compose.config-hash": "h" } },
+            "HostConfig": { "Memory": 1024, "PortBindings": { "80/tcp": [{ "HostIp": "127.0.0.1", "HostPort": "8080" }] } },
+            "NetworkSettings": { "Ports": { "80/tcp": [{ "HostIp": "127.0.0.1", "HostPort": "8080" }], "443/tcp": null } }
+        }]);
+        parse(&json.to_string()).expect("valid").remove(0)
+    }
+
+    #[test]
+    fn inspect_is_read() {
+        let container = sample("proxy", "running", Some("healthy"));
+        assert_eq!((container.name(), container.service(), container.health()), ("slipway-proxy-1", "proxy", Some("healthy")));
+        assert_eq!((container.host_ports(), container.configured_port(80), container.configured_port(443)), (vec![8080], Some(8080), None));
+        assert_eq!(container.last_check().map(|check| check.output.as_str()), Some("ok\n"));
+    }
+
+    #[test]
+    fn health_is_of_running_containers_only() {
+        assert_eq!(sample("db", "exited", Some("healthy")).health(), None);
+        assert!(sample("migrate", "exited", None).completed());
+    }
+}

@@ -1,0 +1,109 @@
+//! The engine's event stream: what happened to which service.
+
+use std::io::BufRead as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Deserialize;
+
+use crate::commands;
+use crate::process::Stream;
+
+/// One change of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Event {
+    /// The service of the container.
+    pub(crate) service: String,
+    /// What happened.
+    pub(crate) change: Change,
+}
+
+/// What can happen to a container that a start waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It was created, with this id.
+    Created(String),
+    /// Its main process runs.
+    Started,
+    /// A health check passed after others had not.
+    Healthy,
+    /// Too many health checks in a row did not pass.
+    Unhealthy,
+    /// Its main process ended with this exit code.
+    Exited(i64),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Line {
+    action: String,
+    actor: Actor,
+}
+
+#[derive(Deserialize)]
+struct Actor {
+    #[serde(rename = "ID")]
+    id: String,
+    #[serde(rename = "Attributes", default)]
+    attributes: std::collections::BTreeMap<String, String>,
+}
+
+/// Reads one line of `docker events --format json`; lines about anything else give nothing.
+fn parse(line: &str) -> Option<Event> {
+    let line: Line = serde_json::from_str(line).ok()?;
+    let attribute = |name: &str| line.actor.attributes.get(name).map_or("", String::as_str);
+    if attribute("com.docker.compose.oneoff") == "True" {
+        return None;
+    }
+    let change = match line.action.as_str() {
+        "create" => Change::Created(line.actor.id.clone()),
+        "start" => Change::Started,
+        "health_status: healthy" => Change::Healthy,
+        "health_status: unhealthy" => Change::Unhealthy,
+        "die" => Change::Exited(attribute("exitCode").parse().unwrap_or(-1)),
+        _ => return None,
+    };
+    Some(Event { service: attribute("com.docker.compose.service").to_owned(), change }).filter(|event| !event.service.is_empty())
+}
+
+/// Follows the project's events from now on, calling `send` with each on a thread of its own, until the returned stream is killed.
+///
+/// # Errors
+/// When `docker events` cannot be started.
+pub(crate) fn follow(project: &str, send: impl Fn(Event) + Send + 'static) -> anyhow::Result<Stream> {
+    // The time is named so that nothing is missed between here and the moment the engine answers.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let stream = commands::engine::events(project, &format!("{:.3}", now.as_secs_f64())).stream()?;
+    let lines = std::io::BufReader::new(stream.clone()).lines();
+    std::thread::spawn(move || lines.map_while(Result::ok).filter_map(|line| parse(&line)).for_each(send));
+    Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(action: &str, extra: &str) -> String {
+        format!(
+            r#"{{"status":"{action}","Type":"container","Action":"{action}","Actor":{{"ID":"c1","Attributes":{{"com.docker.compose.service":"db"{extra}}}}},"timeNano":5}}"#
+        )
+    }
+
+    #[test]
+    fn changes_are_read() {
+        let read = |action: &str, extra: &str| parse(&line(action, extra)).map(|event| event.change);
+        assert_eq!(read("create", ""), Some(Change::Created("c1".to_owned())));
+        assert_eq!(read("start", ""), Some(Change::Started));
+        assert_eq!(read("health_status: healthy", ""), Some(Change::Healthy));
+        assert_eq!(read("health_status: unhealthy", ""), Some(Change::Unhealthy));
+        assert_eq!(read("die", r#","exitCode":"137""#), Some(Change::Exited(137)));
+    }
+
+    #[test]
+    fn other_lines_are_passed_over() {
+        for other in
+            [line("exec_start: pg_isready", ""), line("start", r#","com.docker.compose.oneoff":"True""#), "warning: text".to_owned()]
+        {
+            assert_eq!(parse(&other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Ctrl-C and SIGTERM: counted, so that a long task can undo what it began, and forwarded to whoever waits.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::Context as _;
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+type Listener = Box<dyn Fn() + Send>;
+static LISTENER: Mutex<Option<Listener>> = Mutex::new(None);
+
+/// Takes over Ctrl-C, SIGTERM and SIGHUP: from here on they no longer end the process by themselves, the third one does.
+///
+/// # Errors
+/// When the handler cannot be installed.
+pub(crate) fn install() -> anyhow::Result<()> {
+    ctrlc::set_handler(|| {
+        if COUNT.fetch_add(1, Ordering::SeqCst) >= 2 {
+            std::process::exit(crate::report::INTERRUPTED);
+        }
+        if let Some(listener) = LISTENER.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            listener();
+        }
+    })
+    .context("cannot handle Ctrl-C")
+}
+
+/// Whether somebody asked to stop.
+pub(crate) fn requested() -> bool {
+    COUNT.load(Ordering::SeqCst) > 0
+}
+
+/// Calls `listener` at each further request to stop, and at once if there was one already.
+pub(crate) fn listen(listener: impl Fn() + Send + 'static) {
+    if requested() {
+        listener();
+    }
+    *LISTENER.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(listener));
+}
+
+/// Forgets the requests so far: the task has dealt with them.
+pub(crate) fn clear() {
+    COUNT.store(0, Ordering::SeqCst);
+}

@@ -1,0 +1,160 @@
+//! The compose model: what `docker compose config --format json` says, as far as xtask needs it.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+
+/// The merged, interpolated orchestration files; only services whose profile is on.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Model {
+    /// The services by name.
+    pub(crate) services: BTreeMap<String, Service>,
+    /// The secrets by name.
+    #[serde(default)]
+    pub(crate) secrets: BTreeMap<String, Secret>,
+}
+
+/// One service.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Service {
+    /// The image it runs.
+    pub(crate) image: Option<String>,
+    /// How the image is built; absent when it is pulled or another service builds it.
+    pub(crate) build: Option<Build>,
+    /// What must be there before it starts.
+    #[serde(default)]
+    pub(crate) depends_on: BTreeMap<String, Dependency>,
+    /// How its health is checked.
+    pub(crate) healthcheck: Option<Healthcheck>,
+    /// Our own key: the command of `cargo xtask shell`.
+    #[serde(rename = "x-shell")]
+    pub(crate) shell: Option<Vec<String>>,
+    /// Our own key: how migrations of this service are run.
+    #[serde(rename = "x-migrations")]
+    pub(crate) migrations: Option<Migrations>,
+}
+
+/// A `build` section.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Build {
+    /// Build arguments.
+    #[serde(default)]
+    pub(crate) args: BTreeMap<String, Option<String>>,
+}
+
+/// An entry of `depends_on`.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub(crate) struct Dependency {
+    /// What counts as being there.
+    pub(crate) condition: Condition,
+    /// Whether the stack is wrong without it.
+    #[serde(default = "required")]
+    pub(crate) required: bool,
+}
+
+fn required() -> bool {
+    true
+}
+
+/// The conditions that Compose knows.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// It runs.
+    #[serde(rename = "service_started")]
+    Started,
+    /// Its health check passed.
+    #[serde(rename = "service_healthy")]
+    Healthy,
+    /// It ended with exit code 0.
+    #[serde(rename = "service_completed_successfully")]
+    Completed,
+}
+
+/// A `healthcheck` section.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Healthcheck {
+    /// Turned off.
+    #[serde(default)]
+    pub(crate) disable: bool,
+}
+
+/// An entry of the top-level `secrets`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Secret {
+    /// The file that holds it.
+    pub(crate) file: Option<std::path::PathBuf>,
+}
+
+/// An `x-migrations` section.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Migrations {
+    /// Arguments that apply what is pending.
+    pub(crate) up: Vec<String>,
+    /// Arguments that list what is applied and pending.
+    pub(crate) status: Vec<String>,
+    /// Where the files are, relative to `infra/`.
+    pub(crate) directory: String,
+}
+
+impl Model {
+    /// Parses Compose's JSON.
+    ///
+    /// # Errors
+    /// When it is not what Compose prints.
+    pub(crate) fn parse(json: &str) -> anyhow::Result<Self> {
+        serde_json::from_str(json).context("cannot read what `docker compose config` printed")
+    }
+
+    /// Whether `service` ends by itself: something waits for its completion.
+    pub(crate) fn one_shot(&self, service: &str) -> bool {
+        let completed = |dependency: &Dependency| dependency.condition == Condition::Completed;
+        self.services.values().any(|other| other.depends_on.get(service).is_some_and(completed))
+    }
+
+    /// One service for each image that is built here: services that share an image are built once.
+    pub(crate) fn builds(&self) -> BTreeMap<&str, &str> {
+        let built = self.services.iter().filter(|(_, service)| service.build.is_some());
+        // The first service of an image keeps it.
+        built.rev().filter_map(|(name, service)| Some((service.image.as_deref()?, name.as_str()))).collect()
+    }
+
+    /// The images that are used as they are, neither built here nor by another service.
+    pub(crate) fn pulled(&self) -> Vec<&str> {
+        let built = self.builds();
+        let mut images: Vec<&str> =
+            self.services.values().filter_map(|service| service.image.as_deref()).filter(|image| !built.contains_key(image)).collect();
+        images.sort_unstable();
+        images.dedup();
+        images
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A stack like ours, shortened.
+    pub(crate) fn sample() -> Model {
+        Model::parse(include_str!("sample.json")).expect("valid")
+    }
+
+    #[test]
+    fn a_service_that_others_wait_to_complete_is_a_one_shot() {
+        let model = sample();
+        assert_eq!(model.services.keys().filter(|name| model.one_shot(name)).collect::<Vec<_>>(), ["migrate"]);
+    }
+
+    #[test]
+    fn a_shared_image_is_built_once() {
+        let builds: Vec<(&str, &str)> = sample_builds();
+        assert_eq!(builds, [("slipway/backend:main", "backend"), ("slipway/frontend:main", "frontend"), ("slipway/proxy:main", "proxy")]);
+        assert_eq!(sample().pulled(), ["postgres:17", "redis:8"]);
+    }
+
+    fn sample_builds() -> Vec<(&'static str, &'static str)> {
+        let model: &'static Model = Box::leak(Box::new(sample()));
+        model.builds().into_iter().collect()
+    }
+}

@@ -1,0 +1,235 @@
+//! Child processes: an [`Invocation`] is plain data that builders return and tests compare; running it happens here and nowhere else.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use crate::report::Failure;
+
+/// One command line, not yet run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Invocation {
+    program: String,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    dir: Option<PathBuf>,
+}
+
+/// What a finished child left behind.
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    /// The exit code; -1 when a signal ended the child.
+    pub(crate) code: i32,
+    /// Everything it wrote to stdout.
+    pub(crate) stdout: String,
+    /// Everything it wrote to stderr.
+    pub(crate) stderr: String,
+}
+
+impl Invocation {
+    /// A command line of `program` without arguments.
+    pub(crate) fn new(program: impl Into<String>) -> Self {
+        Self { program: program.into(), args: Vec::new(), env: Vec::new(), dir: None }
+    }
+
+    /// Appends one argument.
+    pub(crate) fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Appends several arguments.
+    pub(crate) fn args<I: IntoIterator<Item = S>, S: Into<String>>(mut self, args: I) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets variables on top of the inherited environment.
+    pub(crate) fn envs<'a>(mut self, env: impl IntoIterator<Item = (&'a String, &'a String)>) -> Self {
+        self.env.extend(env.into_iter().map(|(key, value)| (key.clone(), value.clone())));
+        self
+    }
+
+    /// Runs in `dir` instead of the current directory.
+    pub(crate) fn dir(mut self, dir: &Path) -> Self {
+        self.dir = Some(dir.to_owned());
+        self
+    }
+
+    fn expression(&self) -> duct::Expression {
+        let mut expression = duct::cmd(&self.program, self.args.iter().map(OsString::from));
+        for (key, value) in &self.env {
+            expression = expression.env(key, value);
+        }
+        if let Some(dir) = &self.dir {
+            expression = expression.dir(dir);
+        }
+        expression
+    }
+
+    /// Runs with the terminal's own streams; returns the exit code.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub(crate) fn attach(&self) -> anyhow::Result<i32> {
+        let output = self.expression().unchecked().run().with_context(|| format!("cannot run `{}`", self.program))?;
+        Ok(output.status.code().unwrap_or(-1))
+    }
+
+    /// Runs with its stdout sent to our stderr, where talk belongs; returns the exit code.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub(crate) fn talk(&self) -> anyhow::Result<i32> {
+        let expression = self.expression().stdin_null().stdout_to_stderr().unchecked();
+        let output = expression.run().with_context(|| format!("cannot run `{}`", self.program))?;
+        Ok(output.status.code().unwrap_or(-1))
+    }
+
+    /// Runs with nothing on stdin and keeps what it writes.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub(crate) fn capture(&self) -> anyhow::Result<Output> {
+        let expression = self.expression().stdin_null().stdout_capture().stderr_capture().unchecked();
+        let output = expression.run().with_context(|| format!("cannot run `{}`", self.program))?;
+        Ok(Output {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    /// Runs and returns its stdout; a non-zero exit is an error that shows the command and its stderr.
+    ///
+    /// # Errors
+    /// When the program cannot be started or fails.
+    pub(crate) fn read(&self) -> anyhow::Result<String> {
+        let output = self.capture()?;
+        if output.code == 0 {
+            return Ok(output.stdout);
+        }
+        Err(self.failed(&output).into())
+    }
+
+    /// The error for an invocation that ended with `output`.
+    pub(crate) fn failed(&self, output: &Output) -> Failure {
+        let mut failure = Failure::new(format!("`{}` failed with exit code {}", self.short(), output.code));
+        for line in last_lines(&output.stderr, 12) {
+            failure = failure.detail(line);
+        }
+        failure
+    }
+
+    /// Starts it with stdout and stderr as one stream to read lines from.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub(crate) fn stream(&self) -> anyhow::Result<Stream> {
+        let expression = self.expression().stdin_null().stderr_to_stdout().unchecked();
+        let reader = expression.reader().with_context(|| format!("cannot run `{}`", self.program))?;
+        Ok(Stream(std::sync::Arc::new(reader)))
+    }
+
+    /// Starts it, feeding `self`'s stdout into `next`; returns once both ended.
+    ///
+    /// # Errors
+    /// When one of them cannot be started or fails.
+    pub(crate) fn pipe_into(&self, next: &Self) -> anyhow::Result<()> {
+        let both = self.expression().stdin_null().pipe(next.expression()).stdout_to_stderr();
+        let output = both.unchecked().run().with_context(|| format!("cannot run `{} | {}`", self.short(), next.short()))?;
+        match output.status.code() {
+            Some(0) => Ok(()),
+            code => Err(Failure::new(format!("`{} | {}` failed with exit code {}", self.short(), next.short(), code.unwrap_or(-1))).into()),
+        }
+    }
+
+    /// The command without its options' values of no interest to a reader: program and verbs, up to the first option.
+    fn short(&self) -> String {
+        let program = Path::new(&self.program).file_stem().map_or(self.program.clone(), |name| name.to_string_lossy().into_owned());
+        let mut words = vec![program];
+        let mut skip_value = false;
+        for arg in &self.args {
+            if skip_value {
+                skip_value = false;
+            } else if matches!(arg.as_str(), "--file" | "--project-name" | "--project-directory") {
+                skip_value = true;
+            } else if arg.starts_with('-') {
+                break;
+            } else {
+                words.push(arg.clone());
+            }
+        }
+        words.join(" ")
+    }
+}
+
+impl fmt::Display for Invocation {
+    /// The command as a shell would take it, with the variables that are set for it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (key, value) in &self.env {
+            write!(f, "{key}={} ", quote(value))?;
+        }
+        write!(f, "{}", quote(&self.program))?;
+        for arg in &self.args {
+            write!(f, " {}", quote(arg))?;
+        }
+        Ok(())
+    }
+}
+
+/// A running child whose output is read as it comes. Clones share it, so that another thread can end it.
+#[derive(Clone)]
+pub(crate) struct Stream(std::sync::Arc<duct::ReaderHandle>);
+
+impl Stream {
+    /// Ends the child; its readers see the end of the stream.
+    pub(crate) fn kill(&self) {
+        // A child that is already gone is what was wanted.
+        let _ = self.0.kill();
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        (&*self.0).read(buf)
+    }
+}
+
+/// The last `count` lines of `text` that are not blank.
+pub(crate) fn last_lines(text: &str, count: usize) -> Vec<&str> {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(count)..].to_vec()
+}
+
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn display_quotes_what_a_shell_would_split() {
+        let invocation = Invocation::new("docker").args(["ps", "--filter", "label=a b", "it's", ""]);
+        assert_eq!(invocation.to_string(), r"docker ps --filter 'label=a b' 'it'\''s' ''");
+    }
+
+    #[test]
+    fn a_failure_names_the_verbs_and_shows_the_last_lines() {
+        let output = Invocation::new("sh").args(["-c", "echo one >&2; echo two >&2; exit 3"]);
+        let failure = output.read().expect_err("the child fails").to_string();
+        assert_eq!(failure, "`sh` failed with exit code 3\n  one\n  two");
+    }
+
+    #[test]
+    fn last_lines_leaves_out_blank_ones() {
+        assert_eq!(last_lines("a\n\nb\nc\n", 2), ["b", "c"]);
+        assert_eq!(last_lines("a", 5), ["a"]);
+    }
+}

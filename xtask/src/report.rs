@@ -1,0 +1,223 @@
+//! What a person reads: errors with hints, exit codes, talk on stderr, product on stdout.
+
+use std::fmt;
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+/// A refusal or failed check that the user can act on: exit code 1. Any other error is unexpected: exit code 2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    message: String,
+    details: Vec<String>,
+    hints: Vec<String>,
+}
+
+impl Failure {
+    /// `message` names the object and the reason, without a full stop.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), details: Vec::new(), hints: Vec::new() }
+    }
+
+    /// Adds an indented line under the message.
+    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.details.push(detail.into());
+        self
+    }
+
+    /// Adds what to do next.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.message)?;
+        for detail in &self.details {
+            write!(f, "\n  {detail}")?;
+        }
+        if !self.hints.is_empty() {
+            writeln!(f)?;
+        }
+        for hint in &self.hints {
+            write!(f, "\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Ends the process with a child's own exit code, without a message of ours.
+#[derive(Debug)]
+pub(crate) struct ExitWith(pub(crate) i32);
+
+impl fmt::Display for ExitWith {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exit code {}", self.0)
+    }
+}
+
+impl std::error::Error for ExitWith {}
+
+/// The exit code of a run that Ctrl-C ended before it was done, as shells have it.
+pub(crate) const INTERRUPTED: i32 = 130;
+
+/// Prints `error` and returns the exit code that goes with it.
+pub(crate) fn exit_code(error: &anyhow::Error) -> i32 {
+    if let Some(ExitWith(code)) = error.downcast_ref::<ExitWith>() {
+        return *code;
+    }
+    let mut stderr = std::io::stderr().lock();
+    // Nothing can be told where stderr itself is gone.
+    let _ = match error.downcast_ref::<Failure>() {
+        Some(_) => writeln!(stderr, "{} {error}", paint(Style::Error, "error:")),
+        None => writeln!(stderr, "{} {error:#}", paint(Style::Error, "unexpected error:")),
+    };
+    if error.downcast_ref::<Failure>().is_some() { 1 } else { 2 }
+}
+
+/// How much is said on stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Volume {
+    /// Errors only.
+    Quiet,
+    /// What happens.
+    Normal,
+    /// Also each command that runs.
+    Verbose,
+}
+
+impl Volume {
+    /// Says `text` unless quiet.
+    pub(crate) fn say(self, text: impl AsRef<str>) {
+        if self != Self::Quiet {
+            to_stderr(text.as_ref());
+        }
+    }
+
+    /// Says `text` when verbose.
+    pub(crate) fn detail(self, text: impl AsRef<str>) {
+        if self == Self::Verbose {
+            to_stderr(text.as_ref());
+        }
+    }
+}
+
+/// Writes the product of a command to stdout. A closed pipe (`… | head`) ends the process quietly.
+pub(crate) fn product(text: impl AsRef<str>) {
+    let mut stdout = std::io::stdout().lock();
+    let written = writeln!(stdout, "{}", text.as_ref()).and_then(|()| stdout.flush());
+    if written.is_err() {
+        std::process::exit(0);
+    }
+}
+
+fn to_stderr(text: &str) {
+    // Nothing can be told where stderr itself is gone.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// What a colour stands for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Style {
+    /// Something failed.
+    Error,
+    /// Something is as it should be.
+    Good,
+    /// Something needs a look.
+    Warning,
+    /// Less important.
+    Faint,
+    /// A heading or the one thing to see.
+    Strong,
+    /// The n-th of a row of distinguishable colours.
+    Series(usize),
+}
+
+/// `text` in colour where stderr is a terminal and `NO_COLOR` is unset.
+pub(crate) fn paint(style: Style, text: &str) -> String {
+    if !colours() {
+        return text.to_owned();
+    }
+    let code = match style {
+        Style::Error => "1;31",
+        Style::Good => "32",
+        Style::Warning => "33",
+        Style::Faint => "2",
+        Style::Strong => "1",
+        Style::Series(n) => ["36", "33", "35", "32", "34", "31", "96", "93"][n % 8],
+    };
+    format!("\u{1b}[{code}m{text}\u{1b}[0m")
+}
+
+fn colours() -> bool {
+    static COLOURS: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *COLOURS.get_or_init(|| std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+}
+
+/// A duration as people read it: `0.42s`, `12.3s`, `3m05s`, `2h10m`, `4d`.
+pub(crate) fn human(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    match duration.as_secs() {
+        0..=9 => format!("{seconds:.2}s"),
+        10..=59 => format!("{seconds:.1}s"),
+        60..=3599 => format!("{}m{:02}s", duration.as_secs() / 60, duration.as_secs() % 60),
+        3600..=172_799 => format!("{}h{:02}m", duration.as_secs() / 3600, duration.as_secs() % 3600 / 60),
+        seconds => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// Bytes as people read them, in powers of 1024 as the engine counts.
+pub(crate) fn human_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit < UNITS.len() - 1 {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 || value >= 100.0 { format!("{value:.0} {}", UNITS[unit]) } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+/// Rows aligned in columns, two spaces apart, without trailing space.
+pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
+    let mut width = head.map(|cell| cell.chars().count());
+    for row in rows {
+        for (width, cell) in width.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |cells: [&str; N]| {
+        let padded: Vec<String> = cells.iter().zip(width).map(|(cell, width)| format!("{cell:width$}")).collect();
+        padded.join("  ").trim_end().to_owned()
+    };
+    let mut lines = vec![line(head)];
+    lines.extend(rows.iter().map(|row| line(std::array::from_fn(|column| row[column].as_str()))));
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_reads_as_message_details_hints() {
+        let failure = Failure::new("port 8080 is taken").detail("held by `nginx` (pid 12)").hint("stop it").hint("or choose another");
+        assert_eq!(failure.to_string(), "port 8080 is taken\n  held by `nginx` (pid 12)\n\nhint: stop it\nhint: or choose another");
+    }
+
+    #[test]
+    fn durations_and_sizes_are_short() {
+        let texts = [0.4219, 12.34, 185.0, 7800.0, 400_000.0].map(|s| human(Duration::from_secs_f64(s)));
+        assert_eq!(texts, ["0.42s", "12.3s", "3m05s", "2h10m", "4d"]);
+        assert_eq!([0, 1023, 1536, 512 << 20].map(human_bytes), ["0 B", "1023 B", "1.5 kB", "512 MB"]);
+    }
+
+    #[test]
+    fn a_table_is_as_wide_as_its_widest_cell() {
+        let rows = [["db".to_owned(), "healthy".to_owned()], ["frontend".to_owned(), "-".to_owned()]];
+        assert_eq!(table(["SERVICE", "HEALTH"], &rows), "SERVICE   HEALTH\ndb        healthy\nfrontend  -");
+    }
+}

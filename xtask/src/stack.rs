@@ -1,0 +1,159 @@
+//! The stack of one project: its settings, and what the engine knows about it now.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::commands;
+use crate::commands::compose::Compose;
+use crate::config::environment::Environment;
+use crate::engine::{self, containers::Container};
+use crate::images;
+use crate::model::Model;
+use crate::ports;
+use crate::project::Project;
+use crate::report::Failure;
+
+/// The service that publishes the stack's one port, and that port inside its container.
+pub(crate) const PROXY: (&str, u16) = ("proxy", 80);
+
+/// A project and its settings: enough to talk to Compose about what exists.
+#[derive(Clone, Debug)]
+pub(crate) struct Stack {
+    /// Where and who.
+    pub(crate) project: Project,
+    /// The settings.
+    pub(crate) environment: Environment,
+    /// Compose's command lines.
+    pub(crate) compose: Compose,
+}
+
+/// A stack as it is and as it should be.
+#[derive(Clone, Debug)]
+pub(crate) struct Resolved {
+    /// With base images and port filled in.
+    pub(crate) compose: Compose,
+    /// What should be.
+    pub(crate) model: Model,
+    /// What Compose makes of each service's configuration.
+    hashes: BTreeMap<String, String>,
+    /// What is.
+    pub(crate) containers: Vec<Container>,
+    /// The ids of the images here, by name.
+    pub(crate) images: BTreeMap<String, String>,
+    /// Where the stack answers.
+    pub(crate) address: ports::Address,
+}
+
+impl Stack {
+    /// Reads the settings of `project`.
+    ///
+    /// # Errors
+    /// When they are wrong.
+    pub(crate) fn load(project: Project) -> anyhow::Result<Self> {
+        let environment = Environment::load(&project)?;
+        let mut compose =
+            Compose::new(&project, &environment, environment.variables(&project.environment)).with("IMAGE_TAG", project.instance.clone());
+        if let Some(bundle) = ca_bundle() {
+            compose = compose.with("CA_BUNDLE", bundle);
+        }
+        Ok(Self { project, environment, compose })
+    }
+
+    /// The project's containers now.
+    ///
+    /// # Errors
+    /// When the engine does not answer, or the containers belong to another checkout.
+    pub(crate) fn containers(&self) -> anyhow::Result<Vec<Container>> {
+        let containers = engine::containers::list(&self.project.compose_name())?;
+        match containers.iter().find(|container| !same_dir(Path::new(container.working_dir()), &self.project.infra())) {
+            None => Ok(containers),
+            Some(foreign) => Err(self.foreign(foreign.working_dir()).into()),
+        }
+    }
+
+    fn foreign(&self, working_dir: &str) -> Failure {
+        let other = Path::new(working_dir).parent().unwrap_or(Path::new(working_dir));
+        Failure::new(format!("the project `{}` belongs to another checkout: {}", self.project.compose_name(), other.display()))
+            .hint("give this one a name of its own, for example `--instance second`")
+            .hint("or stop the other one: `cargo xtask down` there")
+    }
+
+    /// Asks the engine and Compose for everything that a start needs to know, as far as possible at the same time.
+    ///
+    /// # Errors
+    /// When the engine is not usable, a file is wrong, or the port is taken.
+    pub(crate) fn resolve(&self) -> anyhow::Result<Resolved> {
+        let (containers, images, variables) = std::thread::scope(|scope| {
+            let trouble = scope.spawn(engine::trouble);
+            let images = scope.spawn(|| commands::engine::images().read());
+            let variables = scope.spawn(|| self.compose.variables().read());
+            let containers = self.containers();
+            // Whatever went wrong, an engine that does not answer is the reason to name.
+            if let Some(trouble) = join(trouble)? {
+                return Err(trouble.failure().into());
+            }
+            anyhow::Ok((containers?, images::parse_list(&join(images)?), images::base::parse_variables(&join(variables)?)))
+        })?;
+        let mut compose = self.compose.clone();
+        for (variable, image) in images::base::choose(&variables, &images, &images::base::local_tags(&self.project)?) {
+            compose = compose.with(&variable, image);
+        }
+        let proxy = containers.iter().find(|container| container.service() == PROXY.0);
+        let address = ports::choose(&self.environment.proxy, proxy)?;
+        let compose = compose.with("HTTP_PORT", address.port.to_string());
+        let (model, hashes) = std::thread::scope(|scope| {
+            let hashes = scope.spawn(|| compose.hashes().read());
+            anyhow::Ok((Model::parse(&compose.model().read()?)?, parse_hashes(&join(hashes)?)))
+        })?;
+        Ok(Resolved { compose, model, hashes, containers, images, address })
+    }
+}
+
+impl Resolved {
+    /// Whether every container is what the files and images of today would make of it.
+    pub(crate) fn up_to_date(&self) -> bool {
+        self.model
+            .services
+            .keys()
+            .all(|service| self.containers.iter().any(|container| container.service() == service && self.current(container)))
+    }
+
+    fn current(&self, container: &Container) -> bool {
+        let image = self.images.get(container.image_name());
+        self.hashes.get(container.service()).is_some_and(|hash| hash == container.config_hash()) && image == Some(&container.image)
+    }
+
+    /// The images that are used as they are and not here yet.
+    pub(crate) fn missing_pulls(&self) -> Vec<String> {
+        self.model.pulled().into_iter().filter(|image| !self.images.contains_key(*image)).map(str::to_owned).collect()
+    }
+
+    /// The services that build the images that are not there yet.
+    pub(crate) fn missing_builds(&self) -> Vec<String> {
+        self.model
+            .builds()
+            .into_iter()
+            .filter(|(image, _)| !self.images.contains_key(*image))
+            .map(|(_, service)| service.to_owned())
+            .collect()
+    }
+}
+
+/// The extra CA bundle of a network that intercepts TLS, from `SSL_CERT_FILE`.
+fn ca_bundle() -> Option<String> {
+    let path = std::env::var("SSL_CERT_FILE").ok()?;
+    Path::new(&path).is_file().then_some(path)
+}
+
+fn same_dir(left: &Path, right: &Path) -> bool {
+    let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    left == right || canonical(left) == canonical(right)
+}
+
+fn parse_hashes(text: &str) -> BTreeMap<String, String> {
+    text.lines().filter_map(|line| line.split_once(' ')).map(|(service, hash)| (service.to_owned(), hash.trim().to_owned())).collect()
+}
+
+fn join<T>(handle: std::thread::ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::Result<T> {
+    handle.join().map_err(|_| anyhow::anyhow!("a thread that asked the engine panicked"))?
+}

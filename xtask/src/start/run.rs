@@ -1,0 +1,189 @@
+//! Drives a start: creates what is missing, then lets the engine's events move the state machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use super::failure::{self, Evidence};
+use super::machine::{Phase, Startup};
+use super::path;
+use super::undo::Before;
+use crate::commands;
+use crate::engine::containers::Container;
+use crate::engine::events::{self, Change, Event};
+use crate::interrupt;
+use crate::process::{Output, last_lines};
+use crate::report::{ExitWith, INTERRUPTED, Style, Volume, human, paint};
+use crate::stack::{Resolved, Stack};
+
+/// Without an event for so long, the containers' state is read once: an event stream can be cut, and then nothing would ever come.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// How a start is done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// How long it may take in all.
+    pub(crate) limit: Duration,
+    /// How much is said.
+    pub(crate) volume: Volume,
+}
+
+enum Message {
+    Engine(Event),
+    /// `docker container start` came back.
+    Returned(String, anyhow::Result<Output>),
+    Interrupted,
+}
+
+/// Creates and starts `services` of `stack`, and what they need; returns when all of them are ready.
+///
+/// # Errors
+/// When one of them cannot start or is late; when interrupted, after everything this start made is gone again.
+pub(crate) fn start(stack: &Stack, resolved: &Resolved, services: &BTreeSet<String>, options: Options) -> anyhow::Result<()> {
+    let begin = Instant::now();
+    let before = Before::read(stack)?;
+    let (send, receive) = mpsc::channel();
+    let follow = events::follow(&stack.project.compose_name(), {
+        let send = send.clone();
+        // The receiver is gone only when the start is over.
+        move |event| drop(send.send(Message::Engine(event)))
+    })?;
+    interrupt::listen({
+        let send = send.clone();
+        move || drop(send.send(Message::Interrupted))
+    });
+    let started = create(resolved, options.volume).and_then(|()| {
+        let containers = stack.containers()?;
+        let startup = Startup::new(&resolved.model, services, &containers);
+        let ids = containers.iter().map(|container| (container.service().to_owned(), container.id.clone())).collect();
+        Run { stack, options, begin, send, ids, startup }.until_ready(&receive)
+    });
+    follow.kill();
+    if interrupt::requested() {
+        options.volume.say("interrupted: undoing what this start made");
+        interrupt::clear();
+        before.restore(stack)?;
+        return Err(ExitWith(INTERRUPTED).into());
+    }
+    started
+}
+
+fn create(resolved: &Resolved, volume: Volume) -> anyhow::Result<()> {
+    if resolved.up_to_date() {
+        return Ok(());
+    }
+    let create = resolved.compose.create();
+    volume.detail(format!("running {create}"));
+    let output = create.capture()?;
+    match output.code {
+        0 => Ok(()),
+        _ => Err(create.failed(&output).hint("where no image registry is reachable, `cargo xtask setup` builds the base images").into()),
+    }
+}
+
+struct Run<'a> {
+    stack: &'a Stack,
+    options: Options,
+    begin: Instant,
+    send: Sender<Message>,
+    ids: BTreeMap<String, String>,
+    startup: Startup,
+}
+
+impl Run<'_> {
+    fn until_ready(mut self, receive: &mpsc::Receiver<Message>) -> anyhow::Result<()> {
+        loop {
+            self.start_what_may();
+            if let Some(service) = self.startup.failed() {
+                return Err(failure::failed(&self.startup, service, &self.evidence(service), &self.stack.project.flags()).into());
+            }
+            if self.startup.complete() {
+                self.options.volume.say(self.summary());
+                return Ok(());
+            }
+            let Some(left) = self.options.limit.checked_sub(self.begin.elapsed()) else { return Err(self.late()) };
+            match receive.recv_timeout(left.min(QUIET)) {
+                Ok(Message::Engine(event)) => self.apply(&event.service, &event.change),
+                Ok(Message::Returned(service, result)) => self.returned(&service, result),
+                Ok(Message::Interrupted) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => self.reconcile()?,
+                Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the engine's events ended"),
+            }
+        }
+    }
+
+    fn start_what_may(&mut self) {
+        for service in self.startup.startable(self.begin.elapsed()) {
+            let Some(id) = self.ids.get(&service) else {
+                self.startup.fail(self.begin.elapsed(), &service, "has no container, although Compose should have created one".to_owned());
+                continue;
+            };
+            let invocation = commands::engine::start(id);
+            self.options.volume.detail(format!("running {invocation}"));
+            let send = self.send.clone();
+            // The receiver is gone only when the start is over.
+            std::thread::spawn(move || drop(send.send(Message::Returned(service, invocation.capture()))));
+        }
+    }
+
+    fn apply(&mut self, service: &str, change: &Change) {
+        let at = self.begin.elapsed();
+        if self.startup.apply(at, service, change)
+            && let Some(entry) = self.startup.get(service)
+            && let Phase::Ready { begun: Some(begun), at } = entry.phase
+        {
+            let word = path::reached(entry.ready_when);
+            self.options.volume.say(format!("  {} {service} {word} in {}", paint(Style::Good, "+"), human(at.saturating_sub(begun))));
+        }
+    }
+
+    /// The engine refused to start a container at all: a port that was taken meanwhile, a missing file.
+    fn returned(&mut self, service: &str, result: anyhow::Result<Output>) {
+        let reason = match result {
+            Ok(output) if output.code == 0 => return,
+            Ok(output) => last_lines(&output.stderr, 1).first().map_or("the engine gave no reason", |line| line).to_owned(),
+            Err(error) => format!("{error:#}"),
+        };
+        self.startup.fail(self.begin.elapsed(), service, format!("the engine refused: {reason}"));
+    }
+
+    fn reconcile(&mut self) -> anyhow::Result<()> {
+        for container in self.stack.containers()? {
+            let change = match (container.state.status.as_str(), container.health()) {
+                ("running", Some("healthy")) => Change::Healthy,
+                ("running", Some("unhealthy")) => Change::Unhealthy,
+                ("running", None) => Change::Started,
+                ("exited" | "dead", _) => Change::Exited(container.state.exit_code),
+                _ => continue,
+            };
+            // A container that was told to start a moment ago may still show how its last run ended.
+            if !matches!(change, Change::Exited(_)) {
+                self.apply(container.service(), &change);
+            }
+        }
+        Ok(())
+    }
+
+    fn late(&self) -> anyhow::Error {
+        let starting = self.startup.services().filter(|(_, entry)| matches!(entry.phase, Phase::Starting { .. }));
+        let evidence: Vec<(String, Evidence)> = starting.map(|(name, _)| (name.to_owned(), self.evidence(name))).collect();
+        failure::late(&self.startup, self.options.limit, &evidence, &self.stack.project.flags()).into()
+    }
+
+    fn evidence(&self, service: &str) -> Evidence {
+        let Some(id) = self.ids.get(service) else { return Evidence::default() };
+        let log = commands::engine::tail(id, 20).capture().map(|output| output.stderr + &output.stdout).unwrap_or_default();
+        let containers = self.stack.containers().unwrap_or_default();
+        let check = containers.iter().find(|container| &container.id == id).and_then(Container::last_check);
+        Evidence {
+            last_check: check.map(|check| check.output.trim().to_owned()).filter(|output| !output.is_empty()),
+            log: last_lines(&log, 20).into_iter().map(str::to_owned).collect(),
+        }
+    }
+
+    fn summary(&self) -> String {
+        let links = path::critical(&self.startup);
+        let took = human(self.begin.elapsed());
+        if links.is_empty() { format!("everything is ready, after {took}") } else { format!("{}\nready in {took}", path::render(&links)) }
+    }
+}
