@@ -1,0 +1,3 @@
+-- Removes the task board with all its tasks.
+DROP TABLE board_stats;
+DROP TABLE tasks;

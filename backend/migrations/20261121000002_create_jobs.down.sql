@@ -1,0 +1,2 @@
+-- Removes the queue with all its jobs.
+DROP TABLE jobs;

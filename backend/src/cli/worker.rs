@@ -1,0 +1,28 @@
+//! `backend worker`: works on queued jobs.
+use crate::config::{Env, WorkerConfig};
+use crate::heartbeat::Heartbeat;
+use crate::jobs::{self, Settings, worker};
+use crate::live::Publisher;
+use crate::shutdown::Shutdown;
+use crate::{database, logging, redis_client};
+use tokio::runtime::Builder;
+
+/// Works until a termination signal.
+pub fn run() -> anyhow::Result<()> {
+    super::block_on(&mut Builder::new_multi_thread(), async {
+        // First thing: as PID 1 of a container, a process without handlers ignores termination signals.
+        let shutdown = Shutdown::on_signals()?;
+        let config = WorkerConfig::read(Env::process())?;
+        logging::init("worker", &config.log);
+        let pool = database::pool(&config.database, "worker");
+        let redis = redis_client::connect_lazily(&config.redis)?;
+        let (publisher, publishing) = Publisher::start(redis, config.redis.live_channel.clone());
+        let handlers = jobs::handlers(&pool, &publisher);
+        tracing::info!(kinds = ?handlers.kinds(), "working");
+        worker::run(&pool, handlers, &Settings::default(), Some(Heartbeat::default()), shutdown).await;
+        drop(publisher);
+        publishing.flush().await;
+        tracing::info!("stopped");
+        Ok(())
+    })
+}

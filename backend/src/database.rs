@@ -1,0 +1,57 @@
+//! The connection pool of PostgreSQL, and which errors mean that the database is away.
+use crate::config::DatabaseConfig;
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use std::time::Duration;
+
+/// How long a request waits for a connection: shorter than people's patience, longer than a restart of a pooled connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long PostgreSQL works on one statement of ours.
+const STATEMENT_TIMEOUT: &str = "5s";
+const MAX_CONNECTIONS: u32 = 10;
+
+/// A pool that connects when it is first used, so that a process starts without the database.
+pub fn pool(config: &DatabaseConfig, application_name: &str) -> PgPool {
+    let options = config
+        .options
+        .clone()
+        .application_name(application_name)
+        .options([("statement_timeout", STATEMENT_TIMEOUT), ("idle_in_transaction_session_timeout", "15s")]);
+    PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT).connect_lazy_with(options)
+}
+
+/// Whether an error will pass by itself: the database is away, starting, overloaded, or not migrated yet.
+pub fn is_unavailable(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| is_unavailable_code(&code)),
+        _ => false,
+    }
+}
+
+/// By SQLSTATE: connection exceptions, serialisation failures, insufficient resources, a full or locked object, operator intervention,
+/// a read-only server (a standby), a missing database, and a table that the migrations have not created yet.
+fn is_unavailable_code(code: &str) -> bool {
+    matches!(code.get(..2), Some("08" | "40" | "53" | "55" | "57")) || matches!(code, "25006" | "3D000" | "42P01")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passing_errors_are_told_from_lasting_ones() {
+        assert!(is_unavailable(&sqlx::Error::PoolTimedOut));
+        assert!(is_unavailable(&sqlx::Error::Io(std::io::ErrorKind::ConnectionRefused.into())));
+        assert!(!is_unavailable(&sqlx::Error::RowNotFound));
+        for code in ["57P01", "57P03", "57014", "53300", "08006", "40001", "42P01", "25006"] {
+            assert!(is_unavailable_code(code), "{code}");
+        }
+        for code in ["23505", "42601", "28P01", "2"] {
+            assert!(!is_unavailable_code(code), "{code}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The HTTP interface: the router in one place, grouped by who asks.
+mod config;
+mod error;
+mod health;
+mod json;
+mod live;
+mod observe;
+mod origin;
+mod request_id;
+pub mod server;
+mod state;
+mod stats;
+mod tasks;
+mod version;
+
+pub use self::error::{FieldError, Problem};
+pub use self::state::{App, State};
+
+use axum::error_handling::HandleErrorLayer;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{any, get, post};
+use axum::{BoxError, Router, middleware};
+use std::time::Duration;
+use tower::ServiceBuilder;
+use tower::limit::GlobalConcurrencyLimitLayer;
+use tower::load_shed::LoadShedLayer;
+use tower::timeout::TimeoutLayer;
+
+/// What the server takes on at most.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Requests at once; more are refused, so that those under way finish.
+    pub requests: usize,
+    /// The time for one request.
+    pub request_time: Duration,
+    /// The size of a JSON body.
+    pub body_bytes: usize,
+    /// Open WebSockets.
+    pub sockets: usize,
+    /// How long requests may take to finish after a termination signal.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            requests: 256,
+            request_time: Duration::from_secs(10),
+            body_bytes: 64 * 1024,
+            sockets: 1000,
+            // Containers are killed 10 s after the signal.
+            drain: Duration::from_secs(8),
+        }
+    }
+}
+
+/// All routes.
+pub fn router(app: App, limits: &Limits) -> Router {
+    // For pages, scripts and other clients.
+    let api = Router::new()
+        .route("/api/v1/tasks", get(tasks::list).post(tasks::create))
+        .route("/api/v1/tasks/{id}", get(tasks::show))
+        .route("/api/v1/tasks/{id}/complete", post(tasks::complete))
+        .route("/api/v1/stats", get(stats::show))
+        .route("/api/v1/config/frontend/", get(config::frontend))
+        .route("/ws", any(live::connect))
+        .layer(middleware::from_fn(origin::require_same))
+        .layer(
+            ServiceBuilder::new()
+                .layer(HandleErrorLayer::new(refuse))
+                .layer(LoadShedLayer::new())
+                .layer(GlobalConcurrencyLimitLayer::new(limits.requests))
+                .layer(TimeoutLayer::new(limits.request_time)),
+        );
+    // For operators and machines: not subject to the limits, because a busy server is not an ill one.
+    let operations = Router::new()
+        .route("/api/v1/health/", get(health::live))
+        .route("/api/v1/health/ready", get(health::ready))
+        .route(crate::health::CONTAINER_PATH, get(health::container))
+        .route("/api/v1/version", get(version::show));
+    Router::new()
+        .merge(api)
+        .merge(operations)
+        .fallback(async || Problem::not_found("there is nothing at this address"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(DefaultBodyLimit::max(limits.body_bytes))
+        .layer(middleware::from_fn(observe::observe))
+        .with_state(app)
+}
+
+/// What the limits answer.
+async fn refuse(error: BoxError) -> Problem {
+    if error.is::<tower::timeout::error::Elapsed>() {
+        Problem::too_slow()
+    } else {
+        Problem::unavailable("the server is busy, try again in a moment")
+    }
+}

@@ -1,0 +1,99 @@
+//! The server: accepts connections, bounds them, and ends them in order.
+use super::{Limits, State, router};
+use crate::config::ServeConfig;
+use crate::live::{self, Publisher};
+use crate::redis_client;
+use crate::shutdown::Shutdown;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tower::ServiceExt;
+
+/// For request line and headers together.
+const MAX_HEAD: usize = 32 * 1024;
+/// For sending a head, and for idle connections as well: longer than proxies keep those, so that it is never the server that closes one
+/// while a request is on its way.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long to wait for connections to the database to end politely.
+const CLOSE: Duration = Duration::from_millis(500);
+
+/// Serves until shutdown, then lets requests finish and closes sockets.
+pub async fn serve(listener: TcpListener, config: &ServeConfig, limits: Limits, shutdown: Shutdown) -> anyhow::Result<()> {
+    let redis = redis_client::connect_lazily(&config.redis)?;
+    let (publisher, publishing) = Publisher::start(redis.clone(), config.redis.live_channel.clone());
+    let state = State::new(config, publisher, redis, limits.sockets, shutdown.clone());
+    let service = router(state.clone(), &limits).map_request(|request: Request<Incoming>| request.map(Body::new));
+    let service = TowerToHyperService::new(service);
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD);
+    let mut connections = JoinSet::new();
+
+    let subscription = tokio::spawn({
+        let (config, hub) = (config.redis.clone(), state.hub.clone());
+        async move { live::subscribe(&config, &hub).await }
+    });
+    loop {
+        let stream = tokio::select! {
+            stream = accept(&listener) => stream,
+            Some(_) = connections.join_next() => continue,
+            () = shutdown.requested() => break,
+        };
+        let connection = http.serve_connection(TokioIo::new(stream), service.clone()).with_upgrades();
+        let shutdown = shutdown.clone();
+        connections.spawn(async move {
+            let mut connection = pin!(connection);
+            let outcome = tokio::select! {
+                outcome = connection.as_mut() => outcome,
+                () = shutdown.requested() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = outcome {
+                tracing::debug!(%error, "connection ended");
+            }
+        });
+    }
+
+    drop(listener);
+    let deadline = Instant::now() + limits.drain;
+    let requests = timeout_at(deadline, async { while connections.join_next().await.is_some() {} }).await;
+    // Every open socket holds a permit: when all permits are free, all sockets are closed.
+    let all_sockets = u32::try_from(limits.sockets).unwrap_or(u32::MAX);
+    let sockets = timeout_at(deadline, state.sockets.acquire_many(all_sockets)).await;
+    if requests.is_err() || sockets.is_err() {
+        tracing::warn!("some requests did not finish in time and are given up");
+    }
+    subscription.abort();
+    drop((connections, service, sockets));
+    // Requests that were given up may hold connections.
+    let _ = timeout(CLOSE, state.database.close()).await;
+    drop(state);
+    publishing.flush().await;
+    Ok(())
+}
+
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // Answers are small and complete: waiting to fill packets only delays them.
+                let _ = stream.set_nodelay(true);
+                return stream;
+            }
+            Err(error) => {
+                // Out of file descriptors, usually: connections that end give some back.
+                tracing::warn!(%error, "a connection cannot be accepted");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The worker: claims jobs, runs some at once, keeps their leases, and records how they ended.
+use super::queue::{self, Job};
+use super::{Handlers, Settings};
+use crate::heartbeat::{self, Heartbeat};
+use crate::shutdown::Shutdown;
+use futures_util::FutureExt;
+use sqlx::postgres::{PgListener, PgPool};
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout, timeout_at};
+use tracing::Instrument;
+
+/// How long to wait when the database is away.
+const AWAY: Duration = Duration::from_secs(1);
+/// How long to wait for a job that is due but locked.
+const LOCKED: Duration = Duration::from_millis(50);
+/// The longest wait between two attempts.
+const MAX_BACKOFF: Duration = Duration::from_secs(600);
+/// No statement of the queue takes longer on a connection that is well; a stopped database must not stop the main loop.
+const BOUND: Duration = Duration::from_secs(6);
+const PRUNE_INTERVAL: Duration = Duration::from_secs(600);
+
+/// Works until asked to stop. Jobs that are running then may finish, and are handed back when they do not.
+pub async fn run(pool: &PgPool, handlers: Handlers, settings: &Settings, heartbeat: Option<Heartbeat>, shutdown: Shutdown) {
+    if let Some(heartbeat) = &heartbeat {
+        heartbeat.clear();
+    }
+    let kinds = handlers.kinds();
+    let wake = Notify::new();
+    let mut running = JoinSet::new();
+    tokio::select! {
+        () = listen(pool, &wake) => {}
+        () = housekeeping(pool) => {}
+        () = work(pool, &handlers, &kinds, settings, heartbeat.as_ref(), &wake, &mut running, &shutdown) => {}
+    }
+    if timeout(settings.drain, async { while running.join_next().await.is_some() {} }).await.is_err() {
+        tracing::warn!(jobs = running.len(), "jobs could not be handed back, they start again when their leases end");
+    }
+}
+
+/// The main loop. It ends when the process is asked to stop.
+#[expect(clippy::too_many_arguments, reason = "the loop's whole state, borrowed from `run`, which goes on using it")]
+async fn work(
+    pool: &PgPool,
+    handlers: &Handlers,
+    kinds: &[String],
+    settings: &Settings,
+    heartbeat: Option<&Heartbeat>,
+    wake: &Notify,
+    running: &mut JoinSet<()>,
+    shutdown: &Shutdown,
+) {
+    let mut away = false;
+    // The file appears once the queue was reached: ready once, then alive.
+    let mut ready = false;
+    while !shutdown.is_requested() {
+        let full = running.len() >= settings.concurrency;
+        let look = async {
+            match queue::claim(pool, kinds, settings.lease).await? {
+                Some(job) => Ok::<_, sqlx::Error>(Found::Job(job)),
+                None => Ok(Found::Nothing(queue::next_due(pool, kinds).await?)),
+            }
+        };
+        let wait = match if full { Ok(Ok(Found::Nothing(None))) } else { timeout(BOUND, look).await } {
+            Ok(Ok(found)) => {
+                if std::mem::take(&mut away) {
+                    tracing::info!("the database is back");
+                }
+                ready = true;
+                match found {
+                    Found::Job(job) => {
+                        running.spawn(attempt(pool.clone(), handlers.clone(), settings.clone(), job, shutdown.clone()));
+                        Duration::ZERO
+                    }
+                    // Not at once, even if one is due: then somebody else has it locked.
+                    Found::Nothing(due) => due.map_or(settings.poll, |due| due.max(LOCKED).min(settings.poll)),
+                }
+            }
+            outcome => {
+                if !std::mem::replace(&mut away, true) {
+                    let error = outcome.map_or_else(
+                        |_| "no answer in time".to_owned(),
+                        |result| result.err().map(|error| error.to_string()).unwrap_or_default(),
+                    );
+                    tracing::warn!(error, "the database is away, waiting for it");
+                }
+                AWAY
+            }
+        };
+        pause(wait, ready.then_some(heartbeat).flatten(), wake, running, shutdown).await;
+    }
+}
+
+enum Found {
+    Job(Job),
+    Nothing(Option<Duration>),
+}
+
+/// Waits for the given time, a notification, a finished job or the end, and gives signs of life meanwhile.
+async fn pause(wait: Duration, heartbeat: Option<&Heartbeat>, wake: &Notify, running: &mut JoinSet<()>, shutdown: &Shutdown) {
+    let deadline = Instant::now() + wait;
+    loop {
+        if let Some(heartbeat) = heartbeat {
+            heartbeat.beat();
+        }
+        let next = deadline.min(Instant::now() + heartbeat::INTERVAL);
+        tokio::select! {
+            () = shutdown.requested() => return,
+            () = wake.notified() => return,
+            Some(_) = running.join_next() => return,
+            () = sleep_until(next) => if next == deadline { return },
+        }
+    }
+}
+
+/// Runs a job once, keeps its lease meanwhile, and records how it ended.
+async fn attempt(pool: PgPool, handlers: Handlers, settings: Settings, job: Job, shutdown: Shutdown) {
+    let span = tracing::info_span!("job", job_id = %job.id, kind = job.kind, attempt = job.attempts);
+    async {
+        let started = Instant::now();
+        let outcome = tokio::select! {
+            outcome = handle(&handlers, &settings, &job) => outcome,
+            () = keep_lease(&pool, &job, settings.lease) => {
+                tracing::warn!("the lease was lost, another worker has the job");
+                return;
+            }
+            () = drained(&shutdown, settings.drain) => {
+                if let Err(error) = queue::release(&pool, &job).await {
+                    tracing::warn!(%error, "the job could not be handed back, it starts again when its lease ends");
+                }
+                return;
+            }
+        };
+        let ms = started.elapsed().as_millis() as u64;
+        let recorded = match outcome {
+            Ok(()) => {
+                tracing::info!(ms, "job done");
+                queue::finish(&pool, &job).await
+            }
+            Err(error) if job.attempts >= job.max_attempts => {
+                tracing::error!(ms, error, "job failed, no attempt is left");
+                queue::fail(&pool, &job, &error).await
+            }
+            Err(error) => {
+                let delay = backoff(settings.backoff, job.attempts);
+                tracing::warn!(ms, error, retry_in_ms = delay.as_millis() as u64, "job failed, it is tried again");
+                queue::retry(&pool, &job, &error, delay).await
+            }
+        };
+        if let Err(error) = recorded {
+            tracing::warn!(%error, "the job's end could not be recorded, it runs again when its lease ends");
+        }
+    }
+    .instrument(span)
+    .await;
+}
+
+/// Runs the handler; a panic or a timeout is an error like any other.
+async fn handle(handlers: &Handlers, settings: &Settings, job: &Job) -> Result<(), String> {
+    if job.attempts > job.max_attempts {
+        return Err("the worker was lost during the last attempt".to_owned());
+    }
+    let Some(run) = handlers.get(&job.kind) else { return Err(format!("no handler for the kind `{}`", job.kind)) };
+    match timeout(settings.attempt_timeout, AssertUnwindSafe(async { run(job.clone()).await }).catch_unwind()).await {
+        Ok(Ok(outcome)) => outcome.map_err(|error| format!("{error:#}")),
+        Ok(Err(_)) => Err("the handler panicked".to_owned()),
+        Err(_) => Err(format!("not finished within {} s", settings.attempt_timeout.as_secs())),
+    }
+}
+
+/// Ends when the lease is lost: taken over, or not renewed in time because the database was away.
+async fn keep_lease(pool: &PgPool, job: &Job, lease: Duration) {
+    let mut valid_until = Instant::now() + lease;
+    let mut tick = interval(lease / 3);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tick.tick().await;
+    loop {
+        tick.tick().await;
+        let asked_at = Instant::now();
+        match timeout_at(valid_until, queue::renew(pool, job, lease)).await {
+            Ok(Ok(true)) => valid_until = asked_at + lease,
+            Ok(Ok(false)) | Err(_) => return,
+            Ok(Err(_)) if Instant::now() >= valid_until => return,
+            Ok(Err(_)) => {}
+        }
+    }
+}
+
+/// Ends when a stopping worker waits no longer, a moment before it gives up on its tasks, so that they can hand their jobs back.
+async fn drained(shutdown: &Shutdown, drain: Duration) {
+    shutdown.requested().await;
+    sleep(drain.mul_f64(0.8)).await;
+}
+
+/// Doubles with every attempt; half of it is random, so that jobs that failed together do not come back together.
+fn backoff(base: Duration, attempt: i32) -> Duration {
+    let exponent = u32::try_from(attempt - 1).unwrap_or(0).min(20);
+    let full = base.saturating_mul(1 << exponent).min(MAX_BACKOFF);
+    // The random bits of a fresh id save a dependency.
+    let jitter = f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
+    full.mul_f64(0.5 + jitter / 2.0)
+}
+
+/// Wakes the main loop for every notification, and connects again when the connection is lost.
+async fn listen(pool: &PgPool, wake: &Notify) {
+    loop {
+        if let Ok(mut listener) = PgListener::connect_with(pool).await
+            && listener.listen(queue::CHANNEL).await.is_ok()
+        {
+            // What was notified before the connection was made is found by looking.
+            wake.notify_one();
+            while let Ok(Some(_)) = listener.try_recv().await {
+                wake.notify_one();
+            }
+        }
+        sleep(AWAY).await;
+    }
+}
+
+/// Keeps the queue small.
+async fn housekeeping(pool: &PgPool) {
+    let mut tick = interval(PRUNE_INTERVAL);
+    loop {
+        tick.tick().await;
+        match queue::prune(pool).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "old jobs removed"),
+            Err(error) => tracing::debug!(%error, "old jobs could not be removed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_doubles_within_bounds() {
+        for (attempt, seconds) in [(1, 1.0), (2, 2.0), (5, 16.0), (11, 600.0), (100, 600.0)] {
+            let delay = backoff(Duration::from_secs(1), attempt).as_secs_f64();
+            assert!((seconds / 2.0..=seconds).contains(&delay), "attempt {attempt}: {delay}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The shared connection to Redis for short commands. Pub/sub uses a connection of its own (`live::subscriber`).
+use crate::config::RedisConfig;
+use anyhow::Context;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, RedisResult};
+use std::time::Duration;
+
+/// No command of ours takes longer on a Redis that is well.
+const TIMEOUT: Duration = Duration::from_millis(500);
+
+/// A connection that is made when it is first used, and made again when it was lost.
+pub fn connect_lazily(config: &RedisConfig) -> anyhow::Result<ConnectionManager> {
+    let client = Client::open(config.info.clone()).context("`REDIS_URL` cannot be used")?;
+    let settings = ConnectionManagerConfig::new()
+        .set_connection_timeout(Some(TIMEOUT))
+        .set_response_timeout(Some(TIMEOUT))
+        // One try for each command: who waits for Redis retries with its own patience.
+        .set_number_of_retries(0);
+    ConnectionManager::new_lazy_with_config(client, settings).context("`REDIS_URL` cannot be used")
+}
+
+/// Asks Redis for a sign of life.
+pub async fn ping(redis: &ConnectionManager) -> RedisResult<()> {
+    redis::cmd("PING").query_async::<()>(&mut redis.clone()).await
+}
