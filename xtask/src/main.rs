@@ -15,6 +15,7 @@ mod report;
 mod secrets;
 mod stack;
 mod start;
+mod testing;
 
 fn main() -> std::process::ExitCode {
     let code = match cli::run() {

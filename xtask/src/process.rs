@@ -124,6 +124,22 @@ impl Invocation {
         failure
     }
 
+    /// Runs, giving each line of stdout and stderr to `say` as it comes; returns the exit code and all lines.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub(crate) fn watch(&self, say: impl Fn(&str)) -> anyhow::Result<(i32, Vec<String>)> {
+        use std::io::BufRead as _;
+        let stream = self.stream()?;
+        let mut lines = Vec::new();
+        for line in std::io::BufReader::new(stream.clone()).split(b'\n') {
+            let line = String::from_utf8_lossy(&line?).into_owned();
+            say(&line);
+            lines.push(line);
+        }
+        Ok((stream.code().unwrap_or(-1), lines))
+    }
+
     /// Starts it with stdout and stderr as one stream to read lines from.
     ///
     /// # Errors
@@ -186,6 +202,11 @@ impl fmt::Display for Invocation {
 pub(crate) struct Stream(std::sync::Arc<duct::ReaderHandle>);
 
 impl Stream {
+    /// The exit code, once the end of the stream was read; nothing when a signal ended the child.
+    fn code(&self) -> Option<i32> {
+        self.0.try_wait().ok().flatten()?.status.code()
+    }
+
     /// Ends the child; its readers see the end of the stream.
     pub(crate) fn kill(&self) {
         // A child that is already gone is what was wanted.

@@ -9,6 +9,7 @@ mod rebuild;
 mod restart;
 mod shell;
 mod status;
+mod test;
 mod top;
 mod up;
 
@@ -66,6 +67,7 @@ enum Command {
     Top(top::Top),
     Shell(shell::Shell),
     Migrate(migrate::Migrate),
+    Test(test::Test),
     Completions(completions::Completions),
 }
 
@@ -88,6 +90,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Top(command) => command.run(&context),
         Command::Shell(command) => command.run(&context),
         Command::Migrate(command) => command.run(&context),
+        Command::Test(command) => command.run(&context),
         Command::Completions(command) => command.run(),
     }
 }

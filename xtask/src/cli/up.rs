@@ -28,8 +28,14 @@ pub(crate) struct Up {
 #[derive(Args, Clone, Copy)]
 pub(crate) struct StartArgs {
     /// Give up after so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    #[arg(long, value_name = "SECONDS", default_value_t = Self::default().timeout)]
     timeout: u64,
+}
+
+impl Default for StartArgs {
+    fn default() -> Self {
+        Self { timeout: 120 }
+    }
 }
 
 /// Which images a start builds.
@@ -73,7 +79,8 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
     for image in &missing {
         context.perform(&commands::engine::pull(image)).map_err(|error| unreachable_registry(&error, image))?;
     }
-    if !context.dry_run() && !(services.is_empty() && missing.is_empty()) {
+    let changed = !services.is_empty() || !missing.is_empty();
+    if changed && !context.dry_run() {
         resolved = stack.resolve()?;
     }
     let all = resolved.model.services.keys().cloned().collect();

@@ -75,6 +75,11 @@ pub(crate) fn remove(ids: &[String]) -> Invocation {
     docker(["container", "rm", "--force"]).args(ids)
 }
 
+/// Removes the images `names`.
+pub(crate) fn remove_images(names: &[String]) -> Invocation {
+    docker(["image", "rm"]).args(names)
+}
+
 /// Removes the volumes `names`.
 pub(crate) fn remove_volumes(names: &[String]) -> Invocation {
     docker(["volume", "rm"]).args(names)
@@ -132,6 +137,7 @@ mod tests {
             start("a1"),
             stop(&ids),
             remove(&ids),
+            remove_images(&ids),
             remove_volumes(&ids),
             remove_networks(&ids),
             events("slipway", "12.5"),

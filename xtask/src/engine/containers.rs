@@ -155,6 +155,12 @@ impl Container {
         ports(self.network_settings.ports.as_ref())
     }
 
+    /// The host port that leads to `target` now.
+    pub(crate) fn host_port(&self, target: u16) -> Option<u16> {
+        let ports = self.network_settings.ports.as_ref()?;
+        ports.get(&format!("{target}/tcp"))?.as_ref()?.first()?.host_port.parse().ok()
+    }
+
     /// The host port that it has, or had when it ran, for `target`.
     pub(crate) fn configured_port(&self, target: u16) -> Option<u16> {
         let key = format!("{target}/tcp");

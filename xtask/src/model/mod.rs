@@ -30,6 +30,9 @@ pub(crate) struct Service {
     /// Our own key: the command of `cargo xtask shell`.
     #[serde(rename = "x-shell")]
     pub(crate) shell: Option<Vec<String>>,
+    /// Our own key: variables for tests on the host, with `{address:PORT}` and `{secret:NAME}` to be filled in.
+    #[serde(rename = "x-tests", default)]
+    pub(crate) tests: BTreeMap<String, String>,
     /// Our own key: how migrations of this service are run.
     #[serde(rename = "x-migrations")]
     pub(crate) migrations: Option<Migrations>,

@@ -1,0 +1,218 @@
+//! `test`: everything that CI checks, in the order in which it fails fastest.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::Path;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+
+use super::up::{Builds, StartArgs, bring_up};
+use super::{Context, Globals};
+use crate::commands::{self, compose::Volumes};
+use crate::process::{Invocation, last_lines};
+use crate::project;
+use crate::report::{ExitWith, Failure, Style, human, paint, product};
+use crate::stack::Stack;
+use crate::testing::{score::Score, variables};
+use crate::{interrupt, stack};
+
+/// Run format, lints, unit tests, and tests against a stack of its own; the last line counts
+#[derive(Args)]
+pub(crate) struct Test {
+    /// Only this part
+    part: Option<Part>,
+    /// Leave the test stack running at the end
+    #[arg(long)]
+    keep: bool,
+    /// Only tests whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+}
+
+/// A part of the tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Format, lints and tests that need no engine
+    Unit,
+    /// Tests against a running stack, in containers and in a browser
+    E2e,
+}
+
+impl Test {
+    pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
+        let root = project::root()?;
+        let globals = Globals {
+            env: "test".to_owned(),
+            instance: Some(context.globals.instance.clone().unwrap_or_else(|| instance(&root))),
+            ..context.globals.clone()
+        };
+        let context = &Context { globals };
+        let mut tally = Tally { root: &root, context, score: Score::default() };
+        if self.part != Some(Part::E2e) {
+            tally.step("format", &cargo(["fmt", "--all", "--check"]))?;
+            tally.step("lints", &cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]))?;
+            tally.step("unit tests", &self.filtered(cargo(["test", "--workspace", "--lib", "--bins", "--quiet"])))?;
+            tally.step("command line tests", &self.filtered(cargo(["test", "--package", "xtask", "--tests", "--quiet"])))?;
+        }
+        if self.part != Some(Part::Unit) {
+            self.on_a_stack(&mut tally)?;
+        }
+        if context.dry_run() {
+            return Ok(());
+        }
+        product(tally.score.to_string());
+        if tally.score.good() { Ok(()) } else { Err(ExitWith(1).into()) }
+    }
+
+    /// Starts the test stack, runs what needs it, and removes it with all its data and images.
+    fn on_a_stack(&self, tally: &mut Tally<'_>) -> anyhow::Result<()> {
+        let context = tally.context;
+        let stack = context.stack_on_engine()?;
+        // An earlier run that was killed may have left its stack behind.
+        context.perform(&stack.compose.down(Volumes::Remove))?;
+        let result = self.against(&stack, tally);
+        if result.is_err() || !tally.score.good() {
+            show_logs(&stack);
+        }
+        if !self.keep {
+            interrupt::clear();
+            context.perform(&stack.compose.down(Volumes::Remove))?;
+            remove_images(context, &stack)?;
+        }
+        result
+    }
+
+    fn against(&self, stack: &Stack, tally: &mut Tally<'_>) -> anyhow::Result<()> {
+        let begin = Instant::now();
+        let up = bring_up(tally.context, stack, Builds::All, StartArgs::default());
+        let resolved = match up {
+            Ok(resolved) => resolved,
+            Err(error) if error.is::<Failure>() => {
+                tally.context.volume().say(format!("{} {error}", paint(Style::Error, "error:")));
+                tally.done("stack", false, begin);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        if tally.context.dry_run() {
+            return tally.step("stack tests", &cargo(STACK_TESTS));
+        }
+        tally.done("stack", true, begin);
+        let mut variables = variables::filled(&resolved.model, &stack.containers()?)?;
+        variables.extend(own_variables(stack, &resolved)?);
+        tally.step("stack tests", &self.filtered(cargo(STACK_TESTS)).envs(&variables))
+    }
+
+    fn filtered(&self, invocation: Invocation) -> Invocation {
+        match &self.filter {
+            Some(filter) => invocation.args(["--", filter]),
+            None => invocation,
+        }
+    }
+}
+
+/// Every test target of the applications and of the stack; one fails without the others being left out.
+const STACK_TESTS: [&str; 8] = ["test", "--workspace", "--exclude", "xtask", "--test", "*", "--no-fail-fast", "--quiet"];
+
+fn cargo<const N: usize>(args: [&str; N]) -> Invocation {
+    // The cargo that runs us, so that the toolchain is the same.
+    Invocation::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())).args(args)
+}
+
+/// How tests find the stack, and this program.
+fn own_variables(stack: &Stack, resolved: &stack::Resolved) -> anyhow::Result<BTreeMap<String, String>> {
+    Ok(BTreeMap::from([
+        ("TEST_STACK_URL".to_owned(), resolved.address.url()),
+        ("TEST_STACK_PROJECT".to_owned(), stack.project.compose_name()),
+        ("TEST_STACK_INSTANCE".to_owned(), stack.project.instance.clone()),
+        ("TEST_XTASK".to_owned(), std::env::current_exe()?.display().to_string()),
+        ("TEST_ROOT".to_owned(), stack.project.root.display().to_string()),
+    ]))
+}
+
+/// Another checkout, or CI beside a developer, must not meet this one's test stack: its instance is named after the directory.
+fn instance(root: &Path) -> String {
+    let mut hasher = DefaultHasher::new();
+    root.hash(&mut hasher);
+    format!("test-{:06x}", hasher.finish() & 0xff_ffff)
+}
+
+/// The steps so far.
+struct Tally<'a> {
+    root: &'a Path,
+    context: &'a Context,
+    score: Score,
+}
+
+impl Tally<'_> {
+    /// Runs one step; its tests are counted, or the step itself where it has none.
+    fn step(&mut self, name: &str, invocation: &Invocation) -> anyhow::Result<()> {
+        if self.context.dry_run() {
+            product(invocation.to_string());
+            return Ok(());
+        }
+        self.context.volume().say(format!("{} {name}", paint(Style::Strong, "test:")));
+        self.context.volume().detail(format!("running {invocation}"));
+        let begin = Instant::now();
+        let (code, lines) = invocation.clone().dir(self.root).watch(|line| self.context.volume().say(line))?;
+        if interrupt::requested() {
+            return Err(ExitWith(crate::report::INTERRUPTED).into());
+        }
+        let before = self.score;
+        lines.iter().for_each(|line| self.score.line(line));
+        // A step that fails without a failed test did not get as far as its tests.
+        let counted = self.score != before;
+        if !counted || (code != 0 && self.score.failed_since(before) == 0) {
+            self.score.check(code == 0);
+        }
+        self.report(name, code == 0, begin);
+        Ok(())
+    }
+
+    /// Counts one check of ours.
+    fn done(&mut self, name: &str, passed: bool, begin: Instant) {
+        if !self.context.dry_run() {
+            self.score.check(passed);
+            self.report(name, passed, begin);
+        }
+    }
+
+    fn report(&self, name: &str, passed: bool, begin: Instant) {
+        let verdict = if passed { paint(Style::Good, "passed") } else { paint(Style::Error, "failed") };
+        self.context.volume().say(format!("{} {name} {verdict} in {}", paint(Style::Strong, "test:"), human(begin.elapsed())));
+    }
+}
+
+/// The end of each service's log, on stderr, for whoever has nothing but the output of CI.
+fn show_logs(stack: &Stack) {
+    for container in stack.containers().unwrap_or_default() {
+        let Ok(output) = commands::engine::tail(&container.id, 40).capture() else { continue };
+        let log = output.stdout + &output.stderr;
+        let health = container.health().map(|health| format!(", {health}")).unwrap_or_default();
+        crate::report::Volume::Normal.say(format!("--- logs of {} ({}{health})", container.service(), container.state.status));
+        for line in last_lines(&log, 40) {
+            crate::report::Volume::Normal.say(line);
+        }
+    }
+}
+
+/// Removes the images that only this instance used.
+fn remove_images(context: &Context, stack: &Stack) -> anyhow::Result<()> {
+    let suffix = format!(":{}", stack.project.instance);
+    let images = crate::images::parse_list(&commands::engine::images().read()?);
+    let own: Vec<String> = images.into_keys().filter(|name| name.starts_with("slipway/") && name.ends_with(&suffix)).collect();
+    if own.is_empty() { Ok(()) } else { context.perform(&commands::engine::remove_images(&own)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_checkout_has_its_own_test_instance() {
+        let (one, two) = (instance(Path::new("/a/slipway")), instance(Path::new("/b/slipway")));
+        assert!(one.starts_with("test-") && one.len() == "test-123456".len());
+        assert_ne!(one, two);
+    }
+}

@@ -1,0 +1,4 @@
+//! What `cargo xtask test` runs, and what came of it.
+
+pub(crate) mod score;
+pub(crate) mod variables;
