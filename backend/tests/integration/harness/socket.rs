@@ -1,0 +1,50 @@
+//! A browser's live connection.
+use super::PATIENCE;
+use futures_util::StreamExt;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    pub(super) async fn open(authority: &str) -> Self {
+        let mut socket = Socket(connect_async(format!("ws://{authority}/ws")).await.unwrap().0);
+        assert_eq!(socket.next().await["type"], "hello");
+        socket
+    }
+
+    /// The next message.
+    pub(crate) async fn next(&mut self) -> Value {
+        loop {
+            if let Message::Text(text) = self.frame().await {
+                return serde_json::from_str(&text).unwrap();
+            }
+        }
+    }
+
+    /// The next message of a type; others are skipped.
+    pub(crate) async fn next_of(&mut self, kind: &str) -> Value {
+        loop {
+            let message = self.next().await;
+            if message["type"] == kind {
+                return message;
+            }
+        }
+    }
+
+    /// The code of the close frame; everything before it is skipped.
+    pub(crate) async fn close_code(&mut self) -> u16 {
+        loop {
+            if let Message::Close(frame) = self.frame().await {
+                return frame.unwrap().code.into();
+            }
+        }
+    }
+
+    async fn frame(&mut self) -> Message {
+        timeout(PATIENCE, self.0.next()).await.expect("a message").expect("an open connection").unwrap()
+    }
+}

@@ -1,0 +1,11 @@
+//! Tests on real PostgreSQL and Redis, one module for each group of routes. `cargo xtask test` starts what they need.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod harness;
+mod health;
+mod jobs;
+mod live;
+mod migrations;
+mod outages;
+mod server;
+mod tasks;
