@@ -1,0 +1,49 @@
+//! What other programs ask this server about itself.
+
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tracing::info;
+
+use super::App;
+use super::request_id::RequestId;
+
+/// This process answers.
+pub(crate) async fn live() -> Response {
+    answer(StatusCode::OK, json!({ "status": "ok" }))
+}
+
+/// The container's health check: ready once, then alive. Unhealthy until the backend has answered for the first time, so that whatever waits for the
+/// frontend gets pages; from then on a backend that is away is the backend's matter, and this container is not restarted for it.
+pub(crate) async fn container(State(app): State<App>, id: RequestId) -> Response {
+    if app.0.backend_seen.load(Ordering::Relaxed) {
+        return live().await;
+    }
+    match app.0.backend.live(&id.0).await {
+        Ok(()) => {
+            if !app.0.backend_seen.swap(true, Ordering::Relaxed) {
+                info!("the backend answers: ready");
+            }
+            live().await
+        }
+        Err(reason) => answer(StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "waiting", "reason": reason.to_string() })),
+    }
+}
+
+/// What is running.
+pub(crate) async fn version(State(app): State<App>) -> Response {
+    let config = &app.0.config;
+    answer(
+        StatusCode::OK,
+        json!({ "name": "frontend", "version": env!("CARGO_PKG_VERSION"), "revision": config.revision, "environment": config.environment }),
+    )
+}
+
+fn answer(status: StatusCode, body: Value) -> Response {
+    (status, [(CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}

@@ -1,0 +1,100 @@
+//! Pages: what every page needs to be rendered, and the pages for failures.
+
+use axum::extract::{Request, State};
+use axum::http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse as _, Response};
+use minijinja::{Value, context};
+use tracing::error;
+
+use super::App;
+use super::failure::Failure;
+
+/// After how many seconds a page that could not be shown asks again.
+const RETRY_SECONDS: u16 = 3;
+
+/// A page from the template `name`; `data` comes on top of what every page has.
+pub(crate) fn render(app: &App, status: StatusCode, name: &str, data: Value) -> Result<Response, Failure> {
+    let config = &app.0.config;
+    let common = context! {
+        environment => config.environment.as_str(),
+        version => env!("CARGO_PKG_VERSION"),
+        revision => config.revision.as_deref().map(|revision| revision.get(..12).unwrap_or(revision)),
+    };
+    let site = app.0.site.current()?;
+    let page = site.templates.render(name, context! { ..data, ..common }).map_err(|error| Failure::Broken(error.to_string()))?;
+    // Asked about each time and never shared: what a page shows belongs to whoever asked, and changes.
+    Ok((status, [(CACHE_CONTROL, "private, no-cache")], Html(page)).into_response())
+}
+
+/// Turns the failures of handlers and of other layers into pages.
+pub(crate) async fn render_failure(State(app): State<App>, request: Request, next: Next) -> Response {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let response = next.run(request).await;
+    let Some(failure) = response.extensions().get::<Failure>().cloned() else { return response };
+    if let Failure::Broken(reason) = &failure {
+        error!("{reason}");
+    }
+    let mut page = render(&app, failure.status(), "failure.html", words(&app, &failure, reads)).unwrap_or_else(|reason| {
+        // The template of the failure page itself does not work: only in development, after an edit.
+        error!(?reason, "the failure page cannot be rendered");
+        (StatusCode::INTERNAL_SERVER_ERROR, format!("The page cannot be shown. {reason:?}\n")).into_response()
+    });
+    let headers = page.headers_mut();
+    if failure.status() == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if let Some(allow) = response.headers().get(ALLOW) {
+        headers.insert(ALLOW, allow.clone());
+    }
+    page
+}
+
+fn words(app: &App, failure: &Failure, reads: bool) -> Value {
+    let (title, text) = match failure {
+        Failure::NotFound => {
+            ("Nothing is moored here", "The page you asked for does not exist. The address may be mistyped, or the task is gone.")
+        }
+        Failure::WrongMethod => ("That does not work here", "This address exists, but not for what was asked of it."),
+        Failure::CrossSite => (
+            "That form came from somewhere else",
+            "Slipway accepts changes only from its own pages. If you were on the board, open it again and repeat what you did.",
+        ),
+        Failure::BadForm(StatusCode::PAYLOAD_TOO_LARGE) => {
+            ("That is too long", "What was sent is longer than a task can be. Nothing was saved.")
+        }
+        Failure::BadForm(_) => ("That form could not be read", "What was sent is not the form of this page. Nothing was saved."),
+        Failure::BackendAway { .. } => (
+            "The board is out of reach",
+            "The service that keeps the tasks is starting, being updated or away for a moment. Your tasks are safe.",
+        ),
+        Failure::BackendSlow { .. } => {
+            ("The board is taking too long", "The service that keeps the tasks did not answer in time. Your tasks are safe.")
+        }
+        Failure::Overloaded => ("Too much at once", "There are more requests than Slipway can answer right now."),
+        Failure::Broken(_) => ("Something broke", "Slipway made a mistake and has written it down. Trying again may help."),
+    };
+    let draft = match failure {
+        Failure::BackendAway { draft } | Failure::BackendSlow { draft } => draft.as_deref(),
+        _ => None,
+    };
+    let detail = match failure {
+        // Shown to whoever edits templates, and to nobody else.
+        Failure::Broken(reason) if app.0.config.template_reload => Some(reason.as_str()),
+        _ => None,
+    };
+    context! {
+        status => failure.status().as_u16(),
+        title,
+        text,
+        draft,
+        detail,
+        // A page with a draft must not replace itself: the draft would be lost.
+        retry_seconds => (failure.status() == StatusCode::SERVICE_UNAVAILABLE && draft.is_none()).then_some(RETRY_SECONDS),
+        unsaved => !reads && failure.status() == StatusCode::SERVICE_UNAVAILABLE,
+        // What was sent by a form cannot be repeated by loading its address again.
+        retry_path => (!reads).then_some("/"),
+    }
+}

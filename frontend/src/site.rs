@@ -1,0 +1,89 @@
+//! The site: templates and assets as they were read from disk, and, in development, the moment to read them again.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use crate::assets::{AssetError, Assets};
+use crate::templates::{self, Templates};
+
+/// What pages are made of. It never changes: an edit makes a new one.
+#[derive(Debug)]
+pub struct Site {
+    /// The files of `static/`.
+    pub assets: Arc<Assets>,
+    /// The files of `templates/`.
+    pub templates: Templates,
+}
+
+/// Why the site cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SiteError {
+    /// A file of `static/` is the reason.
+    #[error(transparent)]
+    Asset(#[from] AssetError),
+    /// A file of `templates/` is the reason.
+    #[error(transparent)]
+    Template(#[from] templates::TemplateError),
+}
+
+/// Hands out the current site.
+#[derive(Debug)]
+pub struct SiteStore {
+    directory: PathBuf,
+    reload: bool,
+    current: RwLock<(Stamp, Arc<Site>)>,
+}
+
+/// The names, sizes and times of all files: when it differs, something was edited.
+type Stamp = Vec<(PathBuf, u64, Option<SystemTime>)>;
+
+impl Site {
+    /// Reads `static/` and `templates/` of `directory`.
+    pub fn load(directory: &Path) -> Result<Self, SiteError> {
+        let assets = Arc::new(Assets::load(&directory.join("static"))?);
+        let templates = Templates::load(&directory.join("templates"), Arc::clone(&assets))?;
+        Ok(Self { assets, templates })
+    }
+}
+
+impl SiteStore {
+    /// Reads the site once; with `reload`, again after each edit.
+    pub fn open(directory: &Path, reload: bool) -> Result<Self, SiteError> {
+        let stamp = if reload { stamp(directory) } else { Stamp::new() };
+        let site = Arc::new(Site::load(directory)?);
+        Ok(Self { directory: directory.to_owned(), reload, current: RwLock::new((stamp, site)) })
+    }
+
+    /// The site as it is now. An edit that cannot be used is an error until it is corrected: whoever edits wants to see it.
+    pub fn current(&self) -> Result<Arc<Site>, SiteError> {
+        let known = self.last();
+        if !self.reload {
+            return Ok(known.1);
+        }
+        let now = stamp(&self.directory);
+        if now == known.0 {
+            return Ok(known.1);
+        }
+        let site = Arc::new(Site::load(&self.directory)?);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = (now, Arc::clone(&site));
+        Ok(site)
+    }
+
+    /// The last site that could be used, and what it was read from.
+    fn last(&self) -> (Stamp, Arc<Site>) {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn stamp(directory: &Path) -> Stamp {
+    let mut stamp: Stamp = ["static", "templates"]
+        .iter()
+        .filter_map(|part| std::fs::read_dir(directory.join(part)).ok())
+        .flatten()
+        .filter_map(Result::ok)
+        .filter_map(|entry| entry.metadata().ok().map(|data| (entry.path(), data.len(), data.modified().ok())))
+        .collect();
+    stamp.sort();
+    stamp
+}
