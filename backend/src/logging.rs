@@ -1,5 +1,6 @@
 //! Logs: one JSON object a line on standard output, with the fields of the request or job that a line belongs to.
 use crate::config::LogConfig;
+use serde::Serializer;
 use serde_json::{Map, Value, json};
 use std::fmt;
 use std::io::{self, Write};
@@ -53,21 +54,25 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JsonLines {
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut own = Fields::default();
         event.record(&mut own);
-        let mut line = Map::new();
-        line.insert("timestamp".to_owned(), timestamp());
-        line.insert("level".to_owned(), json!(event.metadata().level().as_str().to_lowercase()));
-        line.insert("service".to_owned(), json!(self.service));
-        line.insert("message".to_owned(), own.0.remove("message").unwrap_or_default());
+        let message = own.0.remove("message").unwrap_or_default();
+        let mut fields = Map::new();
         for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
-            if let Some(fields) = span.extensions().get::<Fields>() {
-                line.extend(fields.0.clone());
+            if let Some(of_span) = span.extensions().get::<Fields>() {
+                fields.extend(of_span.0.clone());
             }
         }
-        line.extend(own.0);
-        let mut text = Value::Object(line).to_string();
-        text.push('\n');
+        fields.extend(own.0);
+        // In this order: people read logs too.
+        let level = json!(event.metadata().level().as_str().to_lowercase());
+        let head = [("timestamp", timestamp()), ("level", level), ("service", json!(self.service)), ("message", message)];
+        fields.retain(|name, _| head.iter().all(|(taken, _)| taken != name));
+        let line = head.iter().map(|(name, value)| (*name, value)).chain(fields.iter().map(|(name, value)| (name.as_str(), value)));
+        let mut text = Vec::new();
+        // Writing values to memory cannot fail.
+        let _ = serde_json::Serializer::new(&mut text).collect_map(line);
+        text.push(b'\n');
         // There is nowhere to report that standard output is closed.
-        let _ = io::stdout().lock().write_all(text.as_bytes());
+        let _ = io::stdout().lock().write_all(&text);
     }
 }
 

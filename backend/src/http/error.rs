@@ -18,6 +18,7 @@ pub struct Problem {
     status: StatusCode,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
+    cause: Option<String>,
 }
 
 /// What is wrong with one field of a request.
@@ -32,7 +33,7 @@ pub struct FieldError {
 impl Problem {
     /// A problem that has no constructor of its own.
     pub fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Problem { status, detail: detail.into(), errors: Vec::new() }
+        Problem { status, detail: detail.into(), errors: Vec::new(), cause: None }
     }
 
     /// 400: a parameter of the address.
@@ -76,6 +77,11 @@ impl Problem {
         Problem::new(StatusCode::GATEWAY_TIMEOUT, "the request took too long and was given up")
     }
 
+    /// What lies behind it, for the log only.
+    pub(super) fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
     /// The body for a request.
     pub(super) fn body(&self, path: &str, request_id: &str) -> String {
         let mut body = json!({
@@ -95,13 +101,12 @@ impl Problem {
 
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
-        if database::is_unavailable(&error) {
-            tracing::warn!(%error, "the database is away");
+        let problem = if database::is_unavailable(&error) {
             Problem::unavailable("the database is not available, try again in a moment")
         } else {
-            tracing::error!(%error, "the database refused a statement");
             Problem::internal()
-        }
+        };
+        Problem { cause: Some(error.to_string()), ..problem }
     }
 }
 

@@ -21,28 +21,30 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
         // The panic hook has logged the cause, with this span's fields.
         let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
         let mut response = answer.unwrap_or_else(|_| Problem::internal().into_response());
-        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let problem = response.extensions_mut().remove::<Problem>();
+        if let Some(problem) = &problem {
             *response.body_mut() = Body::from(problem.body(&path, &id));
             response.headers_mut().remove(axum::http::header::CONTENT_LENGTH);
         }
         if let Some(id) = request_id::header(&id) {
             response.headers_mut().insert(request_id::HEADER, id);
         }
-        log(response.status(), &path, started.elapsed().as_secs_f64() * 1000.0);
+        let cause = problem.as_ref().and_then(Problem::cause);
+        log(response.status(), &path, started.elapsed().as_secs_f64() * 1000.0, cause);
         response
     }
     .instrument(span)
     .await
 }
 
-fn log(status: StatusCode, path: &str, ms: f64) {
+fn log(status: StatusCode, path: &str, ms: f64, error: Option<&str>) {
     let ms = (ms * 10.0).round() / 10.0;
     let code = status.as_u16();
     if path.starts_with("/api/v1/health/") {
         // Asked several times a second during a start: would bury everything else.
         tracing::debug!(status = code, ms, "request");
     } else if status.is_server_error() {
-        tracing::warn!(status = code, ms, "request");
+        tracing::warn!(status = code, ms, error, "request");
     } else {
         tracing::info!(status = code, ms, "request");
     }

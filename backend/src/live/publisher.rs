@@ -5,7 +5,7 @@ use redis::aio::ConnectionManager;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// More than this many waiting messages mean that Redis does not keep up; clients fetch again afterwards anyway.
 const QUEUE: usize = 1024;
@@ -46,34 +46,33 @@ impl Publishing {
 }
 
 async fn run(mut redis: ConnectionManager, channel: String, mut receiver: mpsc::Receiver<Utf8Bytes>) {
-    // Whether messages were lost since clients were last told to fetch again.
-    let mut lost = false;
+    // Set while messages are lost: when to try to tell clients to fetch again.
+    let mut retry_at: Option<Instant> = None;
     loop {
         let message = tokio::select! {
             biased;
-            () = sleep(RETRY), if lost => Message::Resync.text(),
+            () = sleep_until(retry_at.unwrap_or_else(Instant::now)), if retry_at.is_some() => Message::Resync.text(),
             message = receiver.recv() => match message {
                 // Not worth a try that fails: the next resync covers it.
-                Some(_) if lost => continue,
+                Some(_) if retry_at.is_some() => continue,
                 Some(message) => message,
                 None => return,
             },
         };
         let mut publish = redis::cmd("PUBLISH");
         publish.arg(&channel).arg(message.as_str());
-        match timeout(TIMEOUT, publish.query_async::<()>(&mut redis)).await {
-            Ok(Ok(())) if lost => {
-                tracing::info!("live updates are published again");
-                lost = false;
-            }
-            Ok(Ok(())) => {}
-            outcome => {
-                if !lost {
-                    let error = outcome.map_or_else(|_| "no answer in time".to_owned(), |result| format!("{result:?}"));
-                    tracing::warn!(error, "live updates are not published: Redis is away");
+        let error = match timeout(TIMEOUT, publish.query_async::<()>(&mut redis)).await {
+            Ok(Ok(())) => {
+                if retry_at.take().is_some() {
+                    tracing::info!("live updates are published again");
                 }
-                lost = true;
+                continue;
             }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        if retry_at.replace(Instant::now() + RETRY).is_none() {
+            tracing::warn!(error, "live updates are not published: Redis is away");
         }
     }
 }

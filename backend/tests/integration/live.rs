@@ -8,20 +8,17 @@ use serde_json::json;
 async fn every_browser_sees_a_change_on_any_server() {
     run(async |bench| {
         let (first, second) = (bench.server().await, bench.server().await);
+        bench.subscribed(2).await;
         let mut sockets = [first.socket().await, second.socket().await];
-        for socket in &mut sockets {
-            // The subscription of a new server announces itself.
-            socket.next_of("resync").await;
-        }
         let task = first.create_task("Buy milk").await;
         let done = second.complete_task(&task).await;
         for socket in &mut sockets {
-            assert_eq!(socket.next().await, json!({ "type": "task", "id": task["id"], "task": task }));
-            assert_eq!(socket.next().await, json!({ "type": "task", "id": task["id"], "task": done }));
+            assert_eq!(socket.next_of("task").await, json!({ "type": "task", "id": task["id"], "task": task }));
+            assert_eq!(socket.next_of("task").await, json!({ "type": "task", "id": task["id"], "task": done }));
         }
         second.complete_task(&task).await;
         let other = first.create_task("Something else").await;
-        assert_eq!(sockets[0].next().await["id"], other["id"], "completing again is no news");
+        assert_eq!(sockets[0].next_of("task").await["id"], other["id"], "completing again is no news");
     })
     .await;
 }
@@ -30,8 +27,8 @@ async fn every_browser_sees_a_change_on_any_server() {
 async fn the_worker_updates_the_figures() {
     run(async |bench| {
         let (server, worker) = (bench.server().await, bench.worker());
+        bench.subscribed(1).await;
         let mut socket = server.socket().await;
-        socket.next_of("resync").await;
         let task = server.create_task("Buy milk").await;
         assert_eq!(socket.next_of("stats").await["stats"]["open"], 1);
         server.complete_task(&task).await;

@@ -10,8 +10,8 @@ use std::time::Duration;
 async fn without_redis_tasks_work_and_browsers_fetch_again_afterwards() {
     run(async |bench| {
         let (server, link) = bench.server_with_redis_link().await;
+        bench.subscribed(1).await;
         let mut socket = server.socket().await;
-        socket.next_of("resync").await;
         let before = server.create_task("before").await;
         assert_eq!(socket.next_of("task").await["id"], before["id"]);
 
@@ -34,6 +34,33 @@ async fn without_redis_tasks_work_and_browsers_fetch_again_afterwards() {
             message.is_ok_and(|message| message["id"] == after["id"])
         })
         .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn browsers_of_other_servers_fetch_again_even_while_changes_go_on() {
+    run(async |bench| {
+        let (cut_off, link) = bench.server_with_redis_link().await;
+        let server = bench.server().await;
+        bench.subscribed(2).await;
+        let mut socket = server.socket().await;
+        let before = cut_off.create_task("before").await;
+        assert_eq!(socket.next_of("task").await["id"], before["id"]);
+        link.cut();
+        for number in 0..3 {
+            cut_off.create_task(&number.to_string()).await;
+        }
+        link.restore();
+        let changes = async {
+            loop {
+                cut_off.create_task("more").await;
+            }
+        };
+        tokio::select! {
+            () = changes => {}
+            _ = socket.next_of("resync") => {}
+        }
     })
     .await;
 }

@@ -88,6 +88,18 @@ impl Bench {
         (link, DatabaseConfig { options })
     }
 
+    /// Waits until this many servers receive live updates.
+    pub(crate) async fn subscribed(&self, servers: i64) {
+        let redis = redis_client::connect_lazily(&self.redis).unwrap();
+        eventually("all servers receive live updates", async || {
+            let mut ask = redis::cmd("PUBSUB");
+            ask.arg("NUMSUB").arg(&self.redis.live_channel);
+            let (_, count): (String, i64) = ask.query_async(&mut redis.clone()).await.unwrap();
+            count == servers
+        })
+        .await;
+    }
+
     /// A worker with the handlers of the application.
     pub(crate) fn worker(&self) -> Worker {
         let redis = redis_client::connect_lazily(&self.redis).unwrap();

@@ -17,7 +17,7 @@ impl Socket {
     }
 
     /// The next message.
-    pub(crate) async fn next(&mut self) -> Value {
+    async fn next(&mut self) -> Value {
         loop {
             if let Message::Text(text) = self.frame().await {
                 return serde_json::from_str(&text).unwrap();
