@@ -28,7 +28,8 @@ pub(crate) fn print(stream: Stream, filter: &Filter) -> anyhow::Result<()> {
     // A killed child ends the stream; what it wrote last may be half a line, which is no error.
     while reader.read_until(b'\n', &mut line).unwrap_or(0) > 0 {
         let text = String::from_utf8_lossy(&line);
-        let text = text.trim_end_matches(['\n', '\r']);
+        // Compose erases the terminal's line before each of its own, also where there is no terminal.
+        let text = text.trim_start_matches("\u{1b}[2K").trim_end_matches(['\n', '\r']);
         if filter.grep.as_ref().is_none_or(|grep| grep.is_match(text)) {
             product(if pretty { colours.render(text) } else { text.to_owned() });
         }

@@ -53,6 +53,12 @@ impl Invocation {
         self
     }
 
+    /// Sets one variable on top of the inherited environment.
+    pub(crate) fn env(mut self, key: &str, value: &str) -> Self {
+        self.env.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Runs in `dir` instead of the current directory.
     pub(crate) fn dir(mut self, dir: &Path) -> Self {
         self.dir = Some(dir.to_owned());
@@ -163,6 +169,17 @@ impl Invocation {
         }
     }
 
+    /// Starts it with everything that it writes going to the end of the file `log`, and none of our streams: it may outlive us and whoever reads us.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or the program cannot be started.
+    pub(crate) fn detach(&self, log: &Path) -> anyhow::Result<Detached> {
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(log);
+        let file = file.with_context(|| format!("cannot write {}", log.display()))?;
+        let expression = self.expression().stdin_null().stdout_file(file).stderr_to_stdout().unchecked();
+        Ok(Detached(expression.start().with_context(|| format!("cannot run `{}`", self.program))?))
+    }
+
     /// The command without its options' values of no interest to a reader: program and verbs, up to the first option.
     fn short(&self) -> String {
         let program = Path::new(&self.program).file_stem().map_or(self.program.clone(), |name| name.to_string_lossy().into_owned());
@@ -197,13 +214,23 @@ impl fmt::Display for Invocation {
     }
 }
 
+/// A child that goes on when we end.
+pub(crate) struct Detached(duct::Handle);
+
+impl Detached {
+    /// Whether it has ended already.
+    pub(crate) fn ended(&self) -> bool {
+        self.0.try_wait().is_ok_and(|output| output.is_some())
+    }
+}
+
 /// A running child whose output is read as it comes. Clones share it, so that another thread can end it.
 #[derive(Clone)]
 pub(crate) struct Stream(std::sync::Arc<duct::ReaderHandle>);
 
 impl Stream {
     /// The exit code, once the end of the stream was read; nothing when a signal ended the child.
-    fn code(&self) -> Option<i32> {
+    pub(crate) fn code(&self) -> Option<i32> {
         self.0.try_wait().ok().flatten()?.status.code()
     }
 

@@ -33,19 +33,20 @@ impl Migrate {
         let action = self.action.unwrap_or(Action::Up);
         if let Action::New { name } = &action {
             let stack = context.stack()?;
-            let (_, migrations) = find(&Model::parse(&stack.compose.model().read()?)?)?;
-            return new(context, &stack.project.infra().join(migrations.directory), name);
+            let model = Model::parse(&stack.compose.model().read()?)?;
+            return new(context, &stack.project.infra().join(&find(&model)?.directory), name);
         }
         let stack = context.stack()?;
         let resolved = stack.resolve()?;
-        let (service, migrations) = find(&resolved.model)?;
+        let migrations = find(&resolved.model)?;
+        let service = &migrations.service;
         if !resolved.containers.iter().any(|container| container.service() != service && container.running()) {
             return Err(Failure::new("the database does not run")
                 .hint(format!("`cargo xtask up{}` starts the stack, and applies migrations", stack.project.flags()))
                 .into());
         }
-        let args = if matches!(action, Action::Status) { migrations.status } else { migrations.up };
-        let invocation = resolved.compose.run(&service, &args);
+        let args = if matches!(action, Action::Status) { &migrations.status } else { &migrations.up };
+        let invocation = resolved.compose.run(service, args);
         if context.dry_run() {
             product(invocation.to_string());
             return Ok(());
@@ -57,11 +58,11 @@ impl Migrate {
     }
 }
 
-fn find(model: &Model) -> anyhow::Result<(String, Migrations)> {
-    let found = model.services.iter().find_map(|(name, service)| Some((name.clone(), service.migrations.clone()?)));
-    found.ok_or_else(|| {
-        Failure::new("no service has `x-migrations`").hint("`infra/compose.yaml` says which service runs migrations, and how").into()
-    })
+fn find(model: &Model) -> anyhow::Result<&Migrations> {
+    let none = || {
+        Failure::new("the compose files have no `x-migrations`").hint("`infra/compose.yaml` says which service runs migrations, and how")
+    };
+    model.migrations.as_ref().ok_or_else(|| none().into())
 }
 
 /// Makes `<UTC time>_<name>.sql` in `directory`: files sort by when they were begun, also those of two branches.

@@ -51,9 +51,9 @@ impl Shell {
     }
 }
 
-/// The service's `x-shell`, or a plain shell.
+/// What `x-shell` says for the service, or a plain shell.
 fn default_shell(model: &Model, service: &str) -> Vec<String> {
-    model.services.get(service).and_then(|service| service.shell.clone()).unwrap_or_else(|| vec!["/bin/sh".to_owned()])
+    model.shells.get(service).cloned().unwrap_or_else(|| vec!["/bin/sh".to_owned()])
 }
 
 #[cfg(test)]

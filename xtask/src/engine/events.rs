@@ -11,7 +11,9 @@ use crate::process::Stream;
 /// One change of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
-    /// The service of the container.
+    /// The container.
+    pub(crate) id: String,
+    /// Its service.
     pub(crate) service: String,
     /// What happened.
     pub(crate) change: Change,
@@ -20,8 +22,6 @@ pub(crate) struct Event {
 /// What can happen to a container that a start waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// It was created, with this id.
-    Created(String),
     /// Its main process runs.
     Started,
     /// A health check passed after others had not.
@@ -55,14 +55,14 @@ fn parse(line: &str) -> Option<Event> {
         return None;
     }
     let change = match line.action.as_str() {
-        "create" => Change::Created(line.actor.id.clone()),
         "start" => Change::Started,
         "health_status: healthy" => Change::Healthy,
         "health_status: unhealthy" => Change::Unhealthy,
         "die" => Change::Exited(attribute("exitCode").parse().unwrap_or(-1)),
         _ => return None,
     };
-    Some(Event { service: attribute("com.docker.compose.service").to_owned(), change }).filter(|event| !event.service.is_empty())
+    let service = attribute("com.docker.compose.service").to_owned();
+    (!service.is_empty()).then_some(Event { id: line.actor.id, service, change })
 }
 
 /// Follows the project's events from now on, calling `send` with each on a thread of its own, until the returned stream is killed.
@@ -91,7 +91,6 @@ mod tests {
     #[test]
     fn changes_are_read() {
         let read = |action: &str, extra: &str| parse(&line(action, extra)).map(|event| event.change);
-        assert_eq!(read("create", ""), Some(Change::Created("c1".to_owned())));
         assert_eq!(read("start", ""), Some(Change::Started));
         assert_eq!(read("health_status: healthy", ""), Some(Change::Healthy));
         assert_eq!(read("health_status: unhealthy", ""), Some(Change::Unhealthy));

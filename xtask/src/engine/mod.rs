@@ -108,6 +108,17 @@ fn judge(version: &Output, compose: &Output) -> Option<Trouble> {
     None
 }
 
+/// Whether an engine of this version will do; one without a number does.
+pub(crate) fn recent(version: &str) -> bool {
+    major_minor(version).is_none_or(|version| version >= OLDEST_ENGINE)
+}
+
+/// Whether Compose is there and new enough, whatever the engine does.
+pub(crate) fn compose_usable() -> bool {
+    let version = commands::engine::compose_version().capture();
+    version.is_ok_and(|version| version.code == 0 && major_minor(version.stdout.trim()).is_none_or(|version| version >= OLDEST_COMPOSE))
+}
+
 /// `26.1.5+dfsg1`, `v2.26.1-4` → `(26, 1)`, `(2, 26)`; nothing for a version that is no number (a development build).
 fn major_minor(version: &str) -> Option<(u32, u32)> {
     let mut parts = version.trim_start_matches('v').split(|c: char| !c.is_ascii_digit());

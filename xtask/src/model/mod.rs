@@ -13,6 +13,15 @@ pub(crate) struct Model {
     /// The secrets by name.
     #[serde(default)]
     pub(crate) secrets: BTreeMap<String, Secret>,
+    /// Our own key: what `cargo xtask shell` runs in a service.
+    #[serde(rename = "x-shell", default)]
+    pub(crate) shells: BTreeMap<String, Vec<String>>,
+    /// Our own key: how migrations are run.
+    #[serde(rename = "x-migrations")]
+    pub(crate) migrations: Option<Migrations>,
+    /// Our own key: variables for tests on the host, with placeholders to be filled in.
+    #[serde(rename = "x-tests", default)]
+    pub(crate) tests: BTreeMap<String, String>,
 }
 
 /// One service.
@@ -27,15 +36,6 @@ pub(crate) struct Service {
     pub(crate) depends_on: BTreeMap<String, Dependency>,
     /// How its health is checked.
     pub(crate) healthcheck: Option<Healthcheck>,
-    /// Our own key: the command of `cargo xtask shell`.
-    #[serde(rename = "x-shell")]
-    pub(crate) shell: Option<Vec<String>>,
-    /// Our own key: variables for tests on the host, with `{address:PORT}` and `{secret:NAME}` to be filled in.
-    #[serde(rename = "x-tests", default)]
-    pub(crate) tests: BTreeMap<String, String>,
-    /// Our own key: how migrations of this service are run.
-    #[serde(rename = "x-migrations")]
-    pub(crate) migrations: Option<Migrations>,
 }
 
 /// A `build` section.
@@ -93,6 +93,8 @@ pub(crate) struct Secret {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Migrations {
+    /// The one-shot service that runs them.
+    pub(crate) service: String,
     /// Arguments that apply what is pending.
     pub(crate) up: Vec<String>,
     /// Arguments that list what is applied and pending.

@@ -103,6 +103,8 @@ impl Run<'_> {
             }
             let Some(left) = self.options.limit.checked_sub(self.begin.elapsed()) else { return Err(self.late()) };
             match receive.recv_timeout(left.min(QUIET)) {
+                // While Compose replaced a container, the old one's end was an event too.
+                Ok(Message::Engine(event)) if self.ids.get(&event.service) != Some(&event.id) => {}
                 Ok(Message::Engine(event)) => self.apply(&event.service, &event.change),
                 Ok(Message::Returned(service, result)) => self.returned(&service, result),
                 Ok(Message::Interrupted) => return Ok(()),

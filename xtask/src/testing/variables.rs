@@ -7,31 +7,29 @@ use anyhow::Context as _;
 use crate::engine::containers::Container;
 use crate::model::Model;
 
-/// The `x-tests` of every service, with addresses and secrets.
+/// The `x-tests` of `model`, with addresses and secrets.
 ///
 /// # Errors
 /// When a placeholder names a port that is not published or a secret that is not there.
 pub(crate) fn filled(model: &Model, containers: &[Container]) -> anyhow::Result<BTreeMap<String, String>> {
-    let mut variables = BTreeMap::new();
-    for (name, service) in &model.services {
-        let container = containers.iter().find(|container| container.service() == name);
-        for (variable, template) in &service.tests {
-            let lookup = |kind: &str, argument: &str| match kind {
-                "address" => {
-                    container.and_then(|container| container.host_port(argument.parse().ok()?)).map(|port| format!("127.0.0.1:{port}"))
-                }
-                "secret" => {
-                    let file = model.secrets.get(argument)?.file.as_ref()?;
-                    std::fs::read_to_string(file).ok().map(|value| value.trim().to_owned())
-                }
-                _ => None,
-            };
-            let value =
-                fill(template, lookup).with_context(|| format!("cannot fill in `{variable}` in `x-tests` of the service `{name}`"))?;
-            variables.insert(variable.clone(), value);
-        }
-    }
-    Ok(variables)
+    let address = |argument: &str| {
+        let (service, port) = argument.split_once(':')?;
+        let container = containers.iter().find(|container| container.service() == service)?;
+        container.host_port(port.parse().ok()?).map(|port| format!("127.0.0.1:{port}"))
+    };
+    let secret = |name: &str| {
+        let file = model.secrets.get(name)?.file.as_ref()?;
+        std::fs::read_to_string(file).ok().map(|value| value.trim().to_owned())
+    };
+    let lookup = |kind: &str, argument: &str| match kind {
+        "address" => address(argument),
+        "secret" => secret(argument),
+        _ => None,
+    };
+    let fill = |(name, template): (&String, &String)| {
+        Ok((name.clone(), fill(template, lookup).with_context(|| format!("cannot fill in `{name}` of `x-tests`"))?))
+    };
+    model.tests.iter().map(fill).collect()
 }
 
 /// Replaces each `{kind:argument}`.
