@@ -13,6 +13,7 @@ mod process;
 mod project;
 mod report;
 mod secrets;
+mod setup;
 mod stack;
 mod start;
 mod testing;

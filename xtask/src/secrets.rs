@@ -13,13 +13,18 @@ use crate::report::Volume;
 /// # Errors
 /// When a file cannot be written.
 pub(crate) fn ensure(project: &Project, model: &Model, volume: Volume) -> anyhow::Result<()> {
-    let dir = project.infra().join("secrets");
-    let files = model.secrets.values().filter_map(|secret| secret.file.as_deref());
-    for file in files.filter(|file| file.starts_with(&dir) && !file.exists()) {
+    for file in missing(project, model) {
         write(file)?;
         volume.say(format!("made the secret {}", file.strip_prefix(&project.root).unwrap_or(file).display()));
     }
     Ok(())
+}
+
+/// The secret files of `model` that belong in `infra/secrets/` and are not there.
+pub(crate) fn missing<'a>(project: &Project, model: &'a Model) -> Vec<&'a Path> {
+    let dir = project.infra().join("secrets");
+    let files = model.secrets.values().filter_map(|secret| secret.file.as_deref());
+    files.filter(|file| file.starts_with(&dir) && !file.exists()).collect()
 }
 
 fn write(file: &Path) -> anyhow::Result<()> {

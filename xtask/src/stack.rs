@@ -154,6 +154,10 @@ fn parse_hashes(text: &str) -> BTreeMap<String, String> {
     text.lines().filter_map(|line| line.split_once(' ')).map(|(service, hash)| (service.to_owned(), hash.trim().to_owned())).collect()
 }
 
-fn join<T>(handle: std::thread::ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::Result<T> {
+/// What the thread behind `handle` found out.
+///
+/// # Errors
+/// Its own, or that it panicked.
+pub(crate) fn join<T>(handle: std::thread::ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::Result<T> {
     handle.join().map_err(|_| anyhow::anyhow!("a thread that asked the engine panicked"))?
 }

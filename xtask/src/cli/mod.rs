@@ -7,6 +7,7 @@ mod logs;
 mod migrate;
 mod rebuild;
 mod restart;
+mod setup;
 mod shell;
 mod status;
 mod test;
@@ -16,10 +17,12 @@ mod up;
 use clap::{Args, Parser, Subcommand};
 
 use crate::engine;
+use crate::interrupt;
+use crate::process::{Invocation, Output};
 use crate::project::{self, Project};
-use crate::report::Volume;
+use crate::report::{ExitWith, INTERRUPTED, Volume};
+use crate::setup::{Options, Scope};
 use crate::stack::Stack;
-use crate::{interrupt, process::Invocation};
 
 /// The whole stack with one command: start it, watch it, test it, keep its data.
 #[derive(Parser)]
@@ -68,6 +71,7 @@ enum Command {
     Shell(shell::Shell),
     Migrate(migrate::Migrate),
     Test(test::Test),
+    Setup(setup::Setup),
     Completions(completions::Completions),
 }
 
@@ -91,6 +95,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Shell(command) => command.run(&context),
         Command::Migrate(command) => command.run(&context),
         Command::Test(command) => command.run(&context),
+        Command::Setup(command) => command.run(&context),
         Command::Completions(command) => command.run(),
     }
 }
@@ -119,8 +124,12 @@ impl Context {
 
     /// The stack, on a machine that was made ready if `--setup` asks for it.
     fn stack(&self) -> anyhow::Result<Stack> {
-        let stack = Stack::load(self.project()?)?;
-        Ok(stack)
+        let project = self.project()?;
+        if self.globals.setup {
+            let options = Options { scope: Scope::All, dry_run: self.dry_run(), volume: self.volume() };
+            crate::setup::run(&project, options)?;
+        }
+        Stack::load(project)
     }
 
     /// The stack, on an engine that answers.
@@ -139,18 +148,14 @@ impl Context {
             return Ok(());
         }
         self.volume().detail(format!("running {invocation}"));
-        let code = if self.volume() == Volume::Quiet {
-            let output = invocation.capture()?;
-            if output.code != 0 {
-                return Err(invocation.failed(&output).into());
-            }
-            0
-        } else {
-            invocation.talk()?
+        let output = match self.volume() {
+            Volume::Quiet => invocation.capture()?,
+            _ => Output { code: invocation.talk()?, stdout: String::new(), stderr: String::new() },
         };
-        match code {
+        match output.code {
             0 => Ok(()),
-            code => Err(invocation.failed(&crate::process::Output { code, stdout: String::new(), stderr: String::new() }).into()),
+            _ if interrupt::requested() => Err(ExitWith(INTERRUPTED).into()),
+            _ => Err(invocation.failed(&output).into()),
         }
     }
 }

@@ -1,4 +1,7 @@
 //! Pure builders: each returns the command line for one thing to do, and does nothing itself.
 
+pub(crate) mod apt;
 pub(crate) mod compose;
+pub(crate) mod daemon;
 pub(crate) mod engine;
+pub(crate) mod images;

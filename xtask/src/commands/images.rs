@@ -1,0 +1,79 @@
+//! Command lines that build base images from the distribution's packages; `infra/images/README.md` has them for use by hand.
+
+use std::path::Path;
+
+use crate::process::Invocation;
+
+/// The release that the images are made of, whatever the host runs.
+pub(crate) const RELEASE: &str = "trixie";
+
+/// A minimal root file system with `packages`, as a tar archive on stdout. Without `mirror` the program's own default is used.
+pub(crate) fn root_file_system(packages: &[String], mirror: Option<&str>) -> Invocation {
+    Invocation::new("mmdebstrap")
+        .args(["--quiet", "--variant=minbase"])
+        .arg(format!("--include={}", packages.join(",")))
+        .args([RELEASE, "-"])
+        .args(mirror)
+}
+
+/// Makes the image `tag` of a root file system on stdin.
+pub(crate) fn import(tag: &str) -> Invocation {
+    Invocation::new("docker").args(["image", "import", "-", tag])
+}
+
+/// Gives the image `from` the further name `to`.
+pub(crate) fn tag(from: &str, to: &str) -> Invocation {
+    Invocation::new("docker").args(["image", "tag", from, to])
+}
+
+/// Takes the names `images` away; an image goes with its last name.
+pub(crate) fn remove(images: &[String]) -> Invocation {
+    Invocation::new("docker").args(["image", "rm"]).args(images)
+}
+
+/// Builds `tag` from the directory `infra/images/<name>` on the image `runtime`; `contexts` are further named build contexts.
+pub(crate) fn build(root: &Path, name: &str, tag: &str, runtime: &str, contexts: &[(String, String)]) -> Invocation {
+    let contexts = contexts.iter().flat_map(|(name, path)| ["--build-context".to_owned(), format!("{name}={path}")]);
+    Invocation::new("docker")
+        .args(["buildx", "build", "--load", "--progress", "plain", "--build-arg"])
+        .arg(format!("RUNTIME_IMAGE={runtime}"))
+        .args(contexts)
+        .args(["-t", tag])
+        .arg(format!("infra/images/{name}"))
+        .dir(root)
+}
+
+/// The root of the host's toolchain, as pinned in `root`.
+pub(crate) fn sysroot(root: &Path) -> Invocation {
+    Invocation::new("rustc").args(["--print", "sysroot"]).dir(root)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_line() {
+        let toolchain = [("toolchain".to_owned(), "/opt/rust".to_owned())];
+        let lines = [
+            root_file_system(&["ca-certificates".to_owned(), "curl".to_owned()], Some("http://mirror.example.org/debian")),
+            root_file_system(&["ca-certificates".to_owned()], None),
+            import("slipway/base-runtime:1"),
+            tag("a:1", "b:1"),
+            remove(&["a:1".to_owned(), "b:1".to_owned()]),
+            build(Path::new("/repo"), "redis", "slipway/base-redis:1", "slipway/base-runtime:1", &[]),
+            build(Path::new("/repo"), "rust", "slipway/base-rust:1", "slipway/base-runtime:1", &toolchain),
+            sysroot(Path::new("/repo")),
+        ];
+        insta::assert_snapshot!(lines.map(|line| line.to_string()).join("\n"), @r"
+        mmdebstrap --quiet --variant=minbase --include=ca-certificates,curl trixie - http://mirror.example.org/debian
+        mmdebstrap --quiet --variant=minbase --include=ca-certificates trixie -
+        docker image import - slipway/base-runtime:1
+        docker image tag a:1 b:1
+        docker image rm a:1 b:1
+        docker buildx build --load --progress plain --build-arg RUNTIME_IMAGE=slipway/base-runtime:1 -t slipway/base-redis:1 infra/images/redis
+        docker buildx build --load --progress plain --build-arg RUNTIME_IMAGE=slipway/base-runtime:1 --build-context toolchain=/opt/rust -t slipway/base-rust:1 infra/images/rust
+        rustc --print sysroot
+        ");
+    }
+}
