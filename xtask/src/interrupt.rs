@@ -17,7 +17,7 @@ static LISTENER: Mutex<Option<Listener>> = Mutex::new(None);
 pub(crate) fn install() -> anyhow::Result<()> {
     ctrlc::set_handler(|| {
         if COUNT.fetch_add(1, Ordering::SeqCst) >= 2 {
-            std::process::exit(crate::report::INTERRUPTED);
+            std::process::exit(crate::report::Interrupted::CODE);
         }
         if let Some(listener) = LISTENER.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             listener();

@@ -61,21 +61,35 @@ impl fmt::Display for ExitWith {
 
 impl std::error::Error for ExitWith {}
 
-/// The exit code of a run that Ctrl-C ended before it was done, as shells have it.
-pub(crate) const INTERRUPTED: i32 = 130;
+/// Somebody asked to stop before the command was done.
+#[derive(Debug)]
+pub(crate) struct Interrupted;
+
+impl Interrupted {
+    /// The exit code, as shells have it for Ctrl-C.
+    pub(crate) const CODE: i32 = 130;
+}
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interrupted")
+    }
+}
+
+impl std::error::Error for Interrupted {}
 
 /// Prints `error` and returns the exit code that goes with it.
 pub(crate) fn exit_code(error: &anyhow::Error) -> i32 {
     if let Some(ExitWith(code)) = error.downcast_ref::<ExitWith>() {
         return *code;
     }
-    let mut stderr = std::io::stderr().lock();
-    // Nothing can be told where stderr itself is gone.
-    let _ = match error.downcast_ref::<Failure>() {
-        Some(_) => writeln!(stderr, "{} {error}", paint(Style::Error, "error:")),
-        None => writeln!(stderr, "{} {error:#}", paint(Style::Error, "unexpected error:")),
+    let (text, code) = match error.downcast_ref::<Failure>() {
+        Some(failure) => (format!("{} {failure}", paint(Style::Error, "error:")), 1),
+        None if error.is::<Interrupted>() => (error.to_string(), Interrupted::CODE),
+        None => (format!("{} {error:#}", paint(Style::Error, "unexpected error:")), 2),
     };
-    if error.downcast_ref::<Failure>().is_some() { 1 } else { 2 }
+    to_stderr(&text);
+    code
 }
 
 /// How much is said on stderr.

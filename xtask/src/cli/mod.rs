@@ -20,7 +20,7 @@ use crate::engine;
 use crate::interrupt;
 use crate::process::{Invocation, Output};
 use crate::project::{self, Project};
-use crate::report::{ExitWith, INTERRUPTED, Volume};
+use crate::report::{Interrupted, Volume};
 use crate::setup::{Options, Scope};
 use crate::stack::Stack;
 
@@ -154,7 +154,7 @@ impl Context {
         };
         match output.code {
             0 => Ok(()),
-            _ if interrupt::requested() => Err(ExitWith(INTERRUPTED).into()),
+            _ if interrupt::requested() => Err(Interrupted.into()),
             _ => Err(invocation.failed(&output).into()),
         }
     }

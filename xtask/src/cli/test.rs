@@ -12,7 +12,7 @@ use super::{Context, Globals};
 use crate::commands::{self, compose::Volumes};
 use crate::process::{Invocation, last_lines};
 use crate::project;
-use crate::report::{ExitWith, Failure, Style, human, paint, product};
+use crate::report::{ExitWith, Failure, Interrupted, Style, human, paint, product};
 use crate::stack::Stack;
 use crate::testing::{score::Score, variables};
 use crate::{interrupt, stack};
@@ -157,7 +157,7 @@ impl Tally<'_> {
         let begin = Instant::now();
         let (code, lines) = invocation.clone().dir(self.root).watch(|line| self.context.volume().say(line))?;
         if interrupt::requested() {
-            return Err(ExitWith(crate::report::INTERRUPTED).into());
+            return Err(Interrupted.into());
         }
         let before = self.score;
         lines.iter().for_each(|line| self.score.line(line));

@@ -15,7 +15,7 @@ use crate::commands::{self, daemon};
 use crate::engine::{self, Trouble};
 use crate::interrupt;
 use crate::process::{Detached, Invocation, Output, last_lines};
-use crate::report::{ExitWith, Failure, INTERRUPTED, Volume, human};
+use crate::report::{Failure, Interrupted, Volume, human};
 
 /// How long an engine may take to answer after its start. A slow disk with many containers takes tens of seconds.
 const ENGINE_START: Duration = Duration::from_secs(90);
@@ -52,7 +52,7 @@ pub(crate) fn step(step: &Step, volume: Volume) -> anyhow::Result<()> {
 
 /// Stops here when somebody asked to.
 fn go_on() -> anyhow::Result<()> {
-    if interrupt::requested() { Err(ExitWith(INTERRUPTED).into()) } else { Ok(()) }
+    if interrupt::requested() { Err(Interrupted.into()) } else { Ok(()) }
 }
 
 /// Runs `command`, whose output matters only when it fails.

@@ -13,7 +13,7 @@ use crate::engine::containers::Container;
 use crate::engine::events::{self, Change, Event};
 use crate::interrupt;
 use crate::process::{Output, last_lines};
-use crate::report::{ExitWith, INTERRUPTED, Style, Volume, human, paint};
+use crate::report::{Interrupted, Style, Volume, human, paint};
 use crate::stack::{Resolved, Stack};
 
 /// Without an event for so long, the containers' state is read once: an event stream can be cut, and then nothing would ever come.
@@ -60,10 +60,10 @@ pub(crate) fn start(stack: &Stack, resolved: &Resolved, services: &BTreeSet<Stri
     });
     follow.kill();
     if interrupt::requested() {
-        options.volume.say("interrupted: undoing what this start made");
+        options.volume.say("undoing what this start made");
         interrupt::clear();
         before.restore(stack)?;
-        return Err(ExitWith(INTERRUPTED).into());
+        return Err(Interrupted.into());
     }
     started
 }
