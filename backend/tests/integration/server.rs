@@ -99,7 +99,8 @@ async fn a_request_that_takes_too_long_is_given_up() {
 #[tokio::test]
 async fn a_request_under_way_is_finished_before_the_server_ends() {
     run(async |bench| {
-        let server = bench.server().await;
+        // So long that only the end of all connections, the idle ones of the client included, can end the server.
+        let server = bench.server_with(Limits { drain: Duration::from_secs(3600), ..Limits::default() }).await;
         let lock = lock_tasks(bench).await;
         let scenario = async {
             request_hangs(bench).await;

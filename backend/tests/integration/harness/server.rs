@@ -1,5 +1,5 @@
 //! A server as a process would run it, and a client for it.
-use super::Socket;
+use super::{PATIENCE, Socket};
 use backend::config::{DatabaseConfig, LogConfig, MediaConfig, RedisConfig, ReleaseConfig, ServeConfig, ServerConfig};
 use backend::http::{Limits, server};
 use backend::shutdown::{Shutdown, Trigger};
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tracing::level_filters::LevelFilter;
 
 pub(crate) struct Server {
@@ -81,7 +82,7 @@ impl Server {
     }
 
     pub(crate) async fn stopped(self) {
-        self.task.await.unwrap().unwrap();
+        timeout(PATIENCE, self.task).await.expect("the server did not stop").unwrap().unwrap();
     }
 }
 

@@ -12,11 +12,35 @@ pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl Socket {
     pub(super) async fn open(authority: &str) -> Self {
         let mut socket = Socket(connect_async(format!("ws://{authority}/ws")).await.unwrap().0);
-        assert_eq!(socket.next().await["type"], "hello");
+        socket.next_of("hello").await;
         socket
     }
 
-    /// The next message.
+    /// The next message of a type; others are skipped.
+    pub(crate) async fn next_of(&mut self, kind: &str) -> Value {
+        let search = async {
+            loop {
+                let message = self.next().await;
+                if message["type"] == kind {
+                    return message;
+                }
+            }
+        };
+        timeout(PATIENCE, search).await.unwrap_or_else(|_| panic!("no message of type `{kind}` came"))
+    }
+
+    /// The code of the close frame; everything before it is skipped.
+    pub(crate) async fn close_code(&mut self) -> u16 {
+        let search = async {
+            loop {
+                if let Message::Close(frame) = self.frame().await {
+                    return frame.unwrap().code.into();
+                }
+            }
+        };
+        timeout(PATIENCE, search).await.expect("no close frame came")
+    }
+
     async fn next(&mut self) -> Value {
         loop {
             if let Message::Text(text) = self.frame().await {
@@ -25,26 +49,7 @@ impl Socket {
         }
     }
 
-    /// The next message of a type; others are skipped.
-    pub(crate) async fn next_of(&mut self, kind: &str) -> Value {
-        loop {
-            let message = self.next().await;
-            if message["type"] == kind {
-                return message;
-            }
-        }
-    }
-
-    /// The code of the close frame; everything before it is skipped.
-    pub(crate) async fn close_code(&mut self) -> u16 {
-        loop {
-            if let Message::Close(frame) = self.frame().await {
-                return frame.unwrap().code.into();
-            }
-        }
-    }
-
     async fn frame(&mut self) -> Message {
-        timeout(PATIENCE, self.0.next()).await.expect("a message").expect("an open connection").unwrap()
+        self.0.next().await.expect("the connection is closed").unwrap()
     }
 }
