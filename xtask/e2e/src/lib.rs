@@ -1,1 +1,1 @@
-//! Tests of the running stack live in `tests/`.
+//! Tests of the running stack live in `tests/e2e`; this crate has nothing else.
