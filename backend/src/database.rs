@@ -32,10 +32,24 @@ pub fn is_unavailable(error: &sqlx::Error) -> bool {
     }
 }
 
-/// By SQLSTATE: connection exceptions, serialisation failures, insufficient resources, a full or locked object, operator intervention,
+/// Whether the database is there but refuses us: a wrong password or user, or no such database. It passes when somebody sets that right.
+pub fn is_refusal(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code.starts_with("28") || code == "3D000")
+}
+
+/// The error in one sentence. The library's own text repeats itself and names lines of the server's source.
+pub fn reason(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        error => error.to_string(),
+    }
+}
+
+/// By SQLSTATE: connection exceptions, a refused login (passwords are rotated), serialisation failures, insufficient resources, a full or locked object, operator intervention,
 /// a read-only server (a standby), a missing database, and a table that the migrations have not created yet.
 fn is_unavailable_code(code: &str) -> bool {
-    matches!(code.get(..2), Some("08" | "40" | "53" | "55" | "57")) || matches!(code, "25006" | "3D000" | "42P01")
+    matches!(code.get(..2), Some("08" | "28" | "40" | "53" | "55" | "57")) || matches!(code, "25006" | "3D000" | "42P01")
 }
 
 #[cfg(test)]
@@ -47,10 +61,10 @@ mod tests {
         assert!(is_unavailable(&sqlx::Error::PoolTimedOut));
         assert!(is_unavailable(&sqlx::Error::Io(std::io::ErrorKind::ConnectionRefused.into())));
         assert!(!is_unavailable(&sqlx::Error::RowNotFound));
-        for code in ["57P01", "57P03", "57014", "53300", "08006", "40001", "42P01", "25006"] {
+        for code in ["57P01", "57P03", "57014", "53300", "08006", "28P01", "40001", "42P01", "25006"] {
             assert!(is_unavailable_code(code), "{code}");
         }
-        for code in ["23505", "42601", "28P01", "2"] {
+        for code in ["23505", "42601", "22001", "2"] {
             assert!(!is_unavailable_code(code), "{code}");
         }
     }

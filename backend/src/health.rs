@@ -1,5 +1,5 @@
 //! What the process needs, and whether it is there: the checks behind the health routes, independent of HTTP.
-use crate::{migrations, redis_client};
+use crate::{database, migrations, redis_client};
 use redis::aio::ConnectionManager;
 use serde::Serialize;
 use sqlx::postgres::PgPool;
@@ -65,10 +65,10 @@ impl Report {
 
 /// Checks everything at once; takes a second at most.
 pub async fn report(pool: &PgPool, redis: &ConnectionManager) -> Report {
-    let (database, redis, migrations) = tokio::join!(
-        check(async { sqlx::query("SELECT 1").execute(pool).await.map(drop) }),
-        check(redis_client::ping(redis)),
-        check(migrations::progress(pool)),
+    let (connection, redis, migrations) = tokio::join!(
+        check(async { sqlx::query("SELECT 1").execute(pool).await.map_err(|error| database::reason(&error)) }),
+        check(async { redis_client::ping(redis).await.map_err(|error| error.to_string()) }),
+        check(async { migrations::progress(pool).await.map_err(|error| database::reason(&error)) }),
     );
     let (applied, pending) = migrations.1.unzip();
     let mut schema = migrations.0;
@@ -76,20 +76,20 @@ pub async fn report(pool: &PgPool, redis: &ConnectionManager) -> Report {
         schema.ok = false;
         schema.detail = Some("migrations are pending: run `backend migrate up`".to_owned());
     }
-    let ready = database.0.ok && redis.0.ok && schema.ok;
+    let ready = connection.0.ok && redis.0.ok && schema.ok;
     Report {
         status: if ready { "ready" } else { "unready" },
-        checks: Checks { database: database.0, redis: redis.0, migrations: Migrations { check: schema, applied, pending } },
+        checks: Checks { database: connection.0, redis: redis.0, migrations: Migrations { check: schema, applied, pending } },
     }
 }
 
-async fn check<T, E: std::fmt::Display>(probe: impl Future<Output = Result<T, E>>) -> (Check, Option<T>) {
+async fn check<T>(probe: impl Future<Output = Result<T, String>>) -> (Check, Option<T>) {
     let started = Instant::now();
     let outcome = timeout(BOUND, probe).await;
     let ms = started.elapsed().as_millis() as u64;
     match outcome {
         Ok(Ok(value)) => (Check { ok: true, ms, detail: None }, Some(value)),
-        Ok(Err(error)) => (Check { ok: false, ms, detail: Some(error.to_string()) }, None),
+        Ok(Err(error)) => (Check { ok: false, ms, detail: Some(error) }, None),
         Err(_) => (Check { ok: false, ms, detail: Some(format!("no answer within {} ms", BOUND.as_millis())) }, None),
     }
 }

@@ -51,8 +51,14 @@ pub async fn connect(config: &DatabaseConfig, patience: Duration) -> anyhow::Res
         let attempt = tokio::time::timeout_at(deadline, options.connect()).await;
         match attempt {
             Ok(Ok(connection)) => return Ok(connection),
+            Ok(Err(error)) if database::is_refusal(&error) => {
+                let reason = database::reason(&error);
+                bail!(
+                    "the database at {target} refuses us: {reason}; compare `DATABASE_URL` and the file that `DATABASE_PASSWORD_FILE` names with it"
+                )
+            }
             Ok(Err(error)) if !database::is_unavailable(&error) || Instant::now() + RETRY > deadline => {
-                return Err(error).with_context(|| format!("the database at {target} cannot be used"));
+                bail!("the database at {target} cannot be used: {}", database::reason(&error));
             }
             Ok(Err(_)) => sleep(RETRY).await,
             Err(_) => bail!("the database at {target} did not answer within {} s: is it running?", patience.as_secs()),

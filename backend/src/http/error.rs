@@ -106,7 +106,7 @@ impl From<sqlx::Error> for Problem {
         } else {
             Problem::internal()
         };
-        Problem { cause: Some(error.to_string()), ..problem }
+        Problem { cause: Some(database::reason(&error)), ..problem }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The worker: claims jobs, runs some at once, keeps their leases, and records how they ended.
 use super::queue::{self, Job};
 use super::{Handlers, Settings};
+use crate::database;
 use crate::heartbeat::{self, Heartbeat};
 use crate::shutdown::Shutdown;
 use futures_util::FutureExt;
@@ -58,13 +59,20 @@ async fn work(
     while !shutdown.is_requested() {
         let full = running.len() >= settings.concurrency;
         let look = async {
+            if full {
+                return Ok(Found::Nothing(None));
+            }
             match queue::claim(pool, kinds, settings.lease).await? {
                 Some(job) => Ok::<_, sqlx::Error>(Found::Job(job)),
                 None => Ok(Found::Nothing(queue::next_due(pool, kinds).await?)),
             }
         };
-        let wait = match if full { Ok(Ok(Found::Nothing(None))) } else { timeout(BOUND, look).await } {
-            Ok(Ok(found)) => {
+        let found = match timeout(BOUND, look).await {
+            Ok(found) => found.map_err(|error| database::reason(&error)),
+            Err(_) => Err("no answer in time".to_owned()),
+        };
+        let wait = match found {
+            Ok(found) => {
                 if std::mem::take(&mut away) {
                     tracing::info!("the database is back");
                 }
@@ -78,12 +86,8 @@ async fn work(
                     Found::Nothing(due) => due.map_or(settings.poll, |due| due.max(LOCKED).min(settings.poll)),
                 }
             }
-            outcome => {
+            Err(error) => {
                 if !std::mem::replace(&mut away, true) {
-                    let error = outcome.map_or_else(
-                        |_| "no answer in time".to_owned(),
-                        |result| result.err().map(|error| error.to_string()).unwrap_or_default(),
-                    );
                     tracing::warn!(error, "the database is away, waiting for it");
                 }
                 AWAY

@@ -1,5 +1,6 @@
 //! `backend migrate`
 use crate::harness::{Bench, run, run_unmigrated};
+use backend::config::DatabaseConfig;
 use backend::migrations::{self, Status};
 use sqlx::PgConnection;
 use std::time::Duration;
@@ -76,6 +77,17 @@ async fn a_database_that_is_away_is_named() {
         link.cut();
         let error = migrations::connect(&database, Duration::from_millis(300)).await.unwrap_err().to_string();
         assert!(error.contains(&format!("the database at 127.0.0.1:{}", link.port)), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_login_is_told_at_once() {
+    run(async |bench| {
+        let options = bench.database.options.clone().password("wrong");
+        let error = migrations::connect(&DatabaseConfig { options }, Duration::from_secs(3600)).await.unwrap_err().to_string();
+        assert!(error.contains("refuses us: password authentication failed for user"), "{error}");
+        assert!(error.contains("`DATABASE_PASSWORD_FILE`"), "{error}");
     })
     .await;
 }
