@@ -1,8 +1,12 @@
 //! What the user types: one file per command. A command decides order and asks questions; command lines come from `commands`.
 
+mod clean;
 mod completions;
+mod confirm;
 mod dev;
+mod doctor;
 mod down;
+mod images;
 mod logs;
 mod migrate;
 mod rebuild;
@@ -71,7 +75,10 @@ enum Command {
     Shell(shell::Shell),
     Migrate(migrate::Migrate),
     Test(test::Test),
+    Images(images::Images),
     Setup(setup::Setup),
+    Doctor(doctor::Doctor),
+    Clean(clean::Clean),
     Completions(completions::Completions),
 }
 
@@ -95,6 +102,9 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Shell(command) => command.run(&context),
         Command::Migrate(command) => command.run(&context),
         Command::Test(command) => command.run(&context),
+        Command::Images(command) => command.run(&context),
+        Command::Doctor(command) => command.run(&context),
+        Command::Clean(command) => command.run(&context),
         Command::Setup(command) => command.run(&context),
         Command::Completions(command) => command.run(),
     }

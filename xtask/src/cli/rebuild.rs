@@ -6,6 +6,7 @@ use super::Context;
 use super::restart::named;
 use super::up::{StartArgs, build, start_services};
 use crate::report::Failure;
+use crate::stack::Resolved;
 
 /// Build images anew and replace the containers whose image changed
 #[derive(Args)]
@@ -20,25 +21,34 @@ impl Rebuild {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         let stack = context.stack()?;
         let resolved = stack.resolve()?;
-        let builds = resolved.model.builds();
-        let mut services = Vec::new();
-        for name in named(&resolved, &self.services)? {
-            let image = resolved.model.services.get(&name).and_then(|service| service.image.as_deref()).unwrap_or_default();
-            match builds.get(image) {
-                Some(builder) => services.push((*builder).to_owned()),
-                None if self.services.is_empty() => {}
-                None => {
-                    return Err(Failure::new(format!("`{name}` is not built here: it runs `{image}`"))
-                        .hint(format!("`cargo xtask restart {name}` restarts it"))
-                        .into());
-                }
-            }
-        }
-        services.sort();
-        services.dedup();
+        let services = builders(&resolved, &self.services)?;
         build(context, &resolved, &services)?;
         let resolved = stack.resolve()?;
         let all = resolved.model.services.keys().cloned().collect();
         start_services(context, &stack, &resolved, &all, self.start)
     }
+}
+
+/// The services that build the images of `names`: of all services when there are none.
+///
+/// # Errors
+/// When one of them is no service, or runs an image that is not built here.
+pub(crate) fn builders(resolved: &Resolved, names: &[String]) -> anyhow::Result<Vec<String>> {
+    let builds = resolved.model.builds();
+    let mut services = Vec::new();
+    for name in named(resolved, names)? {
+        let image = resolved.model.services.get(&name).and_then(|service| service.image.as_deref()).unwrap_or_default();
+        match builds.get(image) {
+            Some(builder) => services.push((*builder).to_owned()),
+            None if names.is_empty() => {}
+            None => {
+                return Err(Failure::new(format!("`{name}` is not built here: it runs `{image}`"))
+                    .hint(format!("`cargo xtask restart {name}` restarts it"))
+                    .into());
+            }
+        }
+    }
+    services.sort();
+    services.dedup();
+    Ok(services)
 }

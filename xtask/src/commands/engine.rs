@@ -35,6 +35,16 @@ pub(crate) fn containers(project: &str) -> Invocation {
     docker(["ps", "--all", "--quiet", "--no-trunc", "--filter"]).arg(of_project(project))
 }
 
+/// The names of the project's containers, running or not, with those of `docker compose run`.
+pub(crate) fn container_names(project: &str) -> Invocation {
+    docker(["ps", "--all", "--format", "{{.Names}}", "--filter"]).arg(of_project(project))
+}
+
+/// Everything about the engine and its host, as JSON.
+pub(crate) fn info() -> Invocation {
+    docker(["info", "--format", "json"])
+}
+
 /// Fetches `image` from its registry.
 pub(crate) fn pull(image: &str) -> Invocation {
     docker(["image", "pull", image])
@@ -129,6 +139,8 @@ mod tests {
             buildx_version(),
             images(),
             containers("slipway"),
+            container_names("slipway"),
+            info(),
             pull("redis:8"),
             volumes("slipway"),
             networks("slipway"),

@@ -7,11 +7,14 @@ use crate::process::Invocation;
 /// The release that the images are made of, whatever the host runs.
 pub(crate) const RELEASE: &str = "trixie";
 
-/// A minimal root file system with `packages`, as a tar archive on stdout. Without `mirror` the program's own default is used.
-pub(crate) fn root_file_system(packages: &[String], mirror: Option<&str>) -> Invocation {
+/// A minimal root file system with `packages`, finished by the program `customize`, as a tar archive on stdout.
+/// Without `mirror` the tool's own default is used.
+pub(crate) fn root_file_system(packages: &[String], customize: &Path, mirror: Option<&str>) -> Invocation {
     Invocation::new("mmdebstrap")
         .args(["--quiet", "--variant=minbase"])
         .arg(format!("--include={}", packages.join(",")))
+        .arg("--dpkgopt=force-unsafe-io")
+        .arg(format!("--customize-hook={}", customize.display()))
         .args([RELEASE, "-"])
         .args(mirror)
 }
@@ -19,6 +22,18 @@ pub(crate) fn root_file_system(packages: &[String], mirror: Option<&str>) -> Inv
 /// Makes the image `tag` of a root file system on stdin.
 pub(crate) fn import(tag: &str) -> Invocation {
     Invocation::new("docker").args(["image", "import", "-", tag])
+}
+
+/// All images with what a person wants to know: name and tag, short id, size, age, between tabs.
+pub(crate) fn list() -> Invocation {
+    Invocation::new("docker").args(["image", "ls", "--format", "{{.Repository}}:{{.Tag}}\t{{.ID}}\t{{.Size}}\t{{.CreatedSince}}"])
+}
+
+/// The names with tag of our own images that are tagged `tag`.
+pub(crate) fn of_instance(tag: &str) -> Invocation {
+    Invocation::new("docker")
+        .args(["image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter"])
+        .arg(format!("reference=slipway/*:{tag}"))
 }
 
 /// Gives the image `from` the further name `to`.
@@ -56,9 +71,15 @@ mod tests {
     fn every_command_line() {
         let toolchain = [("toolchain".to_owned(), "/opt/rust".to_owned())];
         let lines = [
-            root_file_system(&["ca-certificates".to_owned(), "curl".to_owned()], Some("http://mirror.example.org/debian")),
-            root_file_system(&["ca-certificates".to_owned()], None),
+            root_file_system(
+                &["ca-certificates".to_owned(), "curl".to_owned()],
+                Path::new("/repo/hook"),
+                Some("http://mirror.example.org/debian"),
+            ),
+            root_file_system(&["ca-certificates".to_owned()], Path::new("/repo/hook"), None),
             import("slipway/base-runtime:1"),
+            list(),
+            of_instance("fix"),
             tag("a:1", "b:1"),
             remove(&["a:1".to_owned(), "b:1".to_owned()]),
             build(Path::new("/repo"), "redis", "slipway/base-redis:1", "slipway/base-runtime:1", &[]),
@@ -66,9 +87,11 @@ mod tests {
             sysroot(Path::new("/repo")),
         ];
         insta::assert_snapshot!(lines.map(|line| line.to_string()).join("\n"), @r"
-        mmdebstrap --quiet --variant=minbase --include=ca-certificates,curl trixie - http://mirror.example.org/debian
-        mmdebstrap --quiet --variant=minbase --include=ca-certificates trixie -
+        mmdebstrap --quiet --variant=minbase --include=ca-certificates,curl --dpkgopt=force-unsafe-io --customize-hook=/repo/hook trixie - http://mirror.example.org/debian
+        mmdebstrap --quiet --variant=minbase --include=ca-certificates --dpkgopt=force-unsafe-io --customize-hook=/repo/hook trixie -
         docker image import - slipway/base-runtime:1
+        docker image ls --format '{{.Repository}}:{{.Tag}}	{{.ID}}	{{.Size}}	{{.CreatedSince}}'
+        docker image ls --format '{{.Repository}}:{{.Tag}}' --filter 'reference=slipway/*:fix'
         docker image tag a:1 b:1
         docker image rm a:1 b:1
         docker buildx build --load --progress plain --build-arg RUNTIME_IMAGE=slipway/base-runtime:1 -t slipway/base-redis:1 infra/images/redis

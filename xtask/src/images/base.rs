@@ -60,10 +60,15 @@ pub(crate) fn local_tags(project: &Project) -> anyhow::Result<BTreeMap<String, S
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    // All others are built on `runtime`, so its content is part of theirs.
+    // All others are built on `runtime`, so its content is part of theirs; the pinned toolchain is part of `rust`.
     let runtime = digest(&dir.join("runtime"), &[])?;
+    let toolchain = std::fs::read(project.root.join("rust-toolchain.toml")).unwrap_or_default();
     let tag = |name: String| {
-        let digest = if name == "runtime" { runtime.clone() } else { digest(&dir.join(&name), &runtime)? };
+        let digest = match name.as_str() {
+            "runtime" => runtime.clone(),
+            "rust" => digest(&dir.join(&name), &[runtime.as_slice(), &toolchain].concat())?,
+            _ => digest(&dir.join(&name), &runtime)?,
+        };
         let hex: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         Ok((name.clone(), format!("slipway/base-{name}:{hex}")))
     };
@@ -133,5 +138,11 @@ mod tests {
         assert_eq!(first["runtime"], second["runtime"]);
         write("runtime/packages", "curl");
         assert_ne!(second["redis"], local_tags(&project).expect("readable")["redis"]);
+        write("rust/Dockerfile", "FROM x");
+        let third = local_tags(&project).expect("readable");
+        std::fs::write(dir.path().join("rust-toolchain.toml"), "channel").expect("written");
+        let fourth = local_tags(&project).expect("readable");
+        assert_ne!(third["rust"], fourth["rust"]);
+        assert_eq!(third["redis"], fourth["redis"]);
     }
 }

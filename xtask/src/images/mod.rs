@@ -1,6 +1,7 @@
 //! Images: which there are, and which base images the stack is made from.
 
 pub(crate) mod base;
+pub(crate) mod inventory;
 
 use std::collections::BTreeMap;
 

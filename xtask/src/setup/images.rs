@@ -90,7 +90,8 @@ impl<'a> Recipe<'a> {
     /// The two commands that make the runtime image, one feeding the other. It gets its tag only when both are done:
     /// the second one makes an image also of what a failed first one left.
     pub(crate) fn runtime(&self) -> (Invocation, Invocation) {
-        (commands::images::root_file_system(&self.packages, self.mirror.as_deref()), commands::images::import(UNFINISHED))
+        let customize = self.project.infra().join("images").join(RUNTIME).join("customize");
+        (commands::images::root_file_system(&self.packages, &customize, self.mirror.as_deref()), commands::images::import(UNFINISHED))
     }
 
     /// The commands that give the runtime image its tag.

@@ -4,6 +4,7 @@ mod apply;
 mod images;
 mod look;
 mod plan;
+mod refusal;
 mod sources;
 mod system;
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::refusal;
 use super::sources::{self, Source};
 use super::system::System;
 use crate::commands::images::RELEASE;
@@ -108,7 +109,7 @@ impl fmt::Display for Step {
 /// When the machine is one that we do not change: the text says what to do by hand.
 pub(crate) fn engine(machine: &Machine) -> Result<Vec<Step>, Failure> {
     let Some(wanted) = Wanted::of(machine) else { return Ok(Vec::new()) };
-    refusal(machine).map_or(Ok(()), Err)?;
+    refusal::of(machine).map_or(Ok(()), Err)?;
     let mut steps = Vec::new();
     if machine.interrupted {
         steps.push(Step {
@@ -166,68 +167,13 @@ impl Wanted {
     }
 }
 
-/// Why this machine is left alone.
-fn refusal(machine: &Machine) -> Option<Failure> {
-    let reason = match &machine.trouble {
-        Some(Trouble::NoEngine(reason)) => reason.as_str(),
-        _ => "",
-    };
-    if let Some(remote) = machine.remote.as_ref().filter(|_| !reason.is_empty()) {
-        return Some(
-            Failure::new(format!("the Docker engine at `{remote}` does not answer, and setup changes this machine only"))
-                .detail(reason)
-                .hint("start it there, or unset `DOCKER_HOST` and `DOCKER_CONTEXT` to use an engine here"),
-        );
-    }
-    match &machine.system {
-        System::Other(name) => return Some(unknown(name)),
-        System::Debian { version: Some(version @ ..12), .. } => return Some(too_old(&format!("Debian {version}"), "Debian 12")),
-        System::Ubuntu { version: (year @ ..22, month), .. } => return Some(too_old(&format!("Ubuntu {year}.{month:02}"), "Ubuntu 22.04")),
-        System::Debian { .. } | System::Ubuntu { .. } => {}
-    }
-    if !machine.root && reason.contains("permission denied") {
-        return Some(Failure::new("this user may not talk to the Docker engine").detail(reason).hint(
-            "`sudo usermod --append --groups docker \"$USER\"`, then sign in anew; members of that group have root's power on this machine",
-        ));
-    }
-    if !machine.root {
-        return Some(
-            Failure::new("only root can install packages and start the engine")
-                .hint(format!("`sudo {} setup --engine` does that part; then run the command again as yourself", machine.program)),
-        );
-    }
-    match &machine.trouble {
-        Some(Trouble::OldEngine(version)) if machine.engine == Installed::Vendor => Some(
-            Failure::new(format!("Docker Engine {version} is too old, and is not from the distribution's own packages"))
-                .hint("upgrade it where it came from: `apt-get update && apt-get install docker-ce`"),
-        ),
-        _ => None,
-    }
-}
-
-fn unknown(name: &str) -> Failure {
-    let failure = Failure::new(format!("setup installs an engine on Debian and Ubuntu only; this is {name}"));
-    if ["macOS", "Windows"].contains(&name) {
-        return failure.hint("install Docker Desktop, or start it if it is installed, and run the command again");
-    }
-    failure
-        .detail("nothing was changed")
-        .hint("install Docker Engine 25 or newer, its Compose plugin 2.24 or newer and its buildx plugin from this system's packages")
-        .hint("start the engine (with systemd: `sudo systemctl start docker`) and run the command again")
-}
-
-fn too_old(name: &str, oldest: &str) -> Failure {
-    Failure::new(format!("{name} is older than setup supports: {oldest} or newer is needed"))
-        .hint("upgrade the system, or install Docker Engine 25 or newer by hand")
-}
-
 /// The steps that install `packages`.
 fn install(machine: &Machine, packages: &[&str]) -> Result<Vec<Step>, Failure> {
     let backported = machine.system_is_before_release() && machine.engine != Installed::Vendor;
     let mut steps = Vec::new();
     let mut names: Vec<String> = packages.iter().map(|name| (*name).to_owned()).collect();
     if backported {
-        let source = machine.mirror_source().ok_or_else(no_source)?;
+        let source = machine.mirror_source().ok_or_else(refusal::no_source)?;
         let file = PathBuf::from(format!("/etc/apt/sources.list.d/slipway-{RELEASE}.sources"));
         steps.push(Step {
             sentence: format!("add the packages of Debian 13 ({RELEASE}) to choose from; what is installed stays on this release"),
@@ -303,12 +249,6 @@ fn update_own(machine: &Machine) -> Action {
 fn stanza(source: &Source) -> String {
     let signed_by = source.signed_by.as_ref().map(|key| format!("Signed-By:{}{key}\n", if key.starts_with('\n') { "" } else { " " }));
     format!("Types: deb\nURIs: {}\nSuites: {RELEASE}\nComponents: main\n{}", source.uri, signed_by.unwrap_or_default())
-}
-
-fn no_source() -> Failure {
-    Failure::new("no source of Debian's own packages was found in `/etc/apt/sources.list` and `/etc/apt/sources.list.d/`")
-        .detail("its mirror is what Debian 13's packages of the engine would come from")
-        .hint("add one, or install Docker Engine 25 or newer, Compose and buildx by hand")
 }
 
 /// The step that starts the engine; `replaced` when an older one may still run.

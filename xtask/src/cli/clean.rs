@@ -1,0 +1,148 @@
+//! `clean`: nothing of this instance is left, its data included.
+
+use clap::Args;
+
+use super::Context;
+use super::confirm::confirm;
+use crate::commands::{self, compose::Volumes};
+use crate::process::Invocation;
+use crate::report::{Failure, product};
+use crate::stack::{Stack, join};
+
+/// Destroy all containers, networks, volumes and images of this instance, after asking
+#[derive(Args)]
+pub(crate) struct Clean {
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// What there is of one instance, by name. Everything but images is found by Compose's project label, which nothing else carries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Belongings {
+    containers: Vec<String>,
+    networks: Vec<String>,
+    volumes: Vec<String>,
+    images: Vec<String>,
+}
+
+impl Clean {
+    pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
+        let stack = context.stack_on_engine()?;
+        // Refuses where the containers are another checkout's.
+        stack.containers()?;
+        let found = Belongings::find(&stack)?;
+        let name = stack.project.compose_name();
+        if found.is_empty() {
+            context.volume().say(format!("there is nothing of {name}"));
+            return Ok(());
+        }
+        product(found.to_string());
+        let mut commands = vec![stack.compose.down(Volumes::Remove)];
+        if context.dry_run() {
+            commands.extend(found.removal());
+            commands.iter().for_each(|command| product(command.to_string()));
+            return Ok(());
+        }
+        let question = format!("Destroy all this, environment {}? There is no way back", stack.project.environment);
+        if !confirm(&question, self.yes)? {
+            return Err(Failure::new("nothing was destroyed").into());
+        }
+        // Compose knows the right order; what its files no longer name is removed by label afterwards.
+        if let Err(error) = commands.remove(0).read() {
+            context.volume().say(format!("{error}\nremoving one by one instead"));
+        }
+        for command in Belongings::find(&stack)?.removal() {
+            context.volume().detail(format!("running {command}"));
+            command.read()?;
+        }
+        let left = Belongings::find(&stack)?;
+        if !left.is_empty() {
+            return Err(Failure::new(format!("not everything of {name} could be removed"))
+                .detail(left.to_string().replace('\n', "\n  "))
+                .into());
+        }
+        context.volume().say(format!("nothing of {name} is left; base images and infra/secrets/ stay"));
+        Ok(())
+    }
+}
+
+impl Belongings {
+    fn find(stack: &Stack) -> anyhow::Result<Self> {
+        let project = stack.project.compose_name();
+        let names = |question: Invocation| Ok(question.read()?.lines().map(str::to_owned).collect::<Vec<_>>());
+        std::thread::scope(|scope| {
+            let containers = scope.spawn(|| names(commands::engine::container_names(&project)));
+            let networks = scope.spawn(|| names(commands::engine::networks(&project)));
+            let volumes = scope.spawn(|| names(commands::engine::volumes(&project)));
+            let images = names(commands::images::of_instance(&stack.project.instance))?;
+            Ok(Self {
+                containers: join(containers)?,
+                networks: join(networks)?,
+                volumes: join(volumes)?,
+                // Base images belong to all instances, whatever they are tagged.
+                images: images.into_iter().filter(|image| !image.starts_with("slipway/base-")).collect(),
+            })
+        })
+    }
+
+    fn kinds(&self) -> [(&'static str, &[String]); 4] {
+        [("containers", &self.containers), ("networks", &self.networks), ("volumes", &self.volumes), ("images", &self.images)]
+    }
+
+    fn is_empty(&self) -> bool {
+        self.kinds().iter().all(|(_, names)| names.is_empty())
+    }
+
+    /// The commands that remove each of them, users before what they use.
+    fn removal(&self) -> Vec<Invocation> {
+        let builders: [fn(&[String]) -> Invocation; 4] =
+            [commands::engine::remove, commands::engine::remove_networks, commands::engine::remove_volumes, commands::images::remove];
+        let kinds = self.kinds().into_iter().zip(builders);
+        kinds.filter(|((_, names), _)| !names.is_empty()).map(|((_, names), build)| build(names)).collect()
+    }
+}
+
+impl std::fmt::Display for Belongings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let lines = self.kinds().into_iter().filter(|(_, names)| !names.is_empty());
+        let lines: Vec<String> = lines.map(|(kind, names)| format!("{kind:<10}  {}", names.join("\n            "))).collect();
+        write!(f, "{}", lines.join("\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Belongings {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Belongings {
+            containers: names(&["slipway-fix-db-1", "slipway-fix-redis-1"]),
+            networks: Vec::new(),
+            volumes: names(&["slipway-fix_postgres-data"]),
+            images: names(&["slipway/backend:fix"]),
+        }
+    }
+
+    #[test]
+    fn all_that_will_be_destroyed_is_listed() {
+        insta::assert_snapshot!(sample(), @r"
+        containers  slipway-fix-db-1
+                    slipway-fix-redis-1
+        volumes     slipway-fix_postgres-data
+        images      slipway/backend:fix
+        ");
+    }
+
+    #[test]
+    fn each_kind_is_removed_by_name_and_only_if_there_is_any() {
+        let lines: Vec<String> = sample().removal().iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        docker container rm --force slipway-fix-db-1 slipway-fix-redis-1
+        docker volume rm slipway-fix_postgres-data
+        docker image rm slipway/backend:fix
+        ");
+        assert!(Belongings::default().is_empty() && Belongings::default().removal().is_empty());
+    }
+}
