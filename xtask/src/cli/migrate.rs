@@ -1,5 +1,8 @@
 //! `migrate`: the database schema, through the service that has `x-migrations`.
 
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
@@ -21,7 +24,7 @@ enum Action {
     Up,
     /// List what is applied and what is pending
     Status,
-    /// Make the file of a new migration
+    /// Make the files of a new migration
     New {
         /// What it does: `add_due_date`
         name: String,
@@ -65,25 +68,28 @@ fn find(model: &Model) -> anyhow::Result<&Migrations> {
     model.migrations.as_ref().ok_or_else(|| none().into())
 }
 
-/// Makes `<UTC time>_<name>.sql` in `directory`: files sort by when they were begun, also those of two branches.
-fn new(context: &Context, directory: &std::path::Path, name: &str) -> anyhow::Result<()> {
+/// Makes `<UTC time>_<name>.up.sql` and `.down.sql` in `directory`: files sort by when they were begun, also those of two branches.
+fn new(context: &Context, directory: &Path, name: &str) -> anyhow::Result<()> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if name.is_empty() || name.len() > 60 || !name.chars().all(allowed) {
         return Err(Failure::new(format!("`{name}` is not a name for a migration"))
             .hint("write what it does in a-z, 0-9 and `_`: `add_due_date`")
             .into());
     }
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
-    let path = directory.join(format!("{}_{name}.sql", timestamp(now.as_secs())));
-    if !context.dry_run() {
-        let directory = directory.canonicalize().with_context(|| format!("cannot find {}", directory.display()))?;
-        let text = "-- What changes and why. The old version of the application runs on this schema until it is replaced: add before you use, remove after nothing uses it.\n";
-        std::fs::write(&path, text).with_context(|| format!("cannot write in {}", directory.display()))?;
+    let directory = directory.canonicalize().with_context(|| format!("cannot find {}", directory.display()))?;
+    let now = timestamp(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs());
+    for (direction, text) in [("up", UP), ("down", DOWN)] {
+        let path = directory.join(format!("{now}_{name}.{direction}.sql"));
+        if !context.dry_run() {
+            std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        product(path.display().to_string());
     }
-    let shown = path.canonicalize().unwrap_or(path);
-    product(shown.display().to_string());
     Ok(())
 }
+
+const UP: &str = "-- What changes and why. The old version of the application runs on this schema until it is replaced: add before you use, remove after nothing uses it.\n";
+const DOWN: &str = "-- How to go back to the schema before, and what is lost by it.\n";
 
 /// `20260102030405` for seconds since 1970, in UTC.
 fn timestamp(seconds: u64) -> String {
