@@ -159,14 +159,17 @@ impl Invocation {
     /// Starts it, feeding `self`'s stdout into `next`; returns once both ended.
     ///
     /// # Errors
-    /// When one of them cannot be started or fails.
+    /// When one of them cannot be started or fails; the text has the last lines that they wrote.
     pub(crate) fn pipe_into(&self, next: &Self) -> anyhow::Result<()> {
-        let both = self.expression().stdin_null().pipe(next.expression()).stdout_to_stderr();
+        let both = self.expression().stdin_null().pipe(next.expression()).stdout_null().stderr_capture();
         let output = both.unchecked().run().with_context(|| format!("cannot run `{} | {}`", self.short(), next.short()))?;
-        match output.status.code() {
-            Some(0) => Ok(()),
-            code => Err(Failure::new(format!("`{} | {}` failed with exit code {}", self.short(), next.short(), code.unwrap_or(-1))).into()),
+        let code = output.status.code().unwrap_or(-1);
+        if code == 0 {
+            return Ok(());
         }
+        let failure = Failure::new(format!("`{} | {}` failed with exit code {code}", self.short(), next.short()));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        Err(last_lines(&stderr, 12).into_iter().fold(failure, Failure::detail).into())
     }
 
     /// Starts it with everything that it writes going to the end of the file `log`, and none of our streams: it may outlive us and whoever reads us.
@@ -176,7 +179,7 @@ impl Invocation {
     pub(crate) fn detach(&self, log: &Path) -> anyhow::Result<Detached> {
         let file = std::fs::OpenOptions::new().create(true).append(true).open(log);
         let file = file.with_context(|| format!("cannot write {}", log.display()))?;
-        let expression = self.expression().stdin_null().stdout_file(file).stderr_to_stdout().unchecked();
+        let expression = self.expression().stdin_null().stderr_to_stdout().stdout_file(file).unchecked();
         Ok(Detached(expression.start().with_context(|| format!("cannot run `{}`", self.program))?))
     }
 
@@ -273,6 +276,29 @@ mod tests {
         let output = Invocation::new("sh").args(["-c", "echo one >&2; echo two >&2; exit 3"]);
         let failure = output.read().expect_err("the child fails").to_string();
         assert_eq!(failure, "`sh` failed with exit code 3\n  one\n  two");
+    }
+
+    #[test]
+    fn a_pipe_fails_when_either_side_does() {
+        let sh = |script: &str| Invocation::new("sh").args(["-c", script]);
+        sh("echo text").pipe_into(&sh("read line && test \"$line\" = text")).expect("both end well");
+        let failure = sh("echo broken >&2; exit 3").pipe_into(&Invocation::new("cat")).expect_err("the first one fails").to_string();
+        assert_eq!(failure, "`sh | cat` failed with exit code 3\n  broken");
+        assert!(sh("echo text").pipe_into(&sh("cat; exit 4")).is_err());
+    }
+
+    #[test]
+    fn a_detached_child_writes_to_the_end_of_its_log() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let log = dir.path().join("log");
+        std::fs::write(&log, "before\n").expect("written");
+        let child = Invocation::new("sh").args(["-c", "echo out; echo err >&2"]).detach(&log).expect("started");
+        let begin = std::time::Instant::now();
+        while !child.ended() {
+            assert!(begin.elapsed().as_secs() < 30, "the child does not end");
+            std::thread::yield_now();
+        }
+        assert_eq!(std::fs::read_to_string(&log).expect("there"), "before\nout\nerr\n");
     }
 
     #[test]
