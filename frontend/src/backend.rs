@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a whole exchange may take, connection included.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// How long the check of a health probe may take: less than the probe waits.
-const LIVE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the check of a health probe may take. Short, because the engine probes again at once: the name of a backend that does not run yet is asked of
+/// name servers outside, which can take seconds to say no.
+const LIVE_TIMEOUT: Duration = Duration::from_millis(250);
 /// The largest answer that is read: several times a full page of tasks.
 const BODY_LIMIT: usize = 2 * 1024 * 1024;
 

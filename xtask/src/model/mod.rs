@@ -30,20 +30,12 @@ pub(crate) struct Service {
     /// The image it runs.
     pub(crate) image: Option<String>,
     /// How the image is built; absent when it is pulled or another service builds it.
-    pub(crate) build: Option<Build>,
+    pub(crate) build: Option<serde::de::IgnoredAny>,
     /// What must be there before it starts.
     #[serde(default)]
     pub(crate) depends_on: BTreeMap<String, Dependency>,
     /// How its health is checked.
     pub(crate) healthcheck: Option<Healthcheck>,
-}
-
-/// A `build` section.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct Build {
-    /// Build arguments.
-    #[serde(default)]
-    pub(crate) args: BTreeMap<String, Option<String>>,
 }
 
 /// An entry of `depends_on`.
