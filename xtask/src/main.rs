@@ -1,5 +1,6 @@
 //! `cargo xtask`: the workflow of this repository. See `docs/architecture.md` for how a command flows.
 
+mod bench;
 mod cli;
 mod commands;
 mod config;

@@ -1,5 +1,6 @@
 //! What the user types: one file per command. A command decides order and asks questions; command lines come from `commands`.
 
+mod bench;
 mod clean;
 mod completions;
 mod confirm;
@@ -79,6 +80,7 @@ enum Command {
     Setup(setup::Setup),
     Doctor(doctor::Doctor),
     Clean(clean::Clean),
+    Bench(bench::Bench),
     Completions(completions::Completions),
 }
 
@@ -106,6 +108,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Doctor(command) => command.run(&context),
         Command::Clean(command) => command.run(&context),
         Command::Setup(command) => command.run(&context),
+        Command::Bench(command) => command.run(&context),
         Command::Completions(command) => command.run(),
     }
 }

@@ -63,6 +63,11 @@ impl Compose {
         self.compose().args(["create", "--no-build", "--remove-orphans"])
     }
 
+    /// What plain Compose has for a start that waits, to compare with.
+    pub(crate) fn up_wait(&self) -> Invocation {
+        self.compose().args(["up", "--wait", "--no-build"])
+    }
+
     /// Stops `services` (all when empty), dependents first.
     pub(crate) fn stop(&self, services: &[String]) -> Invocation {
         self.compose().args(["--profile", "*", "stop"]).args(services)
@@ -139,6 +144,7 @@ pub(crate) mod tests {
             compose.variables(),
             compose.build(&services),
             compose.create(),
+            compose.up_wait(),
             compose.stop(&services),
             compose.down(Volumes::Keep),
             compose.down(Volumes::Remove),
@@ -155,6 +161,7 @@ pub(crate) mod tests {
         --profile '*' config --variables
         build db
         create --no-build --remove-orphans
+        up --wait --no-build
         --profile '*' stop db
         --profile '*' down --remove-orphans
         --profile '*' down --remove-orphans --volumes

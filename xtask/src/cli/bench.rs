@@ -1,0 +1,95 @@
+//! `bench`: figures for `docs/benchmarks.md`, measured beside what they are compared with.
+
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+
+use super::Context;
+use super::up::{Builds, StartArgs, bring_up};
+use crate::bench::{Row, render};
+use crate::commands::compose::Volumes;
+use crate::interrupt;
+use crate::process::Invocation;
+use crate::report::{Failure, Interrupted, product};
+use crate::stack::{Resolved, Stack};
+
+/// Measure something in turn with what it is compared with
+#[derive(Args)]
+pub(crate) struct Bench {
+    /// What is measured
+    name: Name,
+    /// How often
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+}
+
+/// The benchmarks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Name {
+    /// `up` and `down` beside plain `docker compose` on the same files and images
+    Start,
+}
+
+impl Bench {
+    pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
+        let globals = super::Globals {
+            instance: Some(context.globals.instance.clone().unwrap_or_else(|| "bench".to_owned())),
+            ..context.globals.clone()
+        };
+        let context = &Context { globals };
+        match self.name {
+            Name::Start => start(context, self.rounds),
+        }
+    }
+}
+
+/// From nothing, again while it runs, down, and up again on existing data: ours and plain Compose in turn.
+fn start(context: &Context, rounds: u32) -> anyhow::Result<()> {
+    let stack = context.stack_on_engine()?;
+    let resolved = bring_up(context, &stack, Builds::All, StartArgs::default())?;
+    if context.dry_run() {
+        return Ok(());
+    }
+    context.perform(&resolved.compose.down(Volumes::Remove))?;
+    let mut rows = ["up from nothing", "up while it runs", "down", "up on existing data"]
+        .map(|action| Row { action: action.to_owned(), ..Row::default() });
+    for round in 1..=rounds {
+        context.volume().say(format!("round {round} of {rounds}"));
+        let ours = measure(context, &stack, &resolved, &xtask(&stack, "up")?, &xtask(&stack, "down")?)?;
+        let plain = measure(context, &stack, &resolved, &resolved.compose.up_wait(), &resolved.compose.down(Volumes::Keep))?;
+        for ((row, ours), theirs) in rows.iter_mut().zip(ours).zip(plain) {
+            row.ours.push(ours);
+            row.theirs.push(theirs);
+        }
+    }
+    product(render("COMPOSE", &rows));
+    Ok(())
+}
+
+fn measure(context: &Context, stack: &Stack, resolved: &Resolved, up: &Invocation, down: &Invocation) -> anyhow::Result<[Duration; 4]> {
+    let measured = (|| Ok([timed(up)?, timed(up)?, timed(down)?, timed(up)?]))();
+    interrupt::clear();
+    // Nothing is left for the next one to find, also when this one failed.
+    let down = resolved.compose.down(Volumes::Remove);
+    context.volume().detail(format!("running {down}"));
+    down.read()?;
+    measured.map_err(|error: anyhow::Error| error.context(format!("{} could not be measured", stack.project.compose_name())))
+}
+
+fn timed(invocation: &Invocation) -> anyhow::Result<Duration> {
+    let begin = Instant::now();
+    let output = invocation.capture()?;
+    match output.code {
+        0 => Ok(begin.elapsed()),
+        _ if interrupt::requested() => Err(Interrupted.into()),
+        _ => Err(invocation.failed(&output).into()),
+    }
+}
+
+/// This program, as a user runs it, without what cargo adds in front.
+fn xtask(stack: &Stack, command: &str) -> anyhow::Result<Invocation> {
+    let program = std::env::current_exe()?;
+    let program = program.to_str().ok_or_else(|| Failure::new(format!("the path {} is not Unicode", program.display())))?;
+    let project = &stack.project;
+    Ok(Invocation::new(program).args(["--env", &project.environment, "--instance", &project.instance, command]).dir(&project.root))
+}
