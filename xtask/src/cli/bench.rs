@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use super::Context;
 use super::up::{Builds, StartArgs, bring_up};
+use super::{Context, program};
 use crate::bench::{Row, render};
 use crate::commands::compose::Volumes;
 use crate::interrupt;
 use crate::process::Invocation;
-use crate::report::{Failure, Interrupted, product};
+use crate::report::{Interrupted, product};
 use crate::stack::{Resolved, Stack};
 
 /// Measure something in turn with what it is compared with
@@ -46,6 +46,7 @@ impl Bench {
 /// From nothing, again while it runs, down, and up again on existing data: ours and plain Compose in turn.
 fn start(context: &Context, rounds: u32) -> anyhow::Result<()> {
     let stack = context.stack_on_engine()?;
+    let program = program()?;
     let resolved = bring_up(context, &stack, Builds::All, StartArgs::default())?;
     if context.dry_run() {
         return Ok(());
@@ -55,7 +56,7 @@ fn start(context: &Context, rounds: u32) -> anyhow::Result<()> {
         .map(|action| Row { action: action.to_owned(), ..Row::default() });
     for round in 1..=rounds {
         context.volume().say(format!("round {round} of {rounds}"));
-        let ours = measure(context, &stack, &resolved, &xtask(&stack, "up")?, &xtask(&stack, "down")?)?;
+        let ours = measure(context, &stack, &resolved, &xtask(&program, &stack, "up"), &xtask(&program, &stack, "down"))?;
         let plain = measure(context, &stack, &resolved, &resolved.compose.up_wait(), &resolved.compose.down(Volumes::Keep))?;
         for ((row, ours), theirs) in rows.iter_mut().zip(ours).zip(plain) {
             row.ours.push(ours);
@@ -86,10 +87,8 @@ fn timed(invocation: &Invocation) -> anyhow::Result<Duration> {
     }
 }
 
-/// This program, as a user runs it, without what cargo adds in front.
-fn xtask(stack: &Stack, command: &str) -> anyhow::Result<Invocation> {
-    let program = std::env::current_exe()?;
-    let program = program.to_str().ok_or_else(|| Failure::new(format!("the path {} is not Unicode", program.display())))?;
+/// A command of this program, without what cargo adds in front.
+fn xtask(program: &str, stack: &Stack, command: &str) -> Invocation {
     let project = &stack.project;
-    Ok(Invocation::new(program).args(["--env", &project.environment, "--instance", &project.instance, command]).dir(&project.root))
+    Invocation::new(program).args(["--env", &project.environment, "--instance", &project.instance, command]).dir(&project.root)
 }

@@ -25,7 +25,7 @@ use crate::engine;
 use crate::interrupt;
 use crate::process::{Invocation, Output};
 use crate::project::{self, Project};
-use crate::report::{Interrupted, Volume};
+use crate::report::{Failure, Interrupted, Volume};
 use crate::setup::{Options, Scope};
 use crate::stack::Stack;
 
@@ -89,7 +89,16 @@ enum Command {
 /// # Errors
 /// Whatever the command refuses or fails at.
 pub(crate) fn run() -> anyhow::Result<()> {
-    let Cli { command, globals } = Cli::parse();
+    let Cli { command, globals } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and the version are products; a command line that is none of ours is for the user to mend.
+            let code = i32::from(error.use_stderr());
+            // Nothing can be told where the stream itself is gone.
+            let _ = error.print();
+            return Err(crate::report::ExitWith(code).into());
+        }
+    };
     interrupt::install()?;
     let context = Context { globals };
     match command {
@@ -111,6 +120,15 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Bench(command) => command.run(&context),
         Command::Completions(command) => command.run(),
     }
+}
+
+/// The path of this program, to run it again. To be asked for before cargo builds it anew: Linux calls a replaced program deleted.
+///
+/// # Errors
+/// When the path is unknown or not Unicode.
+fn program() -> anyhow::Result<String> {
+    let path = std::env::current_exe()?;
+    path.to_str().map(str::to_owned).ok_or_else(|| Failure::new(format!("the path {} is not Unicode", path.display())).into())
 }
 
 /// What the global flags mean for a command.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 
 use super::up::{Builds, StartArgs, bring_up};
-use super::{Context, Globals};
+use super::{Context, Globals, program};
 use crate::commands::{self, compose::Volumes};
 use crate::process::{Invocation, last_lines};
 use crate::project;
@@ -48,12 +48,12 @@ impl Test {
             ..context.globals.clone()
         };
         let context = &Context { globals };
-        let mut tally = Tally { root: &root, context, score: Score::default() };
+        let mut tally = Tally { root: &root, program: program()?, context, score: Score::default() };
         if self.part != Some(Part::E2e) {
             tally.step("format", &cargo(["fmt", "--all", "--check"]))?;
             tally.step("lints", &cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]))?;
             tally.step("unit tests", &self.filtered(cargo(["test", "--workspace", "--lib", "--bins", "--quiet"])))?;
-            tally.step("command line tests", &self.filtered(cargo(["test", "--package", "xtask", "--tests", "--quiet"])))?;
+            tally.step("command line tests", &self.filtered(cargo(["test", "--workspace", "--test", "cli", "--quiet"])))?;
         }
         if self.part != Some(Part::Unit) {
             self.on_a_stack(&mut tally)?;
@@ -100,7 +100,7 @@ impl Test {
         }
         tally.done("stack", true, begin);
         let mut variables = variables::filled(&resolved.model, &stack.containers()?)?;
-        variables.extend(own_variables(stack, &resolved)?);
+        variables.extend(own_variables(stack, &resolved, &tally.program));
         tally.step("stack tests", &self.filtered(cargo(STACK_TESTS)).envs(&variables))
     }
 
@@ -121,14 +121,14 @@ fn cargo<const N: usize>(args: [&str; N]) -> Invocation {
 }
 
 /// How tests find the stack, and this program.
-fn own_variables(stack: &Stack, resolved: &stack::Resolved) -> anyhow::Result<BTreeMap<String, String>> {
-    Ok(BTreeMap::from([
+fn own_variables(stack: &Stack, resolved: &stack::Resolved, program: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([
         ("TEST_STACK_URL".to_owned(), resolved.address.url()),
         ("TEST_STACK_PROJECT".to_owned(), stack.project.compose_name()),
         ("TEST_STACK_INSTANCE".to_owned(), stack.project.instance.clone()),
-        ("TEST_XTASK".to_owned(), std::env::current_exe()?.display().to_string()),
+        ("TEST_XTASK".to_owned(), program.to_owned()),
         ("TEST_ROOT".to_owned(), stack.project.root.display().to_string()),
-    ]))
+    ])
 }
 
 /// Another checkout, or CI beside a developer, must not meet this one's test stack: its instance is named after the directory.
@@ -141,6 +141,7 @@ fn instance(root: &Path) -> String {
 /// The steps so far.
 struct Tally<'a> {
     root: &'a Path,
+    program: String,
     context: &'a Context,
     score: Score,
 }
