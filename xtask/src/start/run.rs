@@ -19,6 +19,9 @@ use crate::stack::{Resolved, Stack};
 /// Without an event for so long, the containers' state is read once: an event stream can be cut, and then nothing would ever come.
 const QUIET: Duration = Duration::from_secs(2);
 
+/// How long an interrupted start waits for the engine to finish starting a container.
+const SETTLE: Duration = Duration::from_secs(10);
+
 /// How a start is done.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
@@ -56,7 +59,9 @@ pub(crate) fn start(stack: &Stack, resolved: &Resolved, services: &BTreeSet<Stri
         let containers = stack.containers()?;
         let startup = Startup::new(&resolved.model, services, &containers);
         let ids = containers.iter().map(|container| (container.service().to_owned(), container.id.clone())).collect();
-        Run { stack, options, begin, send, ids, startup }.until_ready(&receive)
+        let ended = containers.into_iter().filter(|container| !container.running());
+        let last_runs = ended.map(|container| (container.id, container.state.started_at)).collect();
+        Run { stack, options, begin, send, ids, last_runs, in_flight: 0, startup }.until_ready(&receive)
     });
     follow.kill();
     if interrupt::requested() {
@@ -87,12 +92,21 @@ struct Run<'a> {
     begin: Instant,
     send: Sender<Message>,
     ids: BTreeMap<String, String>,
+    /// When each container that did not run before this start, by id, was started last.
+    last_runs: BTreeMap<String, String>,
+    /// How many `docker container start` have not come back.
+    in_flight: usize,
     startup: Startup,
 }
 
 impl Run<'_> {
     fn until_ready(mut self, receive: &mpsc::Receiver<Message>) -> anyhow::Result<()> {
         loop {
+            // The request may have come while Compose created containers.
+            if interrupt::requested() {
+                self.settle(receive);
+                return Ok(());
+            }
             self.start_what_may();
             if let Some(service) = self.startup.failed() {
                 return Err(failure::failed(&self.startup, service, &self.evidence(service), &self.stack.project.flags()).into());
@@ -107,7 +121,8 @@ impl Run<'_> {
                 Ok(Message::Engine(event)) if self.ids.get(&event.service) != Some(&event.id) => {}
                 Ok(Message::Engine(event)) => self.apply(&event.service, &event.change),
                 Ok(Message::Returned(service, result)) => self.returned(&service, result),
-                Ok(Message::Interrupted) => return Ok(()),
+                // The next round sees it.
+                Ok(Message::Interrupted) => {}
                 Err(RecvTimeoutError::Timeout) => self.reconcile()?,
                 Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the engine's events ended"),
             }
@@ -123,6 +138,7 @@ impl Run<'_> {
             let invocation = commands::engine::start(id);
             self.options.volume.detail(format!("running {invocation}"));
             let send = self.send.clone();
+            self.in_flight += 1;
             // The receiver is gone only when the start is over.
             std::thread::spawn(move || drop(send.send(Message::Returned(service, invocation.capture()))));
         }
@@ -141,12 +157,24 @@ impl Run<'_> {
 
     /// The engine refused to start a container at all: a port that was taken meanwhile, a missing file.
     fn returned(&mut self, service: &str, result: anyhow::Result<Output>) {
+        self.in_flight -= 1;
         let reason = match result {
             Ok(output) if output.code == 0 => return,
             Ok(output) => last_lines(&output.stderr, 1).first().map_or("the engine gave no reason", |line| line).to_owned(),
             Err(error) => format!("{error:#}"),
         };
         self.startup.fail(self.begin.elapsed(), service, format!("the engine refused: {reason}"));
+    }
+
+    /// Waits for what the engine is starting: a container that begins to run after its state was read would be left running.
+    fn settle(&mut self, receive: &mpsc::Receiver<Message>) {
+        while self.in_flight > 0 {
+            match receive.recv_timeout(SETTLE) {
+                Ok(Message::Returned(..)) => self.in_flight -= 1,
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
     }
 
     fn reconcile(&mut self) -> anyhow::Result<()> {
@@ -159,7 +187,8 @@ impl Run<'_> {
                 _ => continue,
             };
             // A container that was told to start a moment ago may still show how its last run ended.
-            if !matches!(change, Change::Exited(_)) {
+            let last_run = self.last_runs.get(&container.id) == Some(&container.state.started_at);
+            if !(last_run && matches!(change, Change::Exited(_))) {
                 self.apply(container.service(), &change);
             }
         }
