@@ -118,7 +118,8 @@ impl Resolved {
             .all(|service| self.containers.iter().any(|container| container.service() == service && self.current(container)))
     }
 
-    fn current(&self, container: &Container) -> bool {
+    /// Whether `container` is what the files and images of today would make of it.
+    pub(crate) fn current(&self, container: &Container) -> bool {
         let image = self.images.get(container.image_name());
         self.hashes.get(container.service()).is_some_and(|hash| hash == container.config_hash()) && image == Some(&container.image)
     }

@@ -26,13 +26,19 @@ impl Restart {
         let long_running: Vec<String> =
             services.iter().filter(|service| !self.services.is_empty() || !resolved.model.one_shot(service)).cloned().collect();
         context.perform(&resolved.compose.stop(&long_running))?;
-        start_again(context, &stack, &services, self.start)
+        start_again(context, &stack, &services, &long_running, self.start)
     }
 }
 
 /// Starts `services` as they are now, not as they were when the command began.
-fn start_again(context: &Context, stack: &Stack, services: &BTreeSet<String>, start: StartArgs) -> anyhow::Result<()> {
-    let resolved = stack.resolve()?;
+fn start_again(context: &Context, stack: &Stack, services: &BTreeSet<String>, stopped: &[String], start: StartArgs) -> anyhow::Result<()> {
+    let mut resolved = stack.resolve()?;
+    if context.dry_run() {
+        // Nothing was stopped; what follows is about a stack in which it was.
+        for container in resolved.containers.iter_mut().filter(|container| stopped.iter().any(|name| name == container.service())) {
+            container.state.status = "exited".to_owned();
+        }
+    }
     start_services(context, stack, &resolved, services, start)
 }
 

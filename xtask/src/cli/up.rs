@@ -93,7 +93,9 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
 /// # Errors
 /// When a build fails.
 pub(crate) fn build(context: &Context, resolved: &Resolved, services: &[String]) -> anyhow::Result<()> {
-    context.volume().say(format!("building {}", services.join(", ")));
+    if !context.dry_run() {
+        context.volume().say(format!("building {}", services.join(", ")));
+    }
     context.perform(&resolved.compose.build(services)).map_err(|error| match error.downcast::<crate::report::Failure>() {
         Ok(failure) => failure.hint("where no image registry is reachable, `cargo xtask setup` builds the base images").into(),
         Err(error) => error,
@@ -148,7 +150,8 @@ fn dry_run(stack: &Stack, resolved: &Resolved, services: &BTreeSet<String>) -> V
     if !resolved.up_to_date() {
         lines.push(resolved.compose.create().to_string());
     }
-    let ready: Vec<Container> = if resolved.up_to_date() { resolved.containers.clone() } else { Vec::new() };
+    // Compose replaces the others.
+    let ready: Vec<Container> = resolved.containers.iter().filter(|container| resolved.current(container)).cloned().collect();
     let mut startup = Startup::new(&resolved.model, services, &ready);
     loop {
         let batch = startup.startable(Duration::ZERO);
