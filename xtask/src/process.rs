@@ -191,7 +191,7 @@ impl Invocation {
         for arg in &self.args {
             if skip_value {
                 skip_value = false;
-            } else if matches!(arg.as_str(), "--file" | "--project-name" | "--project-directory") {
+            } else if matches!(arg.as_str(), "--file" | "--profile" | "--project-name" | "--project-directory") {
                 skip_value = true;
             } else if arg.starts_with('-') {
                 break;

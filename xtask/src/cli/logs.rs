@@ -29,9 +29,17 @@ pub(crate) struct Logs {
 impl Logs {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         let grep = self.grep.as_deref().map(regex_lite::Regex::new).transpose();
-        let grep = grep.map_err(|error| Failure::new(format!("`--grep` is not a regular expression: {error}")))?;
+        let grep = grep.map_err(|error| {
+            Failure::new(format!("`--grep {}` is not a regular expression: {error}", self.grep.as_deref().unwrap_or_default()))
+                .hint(r"write `\` before a character that is meant as itself, for example `\(`")
+        })?;
         let stack = context.stack_on_engine()?;
         let containers = stack.containers()?;
+        if containers.is_empty() && self.services.is_empty() {
+            return Err(Failure::new(format!("{} has no containers, so there are no logs", stack.project.compose_name()))
+                .hint(format!("`cargo xtask up{}` starts the stack", stack.project.flags()))
+                .into());
+        }
         if let Some(service) = self.services.iter().find(|name| !containers.iter().any(|container| container.service() == *name)) {
             let there: Vec<&str> = containers.iter().map(|container| container.service()).collect();
             let failure = Failure::new(format!("`{service}` has no container, so there are no logs"));
