@@ -108,6 +108,8 @@ impl Facts {
             let versions = versions.join().ok().flatten().and_then(|text| serde_json::from_str::<Versions>(&text).ok());
             let (client, server) = versions.map_or((None, None), |versions| (versions.client, versions.server));
             let host: Option<Host> = info.join().ok().flatten().and_then(|text| serde_json::from_str(&text).ok());
+            // Without an engine `docker info` prints the same fields, empty.
+            let host = host.filter(|host| host.memory > 0);
             Ok(Self {
                 flags: project.flags(),
                 trouble,

@@ -37,10 +37,12 @@ pub(crate) fn step(step: &Step, volume: Volume) -> anyhow::Result<()> {
         match action {
             Action::Run(command) => run(command, volume)?,
             Action::Write(path, text) => write(path, text)?,
+            Action::Remove(path) => std::fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))?,
             Action::Terminate(pid) => terminate(*pid)?,
             Action::Detach(command) => {
                 volume.detail(format!("running {command}, its output goes to {ENGINE_LOG}"));
-                engine = Some(command.clone().dir(Path::new("/")).detach(Path::new(ENGINE_LOG))?);
+                let log = std::fs::metadata(ENGINE_LOG).map_or(0, |log| log.len());
+                engine = Some((command.clone().dir(Path::new("/")).detach(Path::new(ENGINE_LOG))?, log));
             }
             Action::AwaitEngine => await_engine(engine.as_ref())?,
         }
@@ -73,7 +75,7 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
 fn terminate(pid: u32) -> anyhow::Result<()> {
     daemon::terminate(pid).read()?;
     let begin = Instant::now();
-    while look::runs(pid) {
+    while look::runs(pid, "dockerd") {
         go_on()?;
         if begin.elapsed() > ENGINE_STOP {
             return Err(Failure::new(format!("the engine (pid {pid}) does not stop"))
@@ -85,27 +87,26 @@ fn terminate(pid: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until the engine answers. `started` is the one that we started: when it ends, waiting is over.
-fn await_engine(started: Option<&Detached>) -> anyhow::Result<()> {
+/// Waits until the engine answers. `started` is the one that we started, with the length of its log before: when it ends, waiting is over.
+fn await_engine(started: Option<&(Detached, u64)>) -> anyhow::Result<()> {
     let begin = Instant::now();
     loop {
         let Some(Trouble::NoEngine(reason)) = engine::trouble()? else { return Ok(()) };
         go_on()?;
-        let ended = started.is_some_and(Detached::ended);
-        if ended || begin.elapsed() > ENGINE_START {
-            let what = if ended { "the engine ended as soon as it was started" } else { "the engine was started but does not answer" };
-            let log = std::fs::read(ENGINE_LOG).unwrap_or_default();
-            let log = String::from_utf8_lossy(&log);
-            let lines = if started.is_some() { last_lines(&log, 8) } else { Vec::new() };
-            let failure = lines.into_iter().fold(Failure::new(what).detail(reason), Failure::detail);
-            let place = if started.is_some() {
-                format!("the whole log is in {ENGINE_LOG}")
-            } else {
-                "its log: `journalctl --unit docker`".to_owned()
-            };
-            return Err(failure.hint(place).into());
+        let ended = started.is_some_and(|(engine, _)| engine.ended());
+        if !ended && begin.elapsed() <= ENGINE_START {
+            std::thread::sleep(POLL);
+            continue;
         }
-        std::thread::sleep(POLL);
+        let what = if ended { "the engine ended as soon as it was started" } else { "the engine was started but does not answer" };
+        let failure = Failure::new(what).detail(reason);
+        let Some((_, before)) = started else {
+            return Err(failure.hint(format!("its log: `journalctl --unit docker`, or {ENGINE_LOG}")).into());
+        };
+        let log = std::fs::read(ENGINE_LOG).unwrap_or_default();
+        let log = String::from_utf8_lossy(log.get(usize::try_from(*before)?..).unwrap_or_default()).into_owned();
+        let failure = last_lines(&log, 8).into_iter().fold(failure, Failure::detail);
+        return Err(failure.hint(format!("the whole log is in {ENGINE_LOG}")).into());
     }
 }
 

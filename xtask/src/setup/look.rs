@@ -9,6 +9,11 @@ use crate::commands::{self, apt};
 use crate::engine::{self, Trouble};
 use crate::process::Invocation;
 
+/// Where an engine leaves its process id.
+const ENGINE_PID: &str = "/run/docker.pid";
+/// Where an engine that runs without a service manager leaves the process id of its own containerd.
+const CONTAINERD_PID: &str = "/run/docker/containerd/containerd.pid";
+
 /// What decides whether anything has to be done for the engine; asked at every `--setup`.
 pub(crate) struct Engine {
     /// Why it cannot be used.
@@ -48,7 +53,12 @@ impl Machine {
             root: Invocation::new("id").arg("-u").read().is_ok_and(|id| id.trim() == "0"),
             systemd: Path::new("/run/systemd/system").is_dir(),
             engine: installed(),
-            engine_pid: engine_pid(),
+            engine_pid: holder(ENGINE_PID, "dockerd"),
+            stale_pid_files: [(ENGINE_PID, "dockerd"), (CONTAINERD_PID, "containerd")]
+                .into_iter()
+                .filter(|(file, name)| Path::new(file).exists() && holder(file, name).is_none())
+                .map(|(file, _)| PathBuf::from(file))
+                .collect(),
             remote: remote(),
             interrupted: std::fs::read_dir("/var/lib/dpkg/updates").is_ok_and(|mut files| files.next().is_some()),
             sources: sources::read(Path::new("/etc/apt")),
@@ -79,18 +89,35 @@ fn installed() -> Installed {
     }
 }
 
-/// The process that holds the engine's lock, if it is an engine indeed: numbers are used again.
-fn engine_pid() -> Option<u32> {
-    let pid = std::fs::read_to_string("/run/docker.pid").ok()?.trim().parse().ok()?;
-    runs(pid).then_some(pid)
+/// The process whose id is in `file`, if it runs and is the program `name` indeed: numbers are used again.
+fn holder(file: &str, name: &str) -> Option<u32> {
+    let pid = std::fs::read_to_string(file).ok()?.trim().parse().ok()?;
+    runs(pid, name).then_some(pid)
 }
 
-/// Whether the process `pid` is an engine that runs.
-pub(crate) fn runs(pid: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "dockerd")
+/// Whether the process `pid` runs and is the program `name`.
+pub(crate) fn runs(pid: u32, name: &str) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| is_running(&stat, name))
+}
+
+/// Reads `<pid> (<name>) <state> …`. A dead process stays in the state `Z` until its parent asks for it, which in containers may be never.
+fn is_running(stat: &str, name: &str) -> bool {
+    stat.split_once(' ').and_then(|(_, rest)| rest.strip_prefix(&format!("({name}) "))).is_some_and(|state| !state.starts_with(['Z', 'X']))
 }
 
 fn remote() -> Option<String> {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     set("DOCKER_HOST").filter(|host| !host.starts_with("unix://")).or_else(|| set("DOCKER_CONTEXT").filter(|context| context != "default"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_engine_does_not_run() {
+        assert!(is_running("625 (dockerd) S 1 625 625 0 -1", "dockerd"));
+        assert!(!is_running("625 (dockerd) Z 1 625 625 0 -1", "dockerd"));
+        assert!(!is_running("625 (bash) S 1 625 625 0 -1", "dockerd"));
+    }
 }

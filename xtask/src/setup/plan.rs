@@ -34,6 +34,8 @@ pub(crate) struct Machine {
     pub(crate) engine: Installed,
     /// The process id of an engine that runs or is just starting.
     pub(crate) engine_pid: Option<u32>,
+    /// Files with the process ids of an engine, and of its helper, that are gone.
+    pub(crate) stale_pid_files: Vec<PathBuf>,
     /// An engine elsewhere that the client is told to use.
     pub(crate) remote: Option<String>,
     /// Whether an installation was interrupted before.
@@ -73,6 +75,8 @@ pub(crate) enum Action {
     Run(Invocation),
     /// Writes a file.
     Write(PathBuf, String),
+    /// Removes a file.
+    Remove(PathBuf),
     /// Ends the process of this id and waits until it is gone.
     Terminate(u32),
     /// Starts a command that goes on, with its output in a log file.
@@ -89,6 +93,7 @@ impl fmt::Display for Action {
                 write!(f, "write {}:", path.display())?;
                 text.lines().try_for_each(|line| write!(f, "\n  {line}"))
             }
+            Self::Remove(path) => write!(f, "rm {}", path.display()),
             Self::Terminate(pid) => write!(f, "{}", daemon::terminate(*pid)),
             Self::Detach(command) => write!(f, "{command} >>{ENGINE_LOG} 2>&1 &"),
             Self::AwaitEngine => write!(f, "wait until `docker version` names the engine"),
@@ -261,6 +266,8 @@ fn start(machine: &Machine, replaced: bool) -> Step {
         Some(_) if !replaced => Step { sentence: "wait for the engine, which is starting".to_owned(), actions: vec![Action::AwaitEngine] },
         pid => {
             let mut actions: Vec<Action> = pid.map(Action::Terminate).into_iter().collect();
+            // A new engine takes such a number for a running predecessor's if any process has it, be it a dead one that its parent never asked for.
+            actions.extend(machine.stale_pid_files.iter().cloned().map(Action::Remove));
             actions.extend([Action::Detach(daemon::start()), Action::AwaitEngine]);
             let sentence = if pid.is_some() { "start the engine anew; its containers stop meanwhile" } else { "start the engine" };
             Step { sentence: sentence.to_owned(), actions }

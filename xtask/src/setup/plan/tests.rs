@@ -17,6 +17,7 @@ pub(crate) fn bare(system: System) -> Machine {
         buildx: false,
         engine: Installed::No,
         engine_pid: None,
+        stale_pid_files: Vec::new(),
         remote: None,
         interrupted: false,
         sources: sources::parse(std::path::Path::new("/etc/apt/sources.list.d/debian.sources"), &source),
@@ -83,6 +84,7 @@ fn what_is_there_is_completed() {
     insta::assert_snapshot!(gallery(&[
         ("stopped, no service manager", complete(debian(12, "bookworm"), stopped())),
         ("stopped, with systemd", Machine { systemd: true, ..complete(ubuntu(24, 4, "noble"), stopped()) }),
+        ("killed", Machine { stale_pid_files: vec!["/run/docker.pid".into()], ..complete(debian(12, "bookworm"), stopped()) }),
         ("starting", Machine { engine_pid: Some(7), ..complete(debian(12, "bookworm"), stopped()) }),
         ("too old and running", Machine { engine: Installed::Old, engine_pid: Some(7), ..complete(debian(12, "bookworm"), old()) }),
         ("no Compose, Debian 12", Machine { compose: false, ..complete(debian(12, "bookworm"), Some(Trouble::NoCompose)) }),
