@@ -115,9 +115,10 @@ impl Container {
         self.label("project.working_dir")
     }
 
-    /// Whether `docker compose run` made it.
-    fn one_off(&self) -> bool {
-        self.label("oneoff") == "True"
+    /// Whether it is one that Compose keeps for a service: not one of `docker compose run`, and not one that somebody ran by hand from an image
+    /// of ours, which has the labels for project and service from the image.
+    fn of_service(&self) -> bool {
+        !self.service().is_empty() && !self.config_hash().is_empty() && self.label("oneoff") != "True"
     }
 
     /// The image as the configuration names it.
@@ -177,7 +178,7 @@ fn ports(map: Option<&BTreeMap<String, Option<Vec<Binding>>>>) -> Vec<u16> {
     ports
 }
 
-/// The project's containers by service, running or not; one-off containers of `docker compose run` are left out.
+/// The project's containers by service, running or not; others that carry its label are left out.
 ///
 /// # Errors
 /// When the engine does not answer.
@@ -189,7 +190,7 @@ pub(crate) fn list(project: &str) -> anyhow::Result<Vec<Container>> {
     let output = commands::engine::inspect(&ids).capture()?;
     // A container that was removed since it was listed makes the exit code non-zero; the others are printed all the same.
     let mut containers = parse(&output.stdout)?;
-    containers.retain(|container| !container.service().is_empty() && !container.one_off());
+    containers.retain(Container::of_service);
     Ok(containers)
 }
 
@@ -229,5 +230,14 @@ pub(crate) mod tests {
     fn health_is_of_running_containers_only() {
         assert_eq!(sample("db", "exited", Some("healthy")).health(), None);
         assert!(sample("migrate", "exited", None).completed());
+    }
+
+    #[test]
+    fn a_container_that_somebody_runs_from_an_image_of_ours_is_no_service() {
+        let mut container = sample("proxy", "running", None);
+        assert!(container.of_service());
+        // The image brings the labels for project and service, but nothing that Compose says about a container.
+        container.config.labels.as_mut().and_then(|labels| labels.remove("com.docker.compose.config-hash"));
+        assert!(!container.of_service());
     }
 }
