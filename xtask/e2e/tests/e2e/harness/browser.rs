@@ -1,9 +1,12 @@
 //! A real Chromium in the stack's network, driven through WebDriver.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use fantoccini::error::CmdError;
+use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
+use fantoccini::elements::Element;
 use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -11,19 +14,22 @@ use serde_json::{Value, json};
 
 use super::{INSIDE_URL, Stack, eventually};
 
-/// How long a page may take to show something.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a page may take to show something. Pages that try again by themselves do so after some seconds.
+const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How a browser behaves.
+/// Whether a browser runs the scripts of pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scripts {
     On,
     Off,
 }
 
-/// One browser with a profile of its own.
+/// One browser with a profile of its own. It ends when this is dropped, also when the test fails.
 pub(crate) struct Browser {
     client: Client,
+    /// The address of the WebDriver, without its scheme.
+    webdriver: String,
+    session: String,
 }
 
 impl Stack {
@@ -48,11 +54,29 @@ impl Stack {
                 .into_iter()
                 .collect();
         let client = ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(&self.webdriver).await;
-        Browser { client: client.expect("the browser of the test stack starts") }
+        let client = client.expect("the browser of the test stack starts");
+        let session = client.session_id().await.expect("the browser answers").expect("a browser that started has a session");
+        // The client would end the session in the background, which a runtime that ends with its test does not wait for. `drop` does it.
+        client.persist().await.expect("the browser answers");
+        Browser { client, webdriver: self.webdriver.trim_start_matches("http://").to_owned(), session }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // A browser whose container is gone is gone as well.
+        let _ = self.end();
     }
 }
 
 impl Browser {
+    fn end(&self) -> std::io::Result<()> {
+        let mut stream = TcpStream::connect(&self.webdriver)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(stream, "DELETE /session/{} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.session, self.webdriver)?;
+        stream.read_to_end(&mut Vec::new()).map(|_| ())
+    }
+
     /// The WebDriver client, for what has no word of its own here.
     pub(crate) fn client(&self) -> &Client {
         &self.client
@@ -63,7 +87,7 @@ impl Browser {
         self.client.goto(&format!("{INSIDE_URL}{path}")).await.expect("the page opens");
     }
 
-    /// Waits until an element matches `selector` whose text contains `text`.
+    /// Waits until an element matches `selector` whose visible text contains `text`.
     pub(crate) async fn see(&self, selector: &str, text: &str) {
         eventually(&format!("`{selector}` with `{text}`"), PATIENCE, || async {
             let found = self.texts(selector).await?;
@@ -73,7 +97,7 @@ impl Browser {
         .await;
     }
 
-    /// The texts of all elements that match `selector`.
+    /// The visible texts of all elements that match `selector`.
     pub(crate) async fn texts(&self, selector: &str) -> anyhow::Result<Vec<String>> {
         let mut texts = Vec::new();
         for element in self.client.find_all(Locator::Css(selector)).await? {
@@ -83,30 +107,73 @@ impl Browser {
         Ok(texts)
     }
 
-    /// Types `text` into the element that matches `selector`.
+    /// The element that matches `selector`, as soon as there is one.
+    pub(crate) async fn element(&self, selector: &str) -> Element {
+        let element = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
+        element.unwrap_or_else(|error| panic!("`{selector}`: {error}"))
+    }
+
+    /// Replaces what is in the field that matches `selector` by `text`, all at once, as an emoji picker or a paste does. (Keys of WebDriver are
+    /// limited to the characters of Unicode's first plane.)
     pub(crate) async fn fill(&self, selector: &str, text: &str) {
-        let element = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await.expect("the field is there");
-        element.clear().await.expect("the field can be cleared");
-        element.send_keys(text).await.expect("the field takes text");
+        let field = self.element(selector).await;
+        field.clear().await.expect("the field can be cleared");
+        self.script(&format!("document.querySelector({}).focus()", json!(selector))).await;
+        self.devtools("Input.insertText", json!({ "text": text })).await;
     }
 
     /// Clicks the element that matches `selector`.
     pub(crate) async fn click(&self, selector: &str) {
-        let element = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await.expect("the element is there");
-        element.click().await.expect("the element can be clicked");
+        self.element(selector).await.click().await.expect("the element can be clicked");
     }
 
-    /// Runs a script in the page and returns what it returns.
+    /// Presses keys one after the other, wherever the focus is.
+    pub(crate) async fn press(&self, keys: impl IntoIterator<Item = char>) {
+        let stroke = |actions: KeyActions, value| actions.then(KeyAction::Down { value }).then(KeyAction::Up { value });
+        let actions = keys.into_iter().fold(KeyActions::new("keyboard".to_owned()), stroke);
+        self.client.perform_actions(actions).await.expect("keys can be pressed");
+    }
+
+    /// Runs a script in the page and returns what it returns; a promise is waited for.
     pub(crate) async fn script(&self, script: &str) -> Value {
-        self.client.execute(script, Vec::new()).await.expect("the script runs")
+        self.client.execute(script, Vec::new()).await.unwrap_or_else(|error| panic!("`{script}`: {error}"))
+    }
+
+    /// Waits until a script returns something other than `null` or `false`. Pages may change meanwhile.
+    pub(crate) async fn until(&self, what: &str, script: &str) -> Value {
+        eventually(what, PATIENCE, || async {
+            let value = self.client.execute(script, Vec::new()).await?;
+            anyhow::ensure!(!matches!(value, Value::Null | Value::Bool(false)), "it is {value}, at {:?}", self.client.current_url().await);
+            anyhow::Ok(value)
+        })
+        .await
     }
 
     /// What the page's console has said since the last time, without what is only informative.
     pub(crate) async fn console(&self) -> Vec<String> {
-        let entries = self.client.issue_cmd(ConsoleLog).await.expect("the console can be read");
+        let entries = self.extension("se/log", Some(json!({ "type": "browser" }))).await;
         let entries = entries.as_array().cloned().unwrap_or_default();
         let loud = entries.iter().filter(|entry| entry["level"] == "SEVERE" || entry["level"] == "WARNING");
         loud.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// What assistive technology is told about an element: its role and its name.
+    pub(crate) async fn role_and_name(&self, element: &Element) -> (String, String) {
+        let id = element.element_id();
+        let role = self.extension(&format!("element/{}/computedrole", &*id), None).await;
+        let name = self.extension(&format!("element/{}/computedlabel", &*id), None).await;
+        (role.as_str().unwrap_or_default().to_owned(), name.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Calls a method of Chromium's DevTools protocol.
+    pub(crate) async fn devtools(&self, method: &str, parameters: Value) -> Value {
+        self.extension("goog/cdp/execute", Some(json!({ "cmd": method, "params": parameters }))).await
+    }
+
+    /// Makes the window as large as the screen of some device.
+    pub(crate) async fn resize(&self, width: u32, height: u32) {
+        let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+        self.devtools("Emulation.setDeviceMetricsOverride", screen).await;
     }
 
     /// A picture of what the window shows, as PNG.
@@ -114,23 +181,27 @@ impl Browser {
         self.client.screenshot().await.context("the browser takes a picture")
     }
 
-    /// Ends the browser.
-    pub(crate) async fn close(self) {
-        // It is gone either way.
-        let _: Result<(), CmdError> = self.client.close().await;
+    /// A command of this session that the client does not know: with a body it is a POST.
+    async fn extension(&self, path: &str, body: Option<Value>) -> Value {
+        let command = Extension { path: path.to_owned(), body };
+        self.client.issue_cmd(command).await.unwrap_or_else(|error| panic!("`{path}`: {error}"))
     }
 }
 
-/// Chromium's own WebDriver command for the page's console.
+/// A WebDriver command beyond those of the client.
 #[derive(Debug)]
-struct ConsoleLog;
+struct Extension {
+    path: String,
+    body: Option<Value>,
+}
 
-impl WebDriverCompatibleCommand for ConsoleLog {
+impl WebDriverCompatibleCommand for Extension {
     fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
-        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.path))
     }
 
     fn method_and_body(&self, _url: &url::Url) -> (http::Method, Option<String>) {
-        (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
+        let method = if self.body.is_some() { http::Method::POST } else { http::Method::GET };
+        (method, self.body.as_ref().map(Value::to_string))
     }
 }

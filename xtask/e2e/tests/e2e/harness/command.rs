@@ -1,7 +1,11 @@
 //! Programs that tests run: `xtask` as a user would, and `docker` to look at or break what xtask made.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use super::Stack;
 
@@ -36,31 +40,125 @@ impl Stack {
     /// Runs `cargo xtask` with `args` on another instance of the same environment. The flags come first: what follows `--` belongs to others.
     pub(crate) fn xtask_on(&self, instance: &str, args: &[&str], input: &str) -> Outcome {
         let flags = ["--env", "test", "--instance", instance];
-        run(&self.root, &self.xtask, &[&flags[..], args].concat(), input)
+        self.run(&self.xtask, &[&flags[..], args].concat(), input)
+    }
+
+    /// Starts `cargo xtask` with `args` on this stack and leaves it running.
+    pub(crate) fn xtask_start(&self, args: &[&str]) -> Running {
+        let flags = ["--env", "test", "--instance", &self.instance];
+        Running::new(self.spawn(&self.xtask, &[&flags[..], args].concat()))
     }
 
     /// Runs `docker` with `args`.
     pub(crate) fn docker(&self, args: &[&str]) -> Outcome {
-        run(&self.root, "docker", args, "")
+        self.run("docker", args, "")
     }
 
-    /// Kills the main process of `service` with SIGKILL, as the kernel does when memory runs out.
+    /// What the engine knows about the container of `service`.
+    pub(crate) fn inspect(&self, service: &str) -> Value {
+        let outcome = self.docker(&["container", "inspect", &self.container(service)]).good();
+        serde_json::from_str::<Value>(&outcome.stdout).unwrap()[0].take()
+    }
+
+    /// What `status --json` says about each service.
+    pub(crate) fn status(&self) -> Value {
+        serde_json::from_str(&self.xtask(&["status", "--json"]).good().stdout).unwrap()
+    }
+
+    /// The rows of an SQL query, without a header.
+    pub(crate) fn query(&self, sql: &str) -> Vec<String> {
+        let psql = ["shell", "db", "--", "psql", "--username=slipway", "--dbname=slipway", "--tuples-only", "--no-align", "--command"];
+        self.xtask(&[&psql[..], &[sql]].concat()).good().stdout.lines().map(str::to_owned).collect()
+    }
+
+    /// Kills all processes of `service` with SIGKILL, as the kernel does when memory runs out. `docker kill` would not do: the engine takes it
+    /// for the wish of a person, and leaves the container stopped.
     pub(crate) fn kill(&self, service: &str) {
-        self.docker(&["kill", "--signal", "KILL", &self.container(service)]).good();
+        let process = self.inspect(service)["State"]["Pid"].to_string();
+        let image = self.inspect("proxy")["Config"]["Image"].as_str().unwrap().to_owned();
+        let helper = ["run", "--rm", "--pid", "host", "--user", "0", "--network", "none", "--entrypoint", "bash"];
+        self.docker(&[&helper[..], &[&image, "-c", &format!("kill -9 {process}")]].concat()).good();
+    }
+
+    fn run(&self, program: &str, args: &[&str], input: &str) -> Outcome {
+        finish(self.spawn(program, args), input)
+    }
+
+    // Tests start programs as a person does, without xtask's own wrapper.
+    #[allow(clippy::disallowed_methods)]
+    fn spawn(&self, program: &str, args: &[&str]) -> Child {
+        Command::new(program)
+            .args(args)
+            .current_dir(&self.root)
+            .envs(self.variables.clone())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot run `{program}`: {error}"))
     }
 }
 
-// Tests start programs as a person does, without xtask's own wrapper.
-#[allow(clippy::disallowed_methods)]
-fn run(dir: &str, program: &str, args: &[&str], input: &str) -> Outcome {
-    let mut child = Command::new(program)
-        .args(args)
-        .current_dir(dir)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("cannot run `{program}`: {error}"));
+/// A program that runs beside the test; it is killed when this goes.
+pub(crate) struct Running {
+    child: Child,
+    /// Lines of both streams, as they come.
+    lines: Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Running {
+    fn new(mut child: Child) -> Self {
+        let (send, lines) = channel();
+        let streams: [Box<dyn std::io::Read + Send>; 2] = [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+        for stream in streams {
+            let send = send.clone();
+            // The test may be over before the program is.
+            std::thread::spawn(move || BufReader::new(stream).lines().map_while(Result::ok).for_each(|line| drop(send.send(line))));
+        }
+        Self { child, lines, seen: Vec::new() }
+    }
+
+    /// Waits until it has written a line that contains `text`.
+    #[track_caller]
+    pub(crate) fn see(&mut self, text: &str, limit: Duration) {
+        let begin = Instant::now();
+        while let Some(left) = limit.checked_sub(begin.elapsed())
+            && let Ok(line) = self.lines.recv_timeout(left)
+        {
+            self.seen.push(line);
+            if self.seen.last().is_some_and(|line| line.contains(text)) {
+                return;
+            }
+        }
+        panic!("no line with `{text}` within {limit:?}, but\n{}", self.seen.join("\n"));
+    }
+
+    /// Sends the signal `name`, as `kill` knows it.
+    #[allow(clippy::disallowed_methods)]
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success(), "the program is gone already:\n{}", self.seen.join("\n"));
+    }
+
+    /// Waits for its end; returns its code and everything it wrote.
+    pub(crate) fn end(mut self) -> (i32, String) {
+        drop(self.child.stdin.take());
+        let code = self.child.wait().unwrap().code().unwrap_or(-1);
+        let rest: Vec<String> = self.lines.iter().collect();
+        (code, [std::mem::take(&mut self.seen), rest].concat().join("\n"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Most have ended by themselves.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn finish(mut child: Child, input: &str) -> Outcome {
     // A program that reads nothing may be gone already.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let output = child.wait_with_output().unwrap();

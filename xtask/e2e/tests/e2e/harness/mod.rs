@@ -1,10 +1,14 @@
 //! What every test of the stack needs: where it is, commands, a browser, and taking turns.
 
 pub(crate) mod browser;
+pub(crate) mod checkout;
+pub(crate) mod client;
 pub(crate) mod command;
+pub(crate) mod stopped;
 
 use std::fmt::Display;
 use std::future::Future;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -20,6 +24,8 @@ pub(crate) struct Stack {
     pub(crate) instance: String,
     /// The root of the checkout.
     pub(crate) root: String,
+    /// Variables for the programs that tests run on it.
+    variables: Vec<(String, String)>,
     /// The `xtask` program.
     xtask: String,
     /// Where the WebDriver of the browser in the stack's network answers.
@@ -28,6 +34,9 @@ pub(crate) struct Stack {
 
 /// Where the browser, which is in the stack's network, reaches the stack.
 pub(crate) const INSIDE_URL: &str = "http://proxy";
+
+/// Where the host reaches the stack and its WebDriver since a test made it anew: the engine chooses the ports that nobody asked for.
+static MOVED: Mutex<Option<(String, String)>> = Mutex::new(None);
 
 /// Held by tests that share the stack, and alone by those that disturb it.
 static TURNS: RwLock<()> = RwLock::const_new(());
@@ -49,14 +58,30 @@ impl Stack {
         let variable = |name: &str| {
             std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test e2e`, which starts the stack"))
         };
+        let (url, webdriver) =
+            MOVED.lock().unwrap().clone().unwrap_or_else(|| (variable("TEST_STACK_URL"), variable("TEST_WEBDRIVER_URL")));
         Self {
-            url: variable("TEST_STACK_URL"),
+            url,
             project: variable("TEST_STACK_PROJECT"),
             instance: variable("TEST_STACK_INSTANCE"),
             root: variable("TEST_ROOT"),
+            variables: Vec::new(),
             xtask: variable("TEST_XTASK"),
-            webdriver: variable("TEST_WEBDRIVER_URL"),
+            webdriver,
         }
+    }
+
+    /// Asks the engine where the stack is now, for this test and all that follow: after its containers were started or made again.
+    pub(crate) fn find_again(&mut self) {
+        let published = |service: &str, port: &str| {
+            let ports = self.docker(&["port", &self.container(service), port]).good().stdout;
+            let address = ports.lines().next().unwrap_or_else(|| panic!("{service} publishes no port {port}"));
+            address.rsplit_once(':').map(|(_, port)| port.to_owned()).unwrap()
+        };
+        let url = format!("http://localhost:{}", published("proxy", "80"));
+        let webdriver = format!("http://127.0.0.1:{}", published("browser", "4444"));
+        *MOVED.lock().unwrap() = Some((url.clone(), webdriver.clone()));
+        (self.url, self.webdriver) = (url, webdriver);
     }
 
     /// The name of `service`'s container.

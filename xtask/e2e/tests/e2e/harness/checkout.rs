@@ -1,0 +1,100 @@
+//! Instances of the stack beside the shared one, for tests that start and stop it: each in a little checkout of its own, whose environment
+//! and secrets can be changed without disturbing anybody.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::Stack;
+
+/// A checkout with the images of the shared stack. Everything it started is removed when it goes.
+pub(crate) struct Checkout {
+    /// To run commands in it.
+    pub(crate) stack: Stack,
+    root: PathBuf,
+}
+
+impl Checkout {
+    /// Makes a checkout whose `test` environment has `profiles` and asks for `port`.
+    pub(crate) fn new(shared: &Stack, name: &str, profiles: &[&str], port: u16) -> Self {
+        let instance = format!("{}-{name}", shared.instance);
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&instance);
+        let stack = Stack {
+            url: format!("http://localhost:{port}"),
+            project: format!("slipway-{instance}"),
+            root: root.display().to_string(),
+            // Its images are those of the shared stack: nothing is built.
+            variables: vec![("IMAGE_TAG".to_owned(), shared.instance.clone())],
+            instance,
+            ..shared.clone()
+        };
+        let infra = Path::new(&shared.root).join("infra");
+        for file in ["compose.yaml", "images"] {
+            copy(&infra.join(file), &root.join("infra").join(file));
+        }
+        copy(&Path::new(&shared.root).join("rust-toolchain.toml"), &root.join("rust-toolchain.toml"));
+        let environment = format!(
+            "log_level = \"info\"\n[compose]\nfiles = [\"compose.yaml\"]\nprofiles = {profiles:?}\n[build]\nprofile = \"release\"\n\
+             [proxy]\nbind = \"127.0.0.1\"\nport = {port}\nport_fallback = true\n"
+        );
+        fs::create_dir_all(root.join("infra/env")).unwrap();
+        fs::write(root.join("infra/env/test.toml"), environment).unwrap();
+        let checkout = Self { stack, root };
+        // A run that was killed may have left its own behind.
+        checkout.stack.xtask(&["clean", "--yes"]).good();
+        checkout
+    }
+
+    /// A file of the checkout.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// What the engine has of this instance, by kind.
+    pub(crate) fn left(&self) -> Left {
+        let label = format!("label=com.docker.compose.project={}", self.stack.project);
+        let names = |args: &[&str]| -> Vec<String> {
+            let args = [args, &["--filter", &label, "--format", "{{.Name}}"]].concat();
+            self.stack.docker(&args).good().stdout.lines().map(str::to_owned).collect()
+        };
+        let containers = ["ps", "--all", "--filter", &label, "--format", "{{.Names}}"];
+        Left {
+            containers: self.stack.docker(&containers).good().stdout.lines().map(str::to_owned).collect(),
+            networks: names(&["network", "ls"]),
+            volumes: names(&["volume", "ls"]),
+        }
+    }
+}
+
+/// Names of what the engine has of an instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Left {
+    pub(crate) containers: Vec<String>,
+    pub(crate) networks: Vec<String>,
+    pub(crate) volumes: Vec<String>,
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        let outcome = self.stack.xtask(&["clean", "--yes"]);
+        let left = if std::thread::panicking() { Left::default() } else { self.left() };
+        // A directory that stays does no harm: the next run writes over it.
+        let _ = fs::remove_dir_all(&self.root);
+        if !std::thread::panicking() {
+            assert_eq!(outcome.code, 0, "`clean` failed: {}", outcome.stderr);
+            assert_eq!(left, Left::default());
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from, to).unwrap();
+    }
+}
