@@ -53,7 +53,7 @@ impl System {
     /// The name of the release, as package sources have it.
     pub(crate) fn codename(&self) -> Option<&str> {
         match self {
-            Self::Debian { codename, .. } | Self::Ubuntu { codename, .. } => Some(codename).map(String::as_str),
+            Self::Debian { codename, .. } | Self::Ubuntu { codename, .. } => Some(codename.as_str()),
             Self::Other(_) => None,
         }
     }
