@@ -17,7 +17,8 @@ pub(crate) struct Clean {
     yes: bool,
 }
 
-/// What there is of one instance, by name. Everything but images is found by Compose's project label, which nothing else carries.
+/// What there is of one instance, by name. Everything but images is found by Compose's project label. A container that somebody ran by hand from an
+/// image of ours carries it too, from the image, and has to go for the image to go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Belongings {
     containers: Vec<String>,
