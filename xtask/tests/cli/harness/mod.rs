@@ -1,0 +1,261 @@
+//! A checkout in a temporary directory with an engine that is a script (`docker`, beside this directory).
+
+mod outcome;
+mod running;
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::net::TcpListener;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub(crate) use outcome::Outcome;
+pub(crate) use running::Target;
+
+/// A checkout, and an engine that knows only this one.
+pub(crate) struct Checkout {
+    dir: TempDir,
+    /// The port that `infra/env/local.toml` asks for.
+    pub(crate) port: u16,
+    model: Value,
+    replies: Cell<usize>,
+    running: Cell<usize>,
+}
+
+/// A fixed answer of `docker`.
+#[derive(Clone, Default)]
+pub(crate) struct Reply {
+    /// The exit code.
+    pub(crate) code: i32,
+    /// What it writes to stdout.
+    pub(crate) stdout: String,
+    /// What it writes to stderr.
+    pub(crate) stderr: String,
+}
+
+impl Reply {
+    /// Success with `stdout`.
+    pub(crate) fn says(stdout: &str) -> Self {
+        Self { stdout: stdout.to_owned(), ..Self::default() }
+    }
+
+    /// Failure with `stderr`.
+    pub(crate) fn fails(code: i32, stderr: &str) -> Self {
+        Self { code, stderr: stderr.to_owned(), ..Self::default() }
+    }
+}
+
+impl Checkout {
+    /// With every image there and nothing running; each service becomes ready at once, one after the other,
+    /// so that what is said about them has one order.
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::Builder::new().prefix("xtask-cli-").tempdir().expect("a temporary directory");
+        let model = serde_json::from_str(include_str!("../../../src/model/sample.json")).expect("JSON");
+        let mut checkout = Self { dir, port: free_port(), model, replies: Cell::new(0), running: Cell::new(0) };
+        checkout.model["secrets"] = json!({ "password": { "file": checkout.root().join("infra/secrets/local/password") } });
+        for dir in ["bin", "engine/services", "engine/replies", "engine/containers", "engine/volumes", "engine/networks"] {
+            std::fs::create_dir_all(checkout.dir.path().join(dir)).expect("created");
+        }
+        symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/docker"), checkout.dir.path().join("bin/docker")).expect("linked");
+        checkout.file("infra/compose.yaml", "# The engine of the tests has the model of this file as JSON.\n");
+        checkout.file("infra/images/runtime/packages", "ca-certificates\n");
+        checkout.file("backend/migrations/20260101000000_begin.sql", "-- Begins.\n");
+        checkout.environment(&format!("port = {}\nport_fallback = true", checkout.port));
+        checkout.engine("variables", "NAME            REQUIRED  DEFAULT VALUE  ALTERNATE VALUE\nPOSTGRES_IMAGE  false     postgres:17\nREDIS_IMAGE     false     redis:8\n");
+        checkout.engine("logs", "");
+        let images = ["slipway/backend:main", "slipway/frontend:main", "slipway/proxy:main", "postgres:17", "redis:8"];
+        checkout.engine("images", &images.map(|image| format!("{image} sha256:{image}\n")).concat());
+        let order = ["db", "frontend", "redis", "migrate", "backend", "proxy"];
+        for (index, service) in order.into_iter().enumerate() {
+            let image = checkout.model["services"][service]["image"].as_str().expect("an image").to_owned();
+            checkout.of_service(service, "image", &format!("{image}\n"));
+            checkout.of_service(service, "hash", &format!("hash-{service}\n"));
+            let after = index.checked_sub(1).map(|before| match order[before] {
+                "migrate" => "after migrate die 0\n".to_owned(),
+                before => format!("after {before} health_status: healthy\n"),
+            });
+            let what = if service == "migrate" { "exit 0" } else { "healthy" };
+            checkout.of_service(service, "behaviour", &format!("{}{what}\n", after.unwrap_or_default()));
+            checkout.of_service(service, "check", "\n");
+            checkout.of_service(service, "log", "");
+        }
+        checkout
+    }
+
+    /// The root of the checkout.
+    pub(crate) fn root(&self) -> PathBuf {
+        // The temporary directory itself may be behind a link, and `xtask` sees the real path.
+        self.dir.path().canonicalize().expect("there").join("checkout")
+    }
+
+    /// Writes a file of the checkout.
+    pub(crate) fn file(&self, path: &str, text: &str) {
+        write(&self.root().join(path), text);
+    }
+
+    /// Writes `infra/env/local.toml` with these lines in `[proxy]`.
+    pub(crate) fn environment(&self, proxy: &str) {
+        let text = format!(
+            "log_level = \"info\"\n[compose]\nfiles = [\"compose.yaml\"]\n[build]\nprofile = \"dev\"\n[proxy]\nbind = \"127.0.0.1\"\n{proxy}\n"
+        );
+        self.file("infra/env/local.toml", &text);
+    }
+
+    fn engine(&self, path: &str, text: &str) {
+        write(&self.dir.path().join("engine").join(path), text);
+    }
+
+    fn of_service(&self, service: &str, file: &str, text: &str) {
+        self.engine(&format!("services/{service}/{file}"), text);
+    }
+
+    /// What `service` does when it starts, one thing a line: `after <event>`, `held`, `refuse <reason>`; then `healthy`, `unhealthy`,
+    /// `starting` (for ever) or `exit <code>`.
+    pub(crate) fn behaves(self, service: &str, behaviour: &str) -> Self {
+        self.of_service(service, "behaviour", &format!("{behaviour}\n"));
+        self
+    }
+
+    /// What the containers of `service` log.
+    pub(crate) fn logs(self, service: &str, log: &str) -> Self {
+        self.of_service(service, "log", log);
+        self
+    }
+
+    /// What the last health check of `service` printed.
+    pub(crate) fn check(self, service: &str, output: &str) -> Self {
+        let escaped = Value::from(output).to_string();
+        self.of_service(service, "check", &format!("{}\n", escaped.trim_matches('"')));
+        self
+    }
+
+    /// What `docker compose logs` prints.
+    pub(crate) fn stream(self, lines: &str) -> Self {
+        self.engine("logs", lines);
+        self
+    }
+
+    /// Leaves only these services in the stack.
+    pub(crate) fn only(mut self, services: &[&str]) -> Self {
+        self.model["services"].as_object_mut().expect("an object").retain(|name, _| services.contains(&name.as_str()));
+        for entry in std::fs::read_dir(self.dir.path().join("engine/services")).expect("readable").flatten() {
+            if !services.contains(&entry.file_name().to_str().expect("a name")) {
+                std::fs::remove_dir_all(entry.path()).expect("removed");
+            }
+        }
+        self
+    }
+
+    /// Takes `image` off the engine.
+    pub(crate) fn without_image(self, image: &str) -> Self {
+        let path = self.dir.path().join("engine/images");
+        let images = std::fs::read_to_string(&path).expect("readable");
+        let prefix = format!("{image} ");
+        let rest: Vec<&str> = images.split_inclusive('\n').filter(|line| !line.starts_with(&prefix)).collect();
+        assert!(rest.concat() != images, "the image was there");
+        write(&path, &rest.concat());
+        self
+    }
+
+    /// Changes what Compose makes of `service`'s configuration: an edit of the orchestration file.
+    pub(crate) fn edited(&self, service: &str) {
+        self.of_service(service, "hash", &format!("edited-{service}\n"));
+    }
+
+    /// Answers calls of `docker` that match `pattern` (as in a shell's `case`) with `reply`, from now on. The first pattern that matches counts.
+    pub(crate) fn docker(self, pattern: &str, reply: Reply) -> Self {
+        let number = self.replies.replace(self.replies.get() + 1);
+        let Reply { code, stdout, stderr } = reply;
+        for (file, text) in [("pattern", format!("{pattern}\n")), ("stdout", stdout), ("stderr", stderr), ("code", format!("{code}\n"))] {
+            self.engine(&format!("replies/{number:02}/{file}"), &text);
+        }
+        self
+    }
+
+    /// Lets `docker events` stay connected and print nothing.
+    pub(crate) fn silent_events(self) -> Self {
+        self.engine("silent", "");
+        self
+    }
+
+    /// Says that the containers were made from `infra`, the directory of another checkout.
+    pub(crate) fn moved(&self, infra: &str) {
+        for id in self.names("containers") {
+            self.engine(&format!("containers/{id}/working_dir"), &format!("{infra}\n"));
+        }
+    }
+
+    /// Ends the container of `service` between two runs.
+    pub(crate) fn kill(&self, service: &str) {
+        let state = format!("containers/c-slipway-{service}/state");
+        let text = std::fs::read_to_string(self.dir.path().join("engine").join(&state)).expect("readable");
+        let run = text.trim().rsplit(' ').next().expect("a number");
+        self.engine(&state, &format!("exited - 137 {run}\n"));
+    }
+
+    /// A machine whose PATH has these programs instead of `docker`.
+    pub(crate) fn programs(self, names: &[&str]) -> Self {
+        let bin = self.dir.path().join("bin");
+        let docker = std::fs::read_link(bin.join("docker")).expect("a link");
+        std::fs::remove_file(bin.join("docker")).expect("removed");
+        for name in names {
+            symlink(&docker, bin.join(name)).expect("linked");
+        }
+        self
+    }
+
+    /// Holds `docker compose create` until [`release`](Self::release).
+    pub(crate) fn hold_create(self) -> Self {
+        self.engine("held", "");
+        self
+    }
+
+    /// Lets what is held go on.
+    pub(crate) fn release(&self) {
+        self.engine("released", "");
+    }
+
+    /// The state of each container: `db running`, `migrate exited`.
+    pub(crate) fn containers(&self) -> Vec<String> {
+        let read = |path: &Path| std::fs::read_to_string(path).expect("readable");
+        let dirs = self.names("containers").into_iter().map(|id| self.dir.path().join("engine/containers").join(id));
+        let line = |dir: PathBuf| {
+            let state = read(&dir.join("state"));
+            format!("{} {}", read(&dir.join("service")).trim(), state.split(' ').next().unwrap_or_default())
+        };
+        dirs.map(line).collect()
+    }
+
+    /// The names of everything that the engine has of a project: containers, volumes, networks.
+    pub(crate) fn leftovers(&self) -> Vec<String> {
+        ["containers", "volumes", "networks"].iter().flat_map(|kind| self.names(kind)).collect()
+    }
+
+    fn names(&self, kind: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.dir.path().join("engine").join(kind)).expect("readable").flatten();
+        let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_str().expect("a name").to_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+fn write(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().expect("a directory")).expect("created");
+    std::fs::write(path, text).unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
+}
+
+/// A port that nobody listens on, and that no other test here got.
+fn free_port() -> u16 {
+    static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
+    let mut given = GIVEN.lock().expect("no test panics here");
+    loop {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+        if given.get_or_insert_default().insert(port) {
+            return port;
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! `xtask` in a checkout, while it runs.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::{Checkout, Outcome};
+
+/// Longer than anything here takes, also on a loaded machine: a hanging `xtask` fails the test instead of hanging it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Checkout {
+    /// Runs `cargo xtask` with `args` in the root of the checkout.
+    pub(crate) fn run<const N: usize>(&self, args: [&str; N]) -> Outcome {
+        self.start(args).finish()
+    }
+
+    /// Starts `cargo xtask` with `args` in the root of the checkout.
+    pub(crate) fn start<const N: usize>(&self, args: [&str; N]) -> Running<'_> {
+        self.start_in(&self.root(), &args)
+    }
+
+    /// Starts `cargo xtask` with `args` in `dir`.
+    pub(crate) fn start_in(&self, dir: &Path, args: &[&str]) -> Running<'_> {
+        if self.running.replace(self.running.get() + 1) == 0 {
+            // Each run has a log of its own; what runs at the same time shares one.
+            self.engine("log", "");
+            self.engine("events", "");
+        }
+        let services = self.model["services"].as_object().expect("an object").keys();
+        let hash = |service: &String| std::fs::read_to_string(self.dir.path().join(format!("engine/services/{service}/hash")));
+        let hashes: String = services.map(|service| format!("{service} {}", hash(service).expect("readable"))).collect();
+        self.engine("hashes", &hashes);
+        self.engine("model.json", &self.model.to_string());
+        // Only what is named here: the caller's own variables and programs must not decide how a test ends.
+        let environment = BTreeMap::from([("PATH", self.dir.path().join("bin")), ("HOME", self.dir.path().to_owned())]);
+        let handle = duct::cmd(env!("CARGO_BIN_EXE_xtask"), args)
+            .full_env(environment)
+            .dir(dir)
+            .stdin_null()
+            .stdout_capture()
+            .stderr_capture()
+            .unchecked()
+            // A group of its own, as a shell gives it: a terminal sends Ctrl-C to all of it.
+            .before_spawn(|command| {
+                command.process_group(0);
+                Ok(())
+            })
+            .start()
+            .expect("xtask starts");
+        Running { checkout: self, handle }
+    }
+}
+
+/// An `xtask` that runs.
+pub(crate) struct Running<'a> {
+    checkout: &'a Checkout,
+    handle: duct::Handle,
+}
+
+/// Who gets a signal.
+#[derive(Clone, Copy)]
+pub(crate) enum Target {
+    /// `xtask` alone, as from `kill`.
+    Process,
+    /// It and its children, as from a terminal.
+    Group,
+}
+
+impl Running<'_> {
+    /// Waits until the engine's log has a line that begins with `prefix`.
+    pub(crate) fn until(self, prefix: &str) -> Self {
+        self.until_times(1, prefix)
+    }
+
+    /// Waits until the engine's log has so many lines that begin with `prefix`.
+    pub(crate) fn until_times(self, times: usize, prefix: &str) -> Self {
+        let begin = Instant::now();
+        while self.checkout.log().iter().filter(|line| line.starts_with(prefix)).count() < times {
+            let ended = self.handle.try_wait().expect("waited").is_some();
+            assert!(!ended && begin.elapsed() < PATIENCE, "`{prefix}` did not happen: {:#?}", self.checkout.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self
+    }
+
+    /// Asserts that it does not end within `time`.
+    pub(crate) fn assert_goes_on(self, time: Duration) -> Self {
+        assert!(self.handle.wait_timeout(time).expect("waited").is_none(), "xtask ended: {:#?}", self.checkout.log());
+        self
+    }
+
+    /// Sends the signal `name` (`INT`, `TERM`).
+    pub(crate) fn signal(self, name: &str, target: Target) -> Self {
+        let pid = self.handle.pids()[0];
+        let target = match target {
+            Target::Process => pid.to_string(),
+            Target::Group => format!("-{pid}"),
+        };
+        // The shell's own `kill` is everywhere; the program is not.
+        duct::cmd!("/bin/sh", "-c", r#"kill -s "$0" -- "$1""#, name, target).run().expect("the signal is sent");
+        self
+    }
+
+    /// Waits for the end.
+    pub(crate) fn finish(self) -> Outcome {
+        let output = self.handle.wait_timeout(PATIENCE).expect("waited");
+        let Some(output) = output.cloned() else {
+            self.signal("KILL", Target::Group);
+            panic!("xtask did not end");
+        };
+        let checkout = self.checkout;
+        checkout.running.set(checkout.running.get() - 1);
+        let text = |bytes: &[u8]| checkout.filtered(&String::from_utf8_lossy(bytes));
+        Outcome { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr), log: checkout.log() }
+    }
+}

@@ -1,0 +1,10 @@
+//! What a person sees of `cargo xtask`: the whole program against an engine that is a script, command by command.
+//!
+//! Snapshots are written with `INSTA_UPDATE=always cargo test -p xtask --test cli`, then read.
+
+// The engine is a shell script, found through a symbolic link, and interrupted with POSIX signals.
+#![cfg(unix)]
+#![allow(clippy::expect_used, reason = "tests prove things by panicking")]
+
+mod harness;
+mod up;

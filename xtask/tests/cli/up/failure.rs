@@ -1,0 +1,78 @@
+//! `up` that fails: who, why, who waited and since when, the last words, and the next command (R2.3).
+
+use insta::assert_snapshot;
+
+use crate::harness::{Checkout, Reply};
+
+#[test]
+fn a_failed_migration_starts_nothing_that_uses_the_schema() {
+    let log = "applying 20260101000000_begin\nerror: relation \"tasks\" already exists\n";
+    let checkout = Checkout::new().behaves("migrate", "after redis health_status: healthy\nexit 1").logs("migrate", log);
+    let outcome = checkout.run(["up"]);
+    let mut starts = outcome.starts();
+    starts.sort_unstable();
+    assert_eq!(starts, ["db", "frontend", "migrate", "redis"], "neither backend nor proxy");
+    assert_snapshot!(outcome);
+}
+
+#[test]
+fn an_unhealthy_database_shows_its_last_check() {
+    let checkout = Checkout::new()
+        .behaves("frontend", "healthy")
+        .behaves("db", "after redis health_status: healthy\nunhealthy")
+        .check("db", "127.0.0.1:5432 - no response\n")
+        .logs("db", "FATAL: data directory has wrong ownership\n");
+    assert_snapshot!(checkout.behaves("redis", "after frontend health_status: healthy\nhealthy").run(["up"]));
+}
+
+#[test]
+fn a_service_that_exits_is_named_with_its_code() {
+    let checkout = Checkout::new().behaves("redis", "after frontend health_status: healthy\nexit 137");
+    assert_snapshot!(checkout.run(["up"]));
+}
+
+#[test]
+fn a_refusal_of_the_engine_is_shown() {
+    let reason = "Error response from daemon: driver failed programming external connectivity: Bind for 127.0.0.1:8080 failed: port is already allocated";
+    let checkout = Checkout::new().behaves("proxy", &format!("refuse {reason}"));
+    let outcome = checkout.run(["up"]);
+    assert_eq!(outcome.starts().last(), Some(&"proxy"));
+    assert_snapshot!(outcome);
+}
+
+#[test]
+fn a_late_start_names_what_is_not_ready() {
+    let checkout = Checkout::new()
+        .behaves("frontend", "healthy")
+        .behaves("redis", "after frontend health_status: healthy\nhealthy")
+        .behaves("db", "after redis health_status: healthy\nstarting")
+        .check("db", "127.0.0.1:5432 - no response\n")
+        .logs("db", "LOG: database system is starting up\n");
+    assert_snapshot!(checkout.run(["up", "--timeout", "1"]));
+}
+
+#[test]
+fn compose_that_cannot_create_is_shown() {
+    let reason = "Error response from daemon: No such image: postgres:17\n";
+    let checkout = Checkout::new().docker("compose* create *", Reply::fails(1, reason));
+    let outcome = checkout.run(["up"]);
+    assert_eq!(outcome.starts(), [""; 0]);
+    assert_snapshot!(outcome);
+}
+
+#[test]
+fn an_orchestration_file_that_compose_refuses_is_shown() {
+    let reason = "validating infra/compose.yaml: services.db Additional property imgae is not allowed\n";
+    let outcome = Checkout::new().docker("compose* config *", Reply::fails(15, reason)).run(["up"]);
+    assert_eq!(outcome.mutations(), [""; 0]);
+    assert_snapshot!(outcome);
+}
+
+#[test]
+fn a_start_goes_on_where_it_failed() {
+    let checkout = Checkout::new().behaves("migrate", "after redis health_status: healthy\nexit 1");
+    assert_eq!(checkout.run(["up"]).code, Some(1));
+    let outcome = checkout.behaves("migrate", "exit 0").run(["up"]).success();
+    assert!(!outcome.starts().contains(&"db"), "what ran went on running: {:?}", outcome.starts());
+    assert_eq!(outcome.starts().last(), Some(&"proxy"));
+}
