@@ -6,5 +6,19 @@
 #![cfg(unix)]
 #![allow(clippy::expect_used, reason = "tests prove things by panicking")]
 
+mod clean;
+mod dev;
+mod docs;
+mod down;
+mod dry_run;
+mod environment;
 mod harness;
+mod help;
+mod images;
+mod logs;
+mod migrate;
+mod rebuild;
+mod restart;
+mod shell;
+mod status;
 mod up;

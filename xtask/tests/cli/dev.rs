@@ -1,0 +1,48 @@
+//! `dev`: builds, starts, streams, and stops what it started.
+
+use insta::assert_snapshot;
+
+use crate::harness::{Checkout, Target};
+
+#[test]
+fn ctrl_c_stops_what_it_started() {
+    let checkout = Checkout::new().stream("backend-1  | listening\n");
+    let outcome = checkout.start(["dev"]).until("call compose logs").signal("INT", Target::Process).finish();
+    assert!(checkout.containers().iter().all(|line| line.ends_with(" exited")), "{:?}", checkout.containers());
+    assert_eq!(outcome.mutations()[0], "compose build backend frontend proxy");
+    assert_eq!(outcome.mutations().last(), Some(&"compose stop"));
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+}
+
+#[test]
+fn what_ran_before_goes_on_running() {
+    let checkout = Checkout::new();
+    checkout.run(["up"]).success();
+    let before = checkout.containers();
+    let outcome = checkout.start(["dev"]).until("call compose logs").signal("INT", Target::Process).finish();
+    assert_eq!(checkout.containers(), before);
+    assert_snapshot!(outcome);
+}
+
+#[test]
+fn keep_leaves_it_running() {
+    let checkout = Checkout::new();
+    checkout.start(["dev", "--keep"]).until("call compose logs").signal("INT", Target::Process).finish().success();
+    assert!(checkout.containers().contains(&"proxy running".to_owned()));
+}
+
+#[test]
+fn a_start_that_fails_is_like_up() {
+    let checkout = Checkout::new().only(&["db"]).behaves("db", "exit 1");
+    let outcome = checkout.run(["dev"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.contains("error: `db` failed to start: exited with code 1"), "{outcome}");
+}
+
+#[test]
+fn dry_run_changes_nothing() {
+    let checkout = Checkout::new();
+    let outcome = checkout.run(["dev", "--dry-run"]).success();
+    assert_eq!((outcome.mutations(), checkout.leftovers()), (vec![], vec![]));
+    assert!(outcome.stdout.lines().all(|line| line.contains("docker ")), "{outcome}");
+}

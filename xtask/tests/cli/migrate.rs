@@ -1,0 +1,69 @@
+//! `migrate`: one-off containers, and files of new migrations.
+
+use insta::assert_snapshot;
+
+use crate::harness::{Checkout, Reply};
+
+fn files(checkout: &Checkout) -> Vec<String> {
+    let entries = std::fs::read_dir(checkout.root().join("backend/migrations")).expect("readable").flatten();
+    let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_str().expect("a name").to_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_new_file_sorts_last_and_says_what_it_is_for() {
+    let checkout = Checkout::new();
+    let outcome = checkout.run(["migrate", "new", "add_due_date"]).success();
+    let files = files(&checkout);
+    assert_eq!(files.len(), 3, "{files:?}");
+    for (name, direction) in files[1..].iter().zip(["down", "up"]) {
+        assert!(name.ends_with(&format!("_add_due_date.{direction}.sql")), "{files:?}");
+        let text = std::fs::read_to_string(checkout.root().join("backend/migrations").join(name)).expect("readable");
+        assert!(text.starts_with("-- "), "{text}");
+    }
+    assert_snapshot!(outcome);
+}
+
+#[test]
+fn a_bad_name_makes_no_file() {
+    let checkout = Checkout::new();
+    for name in ["Add Due", "", "../up", "add-due"] {
+        let outcome = checkout.run(["migrate", "new", name]);
+        assert_eq!(outcome.code, Some(1), "`{name}`: {outcome}");
+    }
+    assert_eq!(files(&checkout).len(), 1);
+    assert_snapshot!(checkout.run(["migrate", "new", "Add Due"]));
+}
+
+#[test]
+fn dry_run_makes_no_file() {
+    let checkout = Checkout::new();
+    checkout.run(["migrate", "new", "add_due_date", "--dry-run"]).success();
+    assert_eq!(files(&checkout).len(), 1);
+}
+
+#[test]
+fn the_service_of_the_migrations_runs_them() {
+    let checkout = Checkout::new();
+    checkout.run(["up"]).success();
+    assert_eq!(checkout.run(["migrate"]).success().mutations(), ["compose run --rm --no-deps migrate migrate up"]);
+    assert_eq!(checkout.run(["migrate", "status"]).success().mutations(), ["compose run --rm --no-deps migrate migrate status"]);
+    let dry = checkout.run(["migrate", "up", "--dry-run"]).success();
+    assert_eq!(dry.mutations(), [""; 0]);
+    assert!(dry.stdout.ends_with("run --rm --no-deps migrate migrate up\n"), "{dry}");
+}
+
+#[test]
+fn a_failed_migration_keeps_its_code() {
+    let checkout = Checkout::new();
+    checkout.run(["up"]).success();
+    let checkout = checkout.docker("compose* run *", Reply::fails(3, "error: syntax error at line 1\n"));
+    let outcome = checkout.run(["migrate", "up"]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(3), "error: syntax error at line 1\n"));
+}
+
+#[test]
+fn without_a_database_it_is_refused() {
+    assert_snapshot!(Checkout::new().run(["migrate", "up"]));
+}
