@@ -27,6 +27,10 @@ pub(crate) fn print(stream: Stream, filter: &Filter) -> anyhow::Result<()> {
     let mut line = Vec::new();
     // A killed child ends the stream; what it wrote last may be half a line, which is no error.
     while reader.read_until(b'\n', &mut line).unwrap_or(0) > 0 {
+        // What Compose says about having been stopped is no log line.
+        if crate::interrupt::requested() {
+            break;
+        }
         let text = String::from_utf8_lossy(&line);
         // Compose erases the terminal's line before each of its own, also where there is no terminal.
         let text = text.trim_start_matches("\u{1b}[2K").trim_end_matches(['\n', '\r']);
