@@ -1,11 +1,12 @@
 //! Ctrl-C and SIGTERM: counted, so that a long task can undo what it began, and forwarded to whoever waits.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
+static HANDED_OVER: AtomicBool = AtomicBool::new(false);
 
 type Listener = Box<dyn Fn() + Send>;
 static LISTENER: Mutex<Option<Listener>> = Mutex::new(None);
@@ -16,6 +17,9 @@ static LISTENER: Mutex<Option<Listener>> = Mutex::new(None);
 /// When the handler cannot be installed.
 pub(crate) fn install() -> anyhow::Result<()> {
     ctrlc::set_handler(|| {
+        if HANDED_OVER.load(Ordering::SeqCst) {
+            return;
+        }
         if COUNT.fetch_add(1, Ordering::SeqCst) >= 2 {
             std::process::exit(crate::report::Interrupted::CODE);
         }
@@ -24,6 +28,11 @@ pub(crate) fn install() -> anyhow::Result<()> {
         }
     })
     .context("cannot handle Ctrl-C")
+}
+
+/// Leaves Ctrl-C to the child that has the terminal from here on: in psql it ends a query, not the session.
+pub(crate) fn hand_over() {
+    HANDED_OVER.store(true, Ordering::SeqCst);
 }
 
 /// Whether somebody asked to stop.

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 
 use super::Context;
 use crate::model::{Migrations, Model};
-use crate::report::{ExitWith, Failure, product};
+use crate::report::{Failure, product};
 
 /// Apply database migrations, list them, or begin a new one
 #[derive(Args)]
@@ -49,15 +49,7 @@ impl Migrate {
                 .into());
         }
         let args = if matches!(action, Action::Status) { &migrations.status } else { &migrations.up };
-        let invocation = resolved.compose.run(service, args);
-        if context.dry_run() {
-            product(invocation.to_string());
-            return Ok(());
-        }
-        match invocation.attach()? {
-            0 => Ok(()),
-            code => Err(ExitWith(code).into()),
-        }
+        context.hand_over(&resolved.compose.run(service, args))
     }
 }
 

@@ -25,7 +25,7 @@ use crate::engine;
 use crate::interrupt;
 use crate::process::{Invocation, Output};
 use crate::project::{self, Project};
-use crate::report::{Failure, Interrupted, Volume};
+use crate::report::{ExitWith, Failure, Interrupted, Volume};
 use crate::setup::{Options, Scope};
 use crate::stack::Stack;
 
@@ -169,6 +169,19 @@ impl Context {
         match engine::trouble()? {
             None => Ok(stack),
             Some(trouble) => Err(trouble.failure().into()),
+        }
+    }
+
+    /// Gives the terminal to a command and ends with its exit code; with `--dry-run` prints it instead.
+    fn hand_over(&self, invocation: &Invocation) -> anyhow::Result<()> {
+        if self.dry_run() {
+            crate::report::product(invocation.to_string());
+            return Ok(());
+        }
+        interrupt::hand_over();
+        match invocation.attach()? {
+            0 => Ok(()),
+            code => Err(ExitWith(code).into()),
         }
     }
 

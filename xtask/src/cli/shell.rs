@@ -7,7 +7,7 @@ use clap::Args;
 use super::Context;
 use crate::commands;
 use crate::model::Model;
-use crate::report::{ExitWith, Failure, product};
+use crate::report::Failure;
 
 /// Open a shell in a service, or run a command there; `db` opens psql, `redis` opens redis-cli
 #[derive(Args)]
@@ -39,15 +39,7 @@ impl Shell {
             self.command
         };
         let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-        let invocation = commands::engine::exec(container.name(), terminal, &command);
-        if context.dry_run() {
-            product(invocation.to_string());
-            return Ok(());
-        }
-        match invocation.attach()? {
-            0 => Ok(()),
-            code => Err(ExitWith(code).into()),
-        }
+        context.hand_over(&commands::engine::exec(container.name(), terminal, &command))
     }
 }
 

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::Context;
-use crate::report::{Failure, product};
+use crate::report::Failure;
 use crate::{commands, start};
 
 /// Show processor, memory and network use of each service, live
@@ -27,11 +27,6 @@ impl Top {
         if self.once {
             invocation = invocation.arg("--no-stream");
         }
-        if context.dry_run() {
-            product(invocation.to_string());
-            return Ok(());
-        }
-        // Ctrl-C is how one leaves the live table.
-        invocation.attach().map(drop)
+        context.hand_over(&invocation)
     }
 }
