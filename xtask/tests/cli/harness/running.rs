@@ -71,13 +71,8 @@ pub(crate) enum Target {
 impl Running<'_> {
     /// Waits until the engine's log has a line that begins with `prefix`.
     pub(crate) fn until(self, prefix: &str) -> Self {
-        self.until_times(1, prefix)
-    }
-
-    /// Waits until the engine's log has so many lines that begin with `prefix`.
-    pub(crate) fn until_times(self, times: usize, prefix: &str) -> Self {
         let begin = Instant::now();
-        while self.checkout.log().iter().filter(|line| line.starts_with(prefix)).count() < times {
+        while !self.checkout.log().iter().any(|line| line.starts_with(prefix)) {
             let ended = self.handle.try_wait().expect("waited").is_some();
             assert!(!ended && begin.elapsed() < PATIENCE, "`{prefix}` did not happen: {:#?}", self.checkout.log());
             std::thread::sleep(Duration::from_millis(5));
