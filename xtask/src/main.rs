@@ -8,6 +8,7 @@ mod doctor;
 mod engine;
 mod images;
 mod interrupt;
+mod lock;
 mod logs;
 mod model;
 mod ports;

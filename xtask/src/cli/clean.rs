@@ -49,6 +49,7 @@ impl Clean {
         if !confirm(&question, self.yes)? {
             return Err(Failure::new("nothing was destroyed").into());
         }
+        let _lock = context.lock(&stack)?;
         // Compose knows the right order; what its files no longer name is removed by label afterwards.
         if let Err(error) = commands.remove(0).read() {
             context.volume().say(format!("{error}\nremoving one by one instead"));

@@ -12,6 +12,7 @@ pub(crate) struct Down {}
 impl Down {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         let stack = context.stack_on_engine()?;
+        let _lock = context.lock(&stack)?;
         // Refuses where the containers are another checkout's.
         let containers = stack.containers()?;
         if containers.is_empty() {

@@ -23,6 +23,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::engine;
 use crate::interrupt;
+use crate::lock::Lock;
 use crate::process::{Invocation, Output};
 use crate::project::{self, Project};
 use crate::report::{ExitWith, Failure, Interrupted, Volume};
@@ -161,6 +162,11 @@ impl Context {
             crate::setup::run(&project, options)?;
         }
         Stack::load(project)
+    }
+
+    /// The right to change the stack, for as long as it is held; a command that only shows what it would do needs none.
+    fn lock(&self, stack: &Stack) -> anyhow::Result<Option<Lock>> {
+        if self.dry_run() { Ok(None) } else { Lock::take(&stack.project, self.volume()).map(Some) }
     }
 
     /// The stack, on an engine that answers.

@@ -20,6 +20,7 @@ pub(crate) struct Rebuild {
 impl Rebuild {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         let stack = context.stack()?;
+        let _lock = context.lock(&stack)?;
         let resolved = stack.resolve()?;
         let services = builders(&resolved, &self.services)?;
         build(context, &resolved, &services)?;

@@ -8,7 +8,8 @@ use clap::Args;
 use super::Context;
 use crate::commands;
 use crate::engine::containers::Container;
-use crate::report::product;
+use crate::interrupt;
+use crate::report::{Failure, product};
 use crate::secrets;
 use crate::stack::{Resolved, Stack};
 use crate::start::machine::Startup;
@@ -64,6 +65,7 @@ impl Up {
 /// # Errors
 /// When a build or a service fails.
 pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: StartArgs) -> anyhow::Result<Resolved> {
+    let _lock = context.lock(stack)?;
     let mut resolved = stack.resolve()?;
     let services = match builds {
         Builds::Missing => resolved.missing_builds(),
@@ -84,8 +86,16 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
         resolved = stack.resolve()?;
     }
     let all = resolved.model.services.keys().cloned().collect();
-    start_services(context, stack, &resolved, &all, start)?;
-    Ok(resolved)
+    loop {
+        let Err(error) = start_services(context, stack, &resolved, &all, start) else { return Ok(resolved) };
+        // Another stack that starts at this moment may have taken the port since it was chosen.
+        let again = if interrupt::requested() || !error.is::<Failure>() { return Err(error) } else { stack.resolve()? };
+        if again.address.port == resolved.address.port {
+            return Err(error);
+        }
+        context.volume().say(format!("port {} was taken meanwhile, {} is next", resolved.address.port, again.address.port));
+        resolved = again;
+    }
 }
 
 /// Builds the images of `services`.
@@ -96,14 +106,14 @@ pub(crate) fn build(context: &Context, resolved: &Resolved, services: &[String])
     if !context.dry_run() {
         context.volume().say(format!("building {}", services.join(", ")));
     }
-    context.perform(&resolved.compose.build(services)).map_err(|error| match error.downcast::<crate::report::Failure>() {
+    context.perform(&resolved.compose.build(services)).map_err(|error| match error.downcast::<Failure>() {
         Ok(failure) => failure.hint("where no image registry is reachable, `cargo xtask setup` builds the base images").into(),
         Err(error) => error,
     })
 }
 
 fn unreachable_registry(error: &anyhow::Error, image: &str) -> anyhow::Error {
-    crate::report::Failure::new(format!("the image `{image}` is not here and cannot be pulled"))
+    Failure::new(format!("the image `{image}` is not here and cannot be pulled"))
         .detail(error.to_string().lines().last().unwrap_or_default().trim())
         .hint("where no image registry is reachable, `cargo xtask setup` builds the base images")
         .into()
