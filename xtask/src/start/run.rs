@@ -160,7 +160,7 @@ impl Run<'_> {
         self.in_flight -= 1;
         let reason = match result {
             Ok(output) if output.code == 0 => return,
-            Ok(output) => last_lines(&output.stderr, 1).first().map_or("the engine gave no reason", |line| line).to_owned(),
+            Ok(output) => reason(&output.stderr).to_owned(),
             Err(error) => format!("{error:#}"),
         };
         self.startup.fail(self.begin.elapsed(), service, format!("the engine refused: {reason}"));
@@ -217,4 +217,10 @@ impl Run<'_> {
         let took = human(self.begin.elapsed());
         if links.is_empty() { format!("everything is ready, after {took}") } else { format!("{}\nready in {took}", path::render(&links)) }
     }
+}
+
+/// What the engine itself said: the client adds a line about what it could not do.
+fn reason(stderr: &str) -> &str {
+    let engine = stderr.lines().find(|line| line.starts_with("Error response from daemon"));
+    engine.or_else(|| last_lines(stderr, 1).first().copied()).unwrap_or("the engine gave no reason")
 }

@@ -34,7 +34,8 @@ fn a_service_that_exits_is_named_with_its_code() {
 #[test]
 fn a_refusal_of_the_engine_is_shown() {
     let reason = "Error response from daemon: driver failed programming external connectivity: Bind for 127.0.0.1:8080 failed: port is already allocated";
-    let checkout = Checkout::new().behaves("proxy", &format!("refuse {reason}"));
+    // The client ends with a line of its own that says nothing.
+    let checkout = Checkout::new().behaves("proxy", &format!("refuse {reason}\\nError: failed to start containers: c-slipway-proxy"));
     let outcome = checkout.run(["up"]);
     assert_eq!(outcome.starts().last(), Some(&"proxy"));
     assert_snapshot!(outcome);
