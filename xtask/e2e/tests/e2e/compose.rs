@@ -1,0 +1,49 @@
+//! The compose files for people who use plain Compose, and the images that they build (R0, R4.5).
+
+use std::collections::BTreeMap;
+
+use crate::harness::{Stack, shared};
+
+/// What Compose makes of `files` when nothing of ours sets a variable.
+fn config(stack: &Stack, files: &[&str], more: &[&str]) -> String {
+    let files = files.iter().flat_map(|file| ["--file", file]);
+    let args: Vec<&str> = ["compose"].into_iter().chain(files).chain(more.iter().copied()).collect();
+    let outcome = stack.docker_bare(&args).good();
+    // A variable without a default is a warning.
+    assert_eq!(outcome.stderr, "");
+    outcome.stdout
+}
+
+#[tokio::test]
+async fn the_files_are_valid_without_xtask() {
+    let (stack, _turn) = shared().await;
+    let plain = config(&stack, &["infra/compose.yaml"], &["config", "--format", "json"]);
+    let model: serde_json::Value = serde_json::from_str(&plain).unwrap();
+    assert_eq!(model["name"], "slipway");
+    assert!(model["services"]["worker"].is_null(), "the worker is optional");
+    assert_eq!(model["services"]["proxy"]["ports"][0]["published"], "8080");
+    for more in ["infra/compose.dev.yaml", "infra/compose.test.yaml"] {
+        config(&stack, &["infra/compose.yaml", more], &["--profile", "*", "config", "--quiet"]);
+    }
+    // Secrets are files: their values are in no variable that `docker inspect` shows.
+    for service in ["db", "backend", "worker"] {
+        let variables = stack.inspect(service)["Config"]["Env"].to_string();
+        let secret = std::fs::read_to_string(format!("{}/infra/secrets/test/postgres_password", stack.root)).unwrap();
+        assert!(!variables.contains(secret.trim()), "{service}");
+    }
+}
+
+#[tokio::test]
+async fn an_unchanged_build_makes_no_new_image() {
+    let (stack, _turn) = shared().await;
+    let ids = || -> BTreeMap<&str, String> {
+        let id = |name: &'static str| {
+            let image = format!("slipway/{name}:{}", stack.instance);
+            (name, stack.docker(&["image", "inspect", "--format", "{{.Id}}", &image]).good().stdout)
+        };
+        ["proxy", "frontend", "backend"].map(id).into()
+    };
+    let before = ids();
+    stack.xtask(&["--quiet", "images", "build"]).good();
+    assert_eq!(ids(), before);
+}

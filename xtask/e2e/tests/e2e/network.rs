@@ -1,0 +1,170 @@
+//! Who can reach what, and what a container may do (R5.1, R5.2, R6.5, R8.1, R8.2).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::harness::{Stack, shared};
+
+/// The services whose images are ours.
+const OURS: [&str; 4] = ["proxy", "frontend", "backend", "worker"];
+/// Those that keep running in every environment.
+const LONG_RUNNING: [&str; 6] = ["proxy", "frontend", "backend", "worker", "db", "redis"];
+
+/// Whether a program in the container of `from` can open a TCP connection to `host`. Nothing in the stack takes two seconds to accept one.
+fn connects(stack: &Stack, from: &str, host: &str, port: u16) -> bool {
+    let script = format!("exec 3<>/dev/tcp/{host}/{port}");
+    stack.docker(&["exec", &stack.container(from), "timeout", "2", "bash", "-c", &script]).code == 0
+}
+
+/// The addresses of `service` in all its networks.
+fn addresses(stack: &Stack, service: &str) -> Vec<String> {
+    let networks = stack.inspect(service)["NetworkSettings"]["Networks"].as_object().unwrap().clone();
+    networks.values().map(|network| network["IPAddress"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn only_what_needs_the_data_services_can_reach_them() {
+    let (stack, _turn) = shared().await;
+    for (service, port) in [("db", 5432), ("redis", 6379)] {
+        for from in ["backend", "worker"] {
+            assert!(connects(&stack, from, service, port), "{from} must reach {service}");
+        }
+        // By name and by every address, so that nothing but the networks keeps them apart.
+        let hosts = [addresses(&stack, service), vec![service.to_owned()]].concat();
+        let (stack, hosts) = (&stack, &hosts);
+        std::thread::scope(|scope| {
+            for from in ["frontend", "proxy"] {
+                for host in hosts {
+                    scope.spawn(move || assert!(!connects(stack, from, host, port), "{from} reaches {service} as {host}"));
+                }
+            }
+        });
+    }
+    // The way that there is.
+    assert!(connects(&stack, "proxy", "frontend", 3000) && connects(&stack, "proxy", "backend", 8000));
+    assert!(connects(&stack, "frontend", "backend", 8000));
+    assert!(!connects(&stack, "worker", "frontend", 3000) && !connects(&stack, "worker", "backend", 9));
+}
+
+#[tokio::test]
+async fn each_service_is_in_the_networks_it_needs_and_the_data_has_no_way_out() {
+    let (stack, _turn) = shared().await;
+    let networks = |service: &str| -> BTreeSet<String> {
+        let networks = stack.inspect(service)["NetworkSettings"]["Networks"].as_object().unwrap().clone();
+        networks.keys().map(|name| name.trim_start_matches(&format!("{}_", stack.project)).to_owned()).collect()
+    };
+    let expected = [
+        ("proxy", &["app", "edge"][..]),
+        ("frontend", &["app"]),
+        ("backend", &["app", "data"]),
+        ("worker", &["data"]),
+        // The tests on the host reach these through a network that only the test environment has.
+        ("db", &["data", "test-access"]),
+        ("redis", &["data", "test-access"]),
+    ];
+    for (service, names) in expected {
+        assert_eq!(networks(service), names.iter().map(ToString::to_string).collect(), "{service}");
+    }
+    let internal = stack.docker(&["network", "inspect", "--format", "{{.Internal}}", &format!("{}_data", stack.project)]);
+    assert_eq!(internal.good().stdout.trim(), "true");
+    let routes = stack.docker(&["exec", &stack.container("worker"), "bash", "-c", "echo \"$(</proc/net/route)\""]).good().stdout;
+    let destinations: Vec<&str> = routes.lines().skip(1).filter_map(|line| line.split_whitespace().nth(1)).collect();
+    assert!(!destinations.is_empty() && !destinations.contains(&"00000000"), "the worker has a way out:\n{routes}");
+}
+
+#[tokio::test]
+async fn in_local_nothing_but_the_proxy_publishes_a_port() {
+    let (stack, _turn) = shared().await;
+    let files = ["compose", "--file", "infra/compose.yaml", "--file", "infra/compose.dev.yaml", "--profile", "*"];
+    let outcome = stack.docker(&[&files[..], &["config", "--format", "json"]].concat()).good();
+    let model: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let services = model["services"].as_object().unwrap();
+    for (name, service) in services {
+        let ports = service["ports"].as_array().cloned().unwrap_or_default();
+        assert_eq!(ports.len(), usize::from(name == "proxy"), "{name} publishes {ports:?}");
+        assert!(ports.iter().all(|port| port["host_ip"] == "127.0.0.1"), "{name} is reachable from outside: {ports:?}");
+        assert!(service["network_mode"].is_null(), "{name} leaves the networks of the stack");
+    }
+    assert!(services.len() >= 7, "{services:?}");
+}
+
+#[tokio::test]
+async fn in_test_only_what_tests_need_is_published_and_to_this_machine_alone() {
+    let (stack, _turn) = shared().await;
+    let names = stack.docker(&["ps", "--filter", &format!("label=com.docker.compose.project={}", stack.project), "--format", "{{.Names}}"]);
+    let mut published = BTreeMap::new();
+    for name in names.good().stdout.lines() {
+        let service = name.trim_start_matches(&format!("{}-", stack.project)).trim_end_matches("-1");
+        let ports = stack.inspect(service)["NetworkSettings"]["Ports"].as_object().cloned().unwrap_or_default();
+        for (port, bindings) in ports {
+            for binding in bindings.as_array().into_iter().flatten() {
+                assert_eq!(binding["HostIp"], "127.0.0.1", "{service} {port}");
+                published.insert(service.to_owned(), port.clone());
+            }
+        }
+    }
+    let expected = [("browser", "4444/tcp"), ("db", "5432/tcp"), ("proxy", "80/tcp"), ("redis", "6379/tcp")];
+    assert_eq!(published, expected.map(|(service, port)| (service.to_owned(), port.to_owned())).into());
+}
+
+#[tokio::test]
+async fn nothing_runs_with_more_rights_than_it_needs() {
+    let (stack, _turn) = shared().await;
+    for service in LONG_RUNNING.into_iter().chain(["migrate"]) {
+        let container = stack.inspect(service);
+        let (config, host) = (&container["Config"], &container["HostConfig"]);
+        let user = config["User"].as_str().unwrap();
+        assert!(!["", "0", "root"].contains(&user.split(':').next().unwrap()), "{service} runs as `{user}`");
+        assert_eq!(host["CapDrop"], serde_json::json!(["ALL"]), "{service}");
+        assert!(host["CapAdd"].as_array().is_none_or(Vec::is_empty), "{service}: {}", host["CapAdd"]);
+        assert_eq!(host["SecurityOpt"], serde_json::json!(["no-new-privileges:true"]), "{service}");
+        assert_eq!(host["Privileged"], false, "{service}");
+        let ours = OURS.contains(&service) || service == "migrate";
+        assert_eq!(host["ReadonlyRootfs"], ours, "{service}");
+        let mounts = container["Mounts"].as_array().unwrap();
+        assert!(mounts.iter().all(|mount| !mount["Source"].as_str().unwrap_or_default().ends_with("docker.sock")), "{service}");
+    }
+    // What the kernel says about the processes that run, not what was asked for.
+    for service in LONG_RUNNING {
+        let script = "while read -r key value _; do case $key in Uid:|CapEff:|NoNewPrivs:) echo $key $value;; esac; done </proc/1/status";
+        let status = stack.docker(&["exec", &stack.container(service), "bash", "-c", script]).good().stdout;
+        assert!(status.contains("CapEff: 0000000000000000") && status.contains("NoNewPrivs: 1"), "{service}:\n{status}");
+        assert!(!status.contains("Uid: 0\n"), "{service} runs as root:\n{status}");
+        assert_ne!(stack.docker(&["exec", &stack.container(service), "id", "-u"]).good().stdout.trim(), "0", "{service}");
+    }
+    for service in OURS {
+        let write = stack.docker(&["exec", &stack.container(service), "bash", "-c", "echo x >/usr/local/bin/x"]);
+        assert!(write.code != 0 && write.stderr.contains("Read-only file system"), "{service}: {write:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_takes_more_than_its_share() {
+    let (stack, _turn) = shared().await;
+    let limits = [("proxy", 0.5, 256), ("frontend", 2.0, 512), ("backend", 2.0, 1024), ("worker", 1.0, 512), ("migrate", 1.0, 256)];
+    for (service, processors, megabytes) in limits.into_iter().chain([("db", 1.0, 512), ("redis", 0.5, 256)]) {
+        let host = &stack.inspect(service)["HostConfig"];
+        assert_eq!(host["NanoCpus"].as_f64(), Some(processors * 1e9), "{service}");
+        assert_eq!(host["Memory"].as_u64(), Some(megabytes << 20), "{service}");
+        assert_eq!(host["LogConfig"]["Type"], "json-file", "{service}");
+        assert_eq!(host["LogConfig"]["Config"], serde_json::json!({ "max-size": "10m", "max-file": "3" }), "{service}");
+    }
+}
+
+#[tokio::test]
+async fn every_service_comes_back_by_itself_and_is_probed_often_while_it_starts() {
+    let (stack, _turn) = shared().await;
+    for service in LONG_RUNNING {
+        let container = stack.inspect(service);
+        assert_eq!(container["HostConfig"]["RestartPolicy"]["Name"], "unless-stopped", "{service}");
+    }
+    assert_eq!(stack.inspect("migrate")["HostConfig"]["RestartPolicy"]["Name"], "no");
+    for service in LONG_RUNNING.into_iter().chain(["browser"]) {
+        let check = stack.inspect(service)["Config"]["Healthcheck"].clone();
+        // Nanoseconds. Without a start period the engine does not look at the start interval.
+        assert!(check["StartPeriod"].as_u64().is_some_and(|period| period > 0), "{service}: {check}");
+        assert!(check["StartInterval"].as_u64().is_some_and(|interval| (1..=250_000_000).contains(&interval)), "{service}: {check}");
+        assert!(check["Timeout"].as_u64().is_some_and(|timeout| timeout > 0), "{service}: {check}");
+    }
+}
