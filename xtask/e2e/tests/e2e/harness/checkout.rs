@@ -49,6 +49,13 @@ impl Checkout {
         self.root.join(path)
     }
 
+    /// Replaces `from` in a file of the checkout.
+    pub(crate) fn edit(&self, path: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.path(path)).unwrap();
+        assert!(text.contains(from), "`{from}` is not in {text}");
+        fs::write(self.path(path), text.replace(from, to)).unwrap();
+    }
+
     /// What the engine has of this instance, by kind.
     pub(crate) fn left(&self) -> Left {
         let label = format!("label=com.docker.compose.project={}", self.stack.project);

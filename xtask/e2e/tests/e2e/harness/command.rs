@@ -54,6 +54,15 @@ impl Stack {
         self.run("docker", args, "")
     }
 
+    /// Runs `docker` with `args` and none of the caller's variables but those that programs and the engine are found by.
+    pub(crate) fn docker_bare(&self, args: &[&str]) -> Outcome {
+        let kept = ["PATH", "HOME", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG"];
+        let kept = kept.into_iter().filter_map(|name| Some(format!("{name}={}", std::env::var(name).ok()?)));
+        let clean: Vec<String> = ["--ignore-environment".to_owned()].into_iter().chain(kept).chain(["docker".to_owned()]).collect();
+        let clean: Vec<&str> = clean.iter().map(String::as_str).collect();
+        self.run("env", &[&clean[..], args].concat(), "")
+    }
+
     /// What the engine knows about the container of `service`.
     pub(crate) fn inspect(&self, service: &str) -> Value {
         let outcome = self.docker(&["container", "inspect", &self.container(service)]).good();

@@ -1,0 +1,165 @@
+//! The commands of `cargo xtask` on the running stack (R1.5, R9.1).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::harness::{Stack, alone, eventually, shared};
+
+/// The services of the test environment that keep running.
+const RUNNING: [&str; 7] = ["backend", "browser", "db", "frontend", "proxy", "redis", "worker"];
+/// How long a line, or a service, may take to appear.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What changes when a container is started again or made anew, for every container of the stack.
+fn lives(stack: &Stack) -> BTreeSet<String> {
+    let life = |service: &str| {
+        let container = stack.inspect(service);
+        format!("{service} {} {} {}", container["Id"], container["State"]["StartedAt"], container["RestartCount"])
+    };
+    RUNNING.into_iter().chain(["migrate"]).map(life).collect()
+}
+
+#[tokio::test]
+async fn status_says_how_every_service_is() {
+    let (stack, _turn) = shared().await;
+    let status = stack.status();
+    assert_eq!(status["schema"], 1);
+    assert_eq!((&status["environment"], &status["instance"]), (&"test".into(), &stack.instance.clone().into()));
+    assert_eq!((&status["project"], &status["url"]), (&stack.project.clone().into(), &stack.url.clone().into()));
+    let services = status["services"].as_array().unwrap();
+    for name in RUNNING {
+        let service = services.iter().find(|service| service["name"] == name).unwrap_or_else(|| panic!("no {name} in {status}"));
+        assert_eq!((&service["state"], &service["health"]), (&"running".into(), &"healthy".into()), "{service}");
+        assert!(service["since"].as_str().is_some_and(|since| since.ends_with('Z')), "{service}");
+        assert_eq!(service["last_check"]["ok"], true, "{service}");
+        assert!(service["last_check"]["at"].is_string() && service["last_check"]["output"].is_string(), "{service}");
+        assert!(service["restarts"].is_u64() && service["image"].is_string(), "{service}");
+        assert!(service["cpu_percent"].is_number(), "{service}");
+        assert!(service["memory_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{service}");
+        // The browser alone has no limit.
+        assert_eq!(service["memory_limit_bytes"].is_u64(), name != "browser", "{service}");
+    }
+    let migrate = services.iter().find(|service| service["name"] == "migrate").unwrap();
+    assert_eq!((&migrate["state"], &migrate["memory_bytes"]), (&"completed".into(), &Value::Null));
+    assert_eq!(services.len(), RUNNING.len() + 1);
+
+    let text = stack.xtask(&["status"]).good().stdout;
+    assert!(text.contains(&stack.url) && text.contains("SERVICE"), "{text}");
+    for name in RUNNING {
+        assert!(text.lines().any(|line| line.starts_with(name) && line.contains("healthy")), "{name} in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn logs_can_be_cut_searched_and_followed() {
+    let (stack, _turn) = shared().await;
+    stack.get("/").await;
+    let tail = stack.xtask(&["logs", "frontend", "--tail", "1"]).good().stdout;
+    assert_eq!(tail.lines().count(), 1, "{tail}");
+    assert!(tail.starts_with("frontend-1"), "{tail}");
+
+    let first = stack.get("/no-such-page").await.header("x-request-id").to_owned();
+    let found = eventually("the lines about one request", PATIENCE, || async {
+        let found = stack.xtask(&["logs", "--grep", &first]).good().stdout;
+        if found.contains("proxy-1") && found.contains("frontend-1") { Ok(found) } else { Err(found) }
+    })
+    .await;
+    assert!(found.lines().all(|line| line.contains(&first)), "{found}");
+
+    let mut follow = stack.xtask_start(&["logs", "proxy", "-f", "--tail", "1000"]);
+    follow.see(&first, PATIENCE);
+    // The stream runs: whatever comes from here on is new.
+    let second = stack.get("/no-such-page").await.header("x-request-id").to_owned();
+    follow.see(&second, PATIENCE);
+    follow.signal("INT");
+    let (code, rest) = follow.end();
+    assert!([0, 130].contains(&code), "{code}: {rest}");
+}
+
+#[tokio::test]
+async fn shells_take_input_and_give_back_exit_codes() {
+    let (stack, _turn) = shared().await;
+    let sql = "SELECT 6 * 7 AS answer;\nSELECT current_user, current_database();\n";
+    let rows = stack.xtask_with(&["shell", "db"], sql).good().stdout;
+    assert!(rows.contains("answer") && rows.contains("42") && rows.contains("current_database"), "{rows}");
+    assert_eq!(stack.query("SELECT 1"), ["1"]);
+    assert_eq!(stack.xtask(&["shell", "redis", "--", "redis-cli", "ping"]).good().stdout.trim(), "PONG");
+    assert_eq!(stack.xtask_with(&["shell", "redis"], "ECHO aye\n").good().stdout.trim(), "aye");
+    assert_eq!(stack.xtask_with(&["shell", "backend"], "echo from the shell\n").good().stdout.trim(), "from the shell");
+    assert_eq!(stack.xtask(&["shell", "backend", "--", "bash", "-c", "exit 7"]).code, 7);
+    let migrate = stack.xtask(&["shell", "migrate"]);
+    assert_eq!(migrate.code, 1);
+    assert!(migrate.stderr.contains("`migrate` does not run"), "{}", migrate.stderr);
+}
+
+#[tokio::test]
+async fn other_commands_say_what_there_is() {
+    let (stack, _turn) = shared().await;
+    let top = stack.xtask(&["top", "--once"]).good().stdout;
+    for name in RUNNING {
+        assert!(top.contains(&stack.container(name)), "{name} in\n{top}");
+    }
+
+    let migrations = stack.xtask(&["migrate", "status"]).good().stdout;
+    let files = std::fs::read_dir(format!("{}/backend/migrations", stack.root)).unwrap();
+    let files = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let versions: Vec<String> = files.filter(|file| file.ends_with(".up.sql")).map(|file| file[..14].to_owned()).collect();
+    assert!(!versions.is_empty());
+    for version in versions {
+        assert!(migrations.lines().any(|line| line.contains(&version) && line.contains("applied")), "{version} in\n{migrations}");
+    }
+    stack.xtask(&["migrate", "up"]).good();
+
+    let images = stack.xtask(&["images", "list"]).good().stdout;
+    for image in ["proxy", "frontend", "backend"] {
+        let name = format!("slipway/{image}:{}", stack.instance);
+        assert!(images.lines().any(|line| line.contains(&name) && !line.contains("missing")), "{name} in\n{images}");
+    }
+
+    let doctor = stack.xtask(&["doctor", "--json"]);
+    let report: Value = serde_json::from_str(&doctor.stdout).unwrap();
+    assert_eq!(report["schema"], 1);
+    let checks = report["checks"].as_array().unwrap();
+    for check in checks {
+        assert!(check["name"].is_string() && check["detail"].is_string() && check["ok"].is_boolean(), "{check}");
+        // What has to be mended comes with how.
+        assert_eq!(check["fix"].is_string(), check["ok"] == false, "{check}");
+    }
+    let well = checks.iter().all(|check| check["ok"] == true);
+    assert_eq!(doctor.code, i32::from(!well), "{report}");
+    let stack_check = checks.iter().find(|check| check["name"] == "stack").unwrap();
+    assert_eq!((&stack_check["ok"], &stack_check["detail"]), (&true.into(), &"7 running".into()));
+}
+
+#[tokio::test]
+async fn up_on_a_running_stack_changes_nothing() {
+    let (stack, _turn) = shared().await;
+    let before = lives(&stack);
+    let outcome = stack.xtask(&["up"]).good();
+    assert_eq!(outcome.stdout.trim(), stack.url);
+    assert!(outcome.stderr.contains("everything is running already"), "{}", outcome.stderr);
+    assert_eq!(lives(&stack), before);
+    // Nor does asking what it would do.
+    let dry = stack.xtask(&["--dry-run", "restart"]).good().stdout;
+    assert!(dry.contains("stop"), "{dry}");
+    assert_eq!(lives(&stack), before);
+}
+
+#[tokio::test]
+async fn restart_starts_one_service_again_and_no_other() {
+    let (stack, _turn) = alone().await;
+    let before = lives(&stack);
+    stack.xtask(&["restart", "worker"]).good();
+    let after = lives(&stack);
+    let changed: Vec<&str> = after.difference(&before).filter_map(|life| life.split(' ').next()).collect();
+    assert_eq!(changed, ["worker"]);
+    let status = stack.status();
+    let worker = status["services"].as_array().unwrap().iter().find(|service| service["name"] == "worker").cloned().unwrap();
+    assert_eq!(worker["health"], "healthy");
+
+    let unknown = stack.xtask(&["restart", "sails"]);
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.stderr.contains("no service `sails`") && unknown.stderr.contains("worker"), "{}", unknown.stderr);
+}

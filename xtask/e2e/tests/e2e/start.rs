@@ -1,0 +1,180 @@
+//! Starting and stopping whole stacks: from nothing, interrupted, with something wrong, and two at once (R1.3, R1.6, R2).
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use serde_json::Value;
+
+use crate::harness::checkout::{Checkout, Left};
+use crate::harness::{Stack, eventually, shared};
+
+/// How long a step of a start may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How far apart the ports of tests are: a stack looks for a free one among the hundred after the one it wants.
+const STEP: u16 = 100;
+
+/// A port for one test, free with some after it. All are below the range from which the system serves whoever asks for any port.
+fn free_port() -> u16 {
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    // Another run of these tests on this machine begins elsewhere.
+    let first = u16::try_from(std::process::id() % 100).unwrap();
+    let free = |port: u16| (port..port + 3).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok());
+    let ports = std::iter::repeat_with(|| 20_000 + (first + TAKEN.fetch_add(1, Ordering::Relaxed)) % 120 * STEP);
+    ports.take(120).find(|port| free(*port)).expect("some ports of this machine are free")
+}
+
+/// The begin or end of a container's last run.
+fn moment(stack: &Stack, service: &str, which: &str) -> String {
+    stack.inspect(service)["State"][which].as_str().unwrap().to_owned()
+}
+
+/// When `service` passed its first health check.
+fn healthy_since(stack: &Stack, service: &str) -> String {
+    let log = stack.inspect(service)["State"]["Health"]["Log"].as_array().unwrap().clone();
+    let check = log.into_iter().find(|check| check["ExitCode"] == 0).unwrap_or_else(|| panic!("{service} is not healthy"));
+    // Checks carry the zone of the engine, the other moments are UTC.
+    check["End"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn from_nothing_to_ready_and_down_to_nothing() {
+    let (shared, _turn) = shared().await;
+    let port = free_port();
+    let checkout = Checkout::new(&shared, "whole", &[], port);
+    let stack = &checkout.stack;
+    let up = stack.xtask(&["up"]).good();
+    assert_eq!(up.stdout, format!("{}\n", stack.url));
+    assert!(up.stderr.contains("critical path") && up.stderr.contains("ready in"), "{}", up.stderr);
+
+    // Data services, then migrations, then the backend, and the proxy at the end (R2.1, R2.2).
+    let order = [
+        healthy_since(stack, "db"),
+        moment(stack, "migrate", "StartedAt"),
+        moment(stack, "migrate", "FinishedAt"),
+        moment(stack, "backend", "StartedAt"),
+        healthy_since(stack, "backend"),
+        moment(stack, "proxy", "StartedAt"),
+    ];
+    assert!(order.is_sorted(), "{order:#?}");
+    assert!(healthy_since(stack, "redis") < moment(stack, "backend", "StartedAt"));
+    assert!(healthy_since(stack, "frontend") < moment(stack, "proxy", "StartedAt"));
+
+    // Without a worker everything works, jobs wait (R1.6).
+    let names: Vec<Value> = stack.status()["services"].as_array().unwrap().iter().map(|service| service["name"].clone()).collect();
+    assert_eq!(names, ["backend", "db", "frontend", "migrate", "proxy", "redis"]);
+    stack.get("/").await.with(200);
+    let task = stack.create_task("Step the mast").await.with(201).json();
+    assert_eq!(stack.query("SELECT state FROM jobs"), ["queued"]);
+
+    let begin = Instant::now();
+    stack.xtask(&["down"]).good();
+    assert!(begin.elapsed() < Duration::from_secs(30), "took {:?}", begin.elapsed());
+    let left = checkout.left();
+    assert_eq!((left.containers.len(), left.networks.len(), left.volumes.len()), (0, 0, 3), "{left:?}");
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("the port is free again");
+    assert!(stack.xtask(&["down"]).good().stderr.contains("is not running"));
+
+    // The data is still there, and a worker that comes later does what waited (R1.4).
+    checkout.edit("infra/env/test.toml", "profiles = []", "profiles = [\"worker\"]");
+    stack.xtask(&["up"]).good();
+    assert_eq!(stack.get("/api/v1/tasks").await.with(200).json()["tasks"][0], task);
+    eventually("the job that waited is done", PATIENCE, || async {
+        let states = stack.query("SELECT state FROM jobs");
+        ensure!(states == ["done"], "{states:?}");
+        Ok(())
+    })
+    .await;
+    assert_eq!(stack.get("/api/v1/stats").await.json()["created"], 1);
+}
+
+#[tokio::test]
+async fn an_interrupted_start_leaves_nothing() {
+    let (shared, _turn) = shared().await;
+    let checkout = Checkout::new(&shared, "interrupted", &["worker"], free_port());
+    let stack = &checkout.stack;
+    let up = stack.xtask_start(&["up"]);
+    eventually("the database runs", PATIENCE, || async {
+        let state = stack.docker(&["container", "inspect", "--format", "{{.State.Running}}", &stack.container("db")]).stdout;
+        ensure!(state.trim() == "true", "{state}");
+        Ok(())
+    })
+    .await;
+    up.signal("INT");
+    let (code, talk) = up.end();
+    assert_eq!(code, 130, "{talk}");
+    assert!(talk.contains("undoing what this start made"), "{talk}");
+    assert_eq!(checkout.left(), Left::default());
+}
+
+#[tokio::test]
+async fn a_failed_migration_is_explained() {
+    let (shared, _turn) = shared().await;
+    let checkout = Checkout::new(&shared, "failed", &["worker"], free_port());
+    let stack = &checkout.stack;
+    stack.xtask(&["up"]).good();
+    stack.xtask(&["down"]).good();
+    // The database keeps the password it was made with: with another one nobody is let in.
+    std::fs::write(checkout.path("infra/secrets/test/postgres_password"), "not the password\n").unwrap();
+    let up = stack.xtask(&["up"]);
+    assert_eq!(up.code, 1, "{}", up.stderr);
+    for part in [
+        "error: `migrate` failed to start: exited with code",
+        "`backend` needs `migrate` to complete and has waited since the start",
+        "`proxy`",
+        "last log lines of `migrate`:",
+        "password",
+        &format!("hint: `cargo xtask logs migrate --env test --instance {}` shows more", stack.instance),
+        "`cargo xtask down --env test",
+    ] {
+        assert!(up.stderr.contains(part), "`{part}` is not in\n{}", up.stderr);
+    }
+    assert_eq!(up.stdout, "");
+    assert!(
+        stack.docker(&["container", "inspect", "--format", "{{.State.Status}}", &stack.container("backend")]).stdout.contains("created")
+    );
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_left_alone() {
+    let (shared, _turn) = shared().await;
+    let port = free_port();
+    let holder = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+    let checkout = Checkout::new(&shared, "port", &[], port);
+    let up = checkout.stack.xtask(&["up"]).good();
+    let url = up.stdout.trim().to_owned();
+    let chosen: u16 = url.rsplit_once(':').unwrap().1.parse().unwrap();
+    assert!((port + 1..port + 100).contains(&chosen), "{url}");
+    assert!(up.stderr.contains(&format!("port {port} is taken by")), "{}", up.stderr);
+    assert!(up.stderr.contains(&std::process::id().to_string()), "it does not say by whom: {}", up.stderr);
+    let mut stack = checkout.stack.clone();
+    stack.url.clone_from(&url);
+    stack.get("/health").await.with(200);
+    // The address stays when the other one is gone: bookmarks and sessions depend on it.
+    drop(holder);
+    assert_eq!(stack.xtask(&["up"]).good().stdout.trim(), url);
+    stack.xtask(&["restart", "proxy"]).good();
+    stack.get("/health").await.with(200);
+}
+
+#[tokio::test]
+async fn two_starts_at_once_end_well() {
+    let (shared, _turn) = shared().await;
+    // The first two are one stack, started twice; the third is another that wants the same port.
+    let port = free_port();
+    let (one, other) = (Checkout::new(&shared, "twice", &[], port), Checkout::new(&shared, "beside", &[], port));
+    let starts = [&one, &one, &other].map(|checkout| checkout.stack.xtask_start(&["up"]));
+    let ends = starts.map(|start| start.end());
+    for (code, talk) in &ends {
+        assert_eq!(*code, 0, "{ends:#?}\n{talk}");
+    }
+    for checkout in [&one, &other] {
+        let status = checkout.stack.status();
+        let services = status["services"].as_array().unwrap();
+        assert_eq!(services.len(), 6, "{status}");
+        assert!(services.iter().all(|service| service["health"] == "healthy" || service["state"] == "completed"), "{status}");
+    }
+    assert_ne!(one.stack.status()["url"], other.stack.status()["url"]);
+}
