@@ -1,5 +1,10 @@
 //! Tests of the whole stack from outside, as one program: `cargo xtask test e2e` starts the stack and leads them to it.
 
+mod commands;
+mod compose;
+mod faults;
 mod harness;
+mod network;
 mod pages;
 mod routes;
+mod start;

@@ -5,7 +5,7 @@ mod away;
 mod headers;
 mod identity;
 mod limits;
-mod live;
+pub(crate) mod live;
 
 use http::Method;
 
