@@ -16,7 +16,11 @@ export function sendForms(done) {
     form.setAttribute("aria-busy", "true");
     const send = form.dataset.form === "create" ? sendNew : sendComplete;
     send(form, done)
-      .catch((error) => complain(error.message))
+      .catch((error) => {
+        complain(error.message);
+        // Whoever pressed the button goes on where the text is, as on the page that comes without scripts.
+        if (form === create) field.focus();
+      })
       .finally(() => form.removeAttribute("aria-busy"));
   });
   field.addEventListener("input", () => complain(""));
