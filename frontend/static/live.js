@@ -11,9 +11,18 @@ export async function follow({ task, stats, stale }) {
   let pause = null;
   let socket = null;
   let reading = null;
+  let next = null;
+  let lost = false;
 
-  // The list is read again before the page calls itself live; several reasons to read become one reading.
-  const catchUp = () => (reading ??= stale().finally(() => (reading = null)));
+  // The list is read again before the page calls itself live. A reading that has begun may be too old for a new reason: one more follows,
+  // for all reasons that come until it begins.
+  const catchUp = () => {
+    if (!reading) return (reading = stale().finally(() => (reading = null)));
+    return (next ??= reading.catch(() => {}).then(() => {
+      next = null;
+      return catchUp();
+    }));
+  };
 
   const open = () => {
     clearTimeout(pause);
@@ -23,12 +32,17 @@ export async function follow({ task, stats, stale }) {
       const message = JSON.parse(data);
       if (message.type === "task") task(message.task);
       else if (message.type === "stats") stats(message.stats);
-      else if (message.type === "hello" || message.type === "resync") {
+      else if (message.type === "away") {
+        // Connected to a server that itself hears nothing: it says when it does again.
+        lost = true;
+        show("away");
+      } else if (message.type === "hello" || message.type === "resync") {
+        lost = false;
         catchUp().then(
           () => {
             if (current !== socket) return;
             failures = 0;
-            show("live");
+            if (!lost) show("live");
           },
           // Connected, but the board cannot be read: the same as not being connected.
           () => current.close(),

@@ -54,6 +54,9 @@ async fn serve(mut socket: WebSocket, app: App, _permit: OwnedSemaphorePermit) {
     if send(&mut socket, Message::Text(greeting.text())).await.is_err() {
         return;
     }
+    if say_if_away(&mut socket, &app).await.is_err() {
+        return;
+    }
     match exchange(&mut socket, &mut updates, &app).await {
         End::Client => {}
         End::Shutdown => {
@@ -88,8 +91,13 @@ async fn exchange(socket: &mut WebSocket, updates: &mut Receiver<Utf8Bytes>, app
             }
             update = updates.recv() => match update {
                 Ok(text) => Message::Text(text),
-                // The client was too slow for the backlog: what it missed, it fetches.
-                Err(RecvError::Lagged(_)) => Message::Text(Update::Resync.text()),
+                // The client was too slow for the backlog: what it missed, it fetches. One of the lost messages may have been that nothing is received.
+                Err(RecvError::Lagged(_)) => {
+                    if send(socket, Message::Text(Update::Resync.text())).await.is_err() || say_if_away(socket, app).await.is_err() {
+                        return End::Client;
+                    }
+                    continue;
+                }
                 Err(RecvError::Closed) => return End::Shutdown,
             },
         };
@@ -97,6 +105,11 @@ async fn exchange(socket: &mut WebSocket, updates: &mut Receiver<Utf8Bytes>, app
             return End::Client;
         }
     }
+}
+
+/// Tells the client when it will hear nothing. Its subscription must have begun, so that it also hears when that ends.
+async fn say_if_away(socket: &mut WebSocket, app: &App) -> Result<(), ()> {
+    if app.hub.is_away() { send(socket, Message::Text(Update::Away.text())).await } else { Ok(()) }
 }
 
 async fn send(socket: &mut WebSocket, message: Message) -> Result<(), ()> {

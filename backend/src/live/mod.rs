@@ -11,6 +11,8 @@ use crate::stats::BoardStats;
 use crate::tasks::Task;
 use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
@@ -37,8 +39,10 @@ pub enum Message {
         /// The figures as they are now.
         stats: BoardStats,
     },
-    /// `{"type": "resync"}`: messages may have been missed, fetch everything again.
+    /// `{"type": "resync"}`: messages may have been missed and flow from here on, fetch everything again.
     Resync,
+    /// `{"type": "away"}`: messages are not received, until the next `resync`.
+    Away,
 }
 
 impl Message {
@@ -56,14 +60,17 @@ impl Message {
 
 /// Passes messages to the sockets of this process.
 #[derive(Debug, Clone)]
-pub struct Hub(broadcast::Sender<Utf8Bytes>);
+pub struct Hub {
+    sender: broadcast::Sender<Utf8Bytes>,
+    away: Arc<AtomicBool>,
+}
 
 /// How far a socket may fall behind before it is told to fetch again.
 const BACKLOG: usize = 256;
 
 impl Default for Hub {
     fn default() -> Self {
-        Hub(broadcast::channel(BACKLOG).0)
+        Hub { sender: broadcast::channel(BACKLOG).0, away: Arc::default() }
     }
 }
 
@@ -71,12 +78,30 @@ impl Hub {
     /// Passes a message to all sockets.
     pub fn send(&self, text: Utf8Bytes) {
         // An error means that nobody listens.
-        let _ = self.0.send(text);
+        let _ = self.sender.send(text);
+    }
+
+    /// Tells all sockets, and those that come, that messages are not received.
+    pub fn lose(&self) {
+        if !self.away.swap(true, Ordering::SeqCst) {
+            self.send(Message::Away.text());
+        }
+    }
+
+    /// Tells all sockets that messages are received from now on, and that some may have been missed.
+    pub fn regain(&self) {
+        self.away.store(false, Ordering::SeqCst);
+        self.send(Message::Resync.text());
+    }
+
+    /// Messages are not received now. Whoever subscribes first and asks then learns of every change.
+    pub fn is_away(&self) -> bool {
+        self.away.load(Ordering::SeqCst)
     }
 
     /// Receives all messages from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Utf8Bytes> {
-        self.0.subscribe()
+        self.sender.subscribe()
     }
 }
 
@@ -89,5 +114,21 @@ mod tests {
         let hello = Message::Hello { version: "1.2.3", revision: None };
         assert_eq!(hello.text().as_str(), r#"{"type":"hello","version":"1.2.3","revision":null}"#);
         assert_eq!(Message::Resync.text().as_str(), r#"{"type":"resync"}"#);
+        assert_eq!(Message::Away.text().as_str(), r#"{"type":"away"}"#);
+    }
+
+    #[test]
+    fn a_loss_is_told_once() {
+        let hub = Hub::default();
+        let mut updates = hub.subscribe();
+        assert!(!hub.is_away());
+        hub.lose();
+        hub.lose();
+        assert!(hub.is_away());
+        hub.regain();
+        assert!(!hub.is_away());
+        assert_eq!(updates.try_recv(), Ok(Message::Away.text()));
+        assert_eq!(updates.try_recv(), Ok(Message::Resync.text()));
+        assert!(updates.is_empty());
     }
 }

@@ -1,5 +1,5 @@
 //! The one subscription of a server process, and how it survives the loss of Redis.
-use super::{Hub, Message};
+use super::Hub;
 use crate::config::RedisConfig;
 use axum::extract::ws::Utf8Bytes;
 use futures_util::StreamExt;
@@ -24,6 +24,7 @@ pub async fn subscribe(config: &RedisConfig, hub: &Hub) {
             Err(_) => {}
         }
         away = true;
+        hub.lose();
         sleep(retry).await;
         retry = (retry * 2).min(LAST_RETRY);
     }
@@ -44,7 +45,7 @@ async fn subscription(config: &RedisConfig, hub: &Hub, retry: &mut Duration, awa
         tracing::info!("live updates are received again");
     }
     // What was published while nobody listened is gone.
-    hub.send(Message::Resync.text());
+    hub.regain();
     loop {
         match timeout(SILENCE, messages.next()).await {
             Ok(Some(message)) => match message.get_payload::<String>() {

@@ -16,6 +16,9 @@ async fn without_redis_tasks_work_and_browsers_fetch_again_afterwards() {
         assert_eq!(socket.next_of("task").await["id"], before["id"]);
 
         link.cut();
+        // Browsers learn that they hear nothing, those that come now as well.
+        socket.next_of("away").await;
+        server.socket().await.next_of("away").await;
         server.create_task("meanwhile").await;
         server.complete_task(&before).await;
         assert_eq!(server.get("/api/v1/tasks").await.body["tasks"].as_array().unwrap().len(), 2);
