@@ -40,6 +40,8 @@ pub(crate) struct Resolved {
     pub(crate) containers: Vec<Container>,
     /// The ids of the images here, by name.
     pub(crate) images: BTreeMap<String, String>,
+    /// The base images that are here in neither form: a registry has to give them.
+    pub(crate) missing_bases: Vec<String>,
     /// Where the stack answers.
     pub(crate) address: ports::Address,
 }
@@ -95,7 +97,12 @@ impl Stack {
             anyhow::Ok((containers?, images::parse_list(&join(images)?), images::base::parse_variables(&join(variables)?)))
         })?;
         let mut compose = self.compose.clone();
-        for (variable, image) in images::base::choose(&variables, &images, &images::base::local_tags(&self.project)?) {
+        let chosen = images::base::choose(&variables, &images, &images::base::local_tags(&self.project)?);
+        let here = |variable: &images::base::Variable| {
+            images.contains_key(&variable.official) || chosen.iter().any(|(name, _)| *name == variable.name)
+        };
+        let missing_bases = variables.iter().filter(|variable| !here(variable)).map(|variable| variable.official.clone()).collect();
+        for (variable, image) in chosen {
             compose = compose.with(&variable, image);
         }
         let proxy = containers.iter().find(|container| container.service() == PROXY.0);
@@ -105,7 +112,7 @@ impl Stack {
             let hashes = scope.spawn(|| compose.hashes().read());
             anyhow::Ok((Model::parse(&compose.model().read()?)?, parse_hashes(&join(hashes)?)))
         })?;
-        Ok(Resolved { compose, model, hashes, containers, images, address })
+        Ok(Resolved { compose, model, hashes, containers, images, missing_bases, address })
     }
 }
 

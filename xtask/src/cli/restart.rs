@@ -24,8 +24,12 @@ impl Restart {
         let _lock = context.lock(&stack)?;
         let resolved = stack.resolve()?;
         let services = named(&resolved, &self.services)?;
-        let long_running: Vec<String> =
-            services.iter().filter(|service| !self.services.is_empty() || !resolved.model.one_shot(service)).cloned().collect();
+        if let Some(one_shot) = self.services.iter().find(|service| resolved.model.one_shot(service)) {
+            return Err(Failure::new(format!("`{one_shot}` ends by itself, so there is nothing to restart"))
+                .hint(format!("`cargo xtask up{}` runs it where it has not run yet", stack.project.flags()))
+                .into());
+        }
+        let long_running: Vec<String> = services.iter().filter(|service| !resolved.model.one_shot(service)).cloned().collect();
         context.perform(&resolved.compose.stop(&long_running))?;
         start_again(context, &stack, &services, &long_running, self.start)
     }

@@ -25,6 +25,9 @@ pub(crate) struct Test {
     /// Leave the test stack running at the end
     #[arg(long)]
     keep: bool,
+    /// Renew the pictures in `docs/images/` from the running stack
+    #[arg(long)]
+    pictures: bool,
     /// Only tests whose name contains this
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
@@ -101,6 +104,9 @@ impl Test {
         tally.done("stack", true, begin);
         let mut variables = variables::filled(&resolved.model, &stack.containers()?)?;
         variables.extend(own_variables(stack, &resolved, &tally.program));
+        if self.pictures {
+            variables.insert("TEST_PICTURES".to_owned(), stack.project.root.join("docs/images").display().to_string());
+        }
         tally.step("stack tests", &self.filtered(cargo(STACK_TESTS)).envs(&variables))
     }
 

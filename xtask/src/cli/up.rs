@@ -107,7 +107,15 @@ pub(crate) fn build(context: &Context, resolved: &Resolved, services: &[String])
         context.volume().say(format!("building {}", services.join(", ")));
     }
     context.perform(&resolved.compose.build(services)).map_err(|error| match error.downcast::<Failure>() {
-        Ok(failure) => failure.hint("where no image registry is reachable, `cargo xtask setup` builds the base images").into(),
+        Ok(failure) if !resolved.missing_bases.is_empty() => {
+            let missing = resolved.missing_bases.join(", ");
+            failure
+                .hint(format!(
+                    "base images that are not here: {missing}; where no image registry is reachable, `cargo xtask setup` builds them"
+                ))
+                .into()
+        }
+        Ok(failure) => failure.into(),
         Err(error) => error,
     })
 }

@@ -47,7 +47,7 @@ pub(crate) enum Phase {
         begun: Duration,
         /// Since when.
         at: Duration,
-        /// `exited with code 1`, `is unhealthy`…
+        /// `exited with code 1`, `became unhealthy`…
         reason: String,
     },
 }
@@ -118,7 +118,7 @@ impl Startup {
                 false
             }
             (Change::Unhealthy, _) => {
-                entry.phase = Phase::Failed { begun, at, reason: "is unhealthy".to_owned() };
+                entry.phase = Phase::Failed { begun, at, reason: "became unhealthy".to_owned() };
                 false
             }
             _ => false,
