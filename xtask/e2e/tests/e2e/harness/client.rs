@@ -92,12 +92,17 @@ impl Stack {
 
     /// Sends `bytes` over a connection of its own and reads until the other side closes it.
     pub(crate) fn raw(&self, bytes: &[u8]) -> Answer {
+        parse(&self.exchange(bytes))
+    }
+
+    /// Sends `bytes` over a connection of its own; returns what comes until the other side closes it.
+    pub(crate) fn exchange(&self, bytes: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.authority()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         stream.write_all(bytes).unwrap();
         let mut response = Vec::new();
         stream.read_to_end(&mut response).unwrap_or_else(|error| panic!("the proxy neither answers nor closes: {error}"));
-        parse(&response)
+        response
     }
 
     /// Host and port.

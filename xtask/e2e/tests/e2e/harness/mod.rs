@@ -71,6 +71,13 @@ impl Stack {
         }
     }
 
+    /// The same stack, with `name` set for the programs that run on it.
+    pub(crate) fn with_variable(&self, name: &str, value: &str) -> Self {
+        let mut stack = self.clone();
+        stack.variables.push((name.to_owned(), value.to_owned()));
+        stack
+    }
+
     /// Asks the engine where the stack is now, for this test and all that follow: after its containers were started or made again.
     pub(crate) fn find_again(&mut self) {
         let published = |service: &str, port: &str| {
