@@ -7,5 +7,6 @@ mod faults;
 mod harness;
 mod network;
 mod pages;
+mod readme;
 mod routes;
 mod start;
