@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{INSIDE_URL, Stack, eventually};
 
 /// How long a page may take to show something. Pages that try again by themselves do so after some seconds.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Whether a browser runs the scripts of pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,11 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use fantoccini::Locator;
 use serde_json::json;
 
-use crate::harness::browser::Browser;
+use crate::harness::browser::{Browser, PATIENCE};
+use crate::harness::eventually;
 
 /// A list of the board.
 #[derive(Clone, Copy, Debug)]
@@ -66,8 +68,12 @@ impl Browser {
 
     /// Completes an open task. With a key and not with the mouse: other tests add tasks above it at any time, and the button would move away under the pointer.
     pub(super) async fn complete(&self, title: &str) {
+        // The page may also replace the button in this moment, by one that is the same.
         let task = self.task(List::Open, title).await;
-        self.element(&format!("{task} button")).await.send_keys(" ").await.expect("the button takes a key");
+        eventually(&format!("the button of `{title}` takes a key"), PATIENCE, || async {
+            self.client().find(Locator::Css(&format!("{task} button"))).await?.send_keys(" ").await
+        })
+        .await;
     }
 
     /// A number that the page shows, such as `[data-count=open]`.

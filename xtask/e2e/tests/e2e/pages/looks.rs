@@ -35,7 +35,7 @@ async fn narrow_windows_need_no_sideways_scrolling() {
     let task = browser.task(List::Open, &long).await;
     for width in [320, 390] {
         browser.resize(width, 844).await;
-        browser.until("the window is narrow", &format!("return innerWidth === {width}")).await;
+        browser.until("the screen is narrow", &format!("return screen.width === {width}")).await;
         assert_eq!(browser.script("return document.documentElement.scrollWidth").await, width);
         // Fingers need room, and nothing is cut off at the side.
         for control in ["#title", ".primary", &format!("{task} button")] {
