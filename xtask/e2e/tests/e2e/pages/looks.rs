@@ -98,8 +98,8 @@ async fn lightness(browser: &Browser, property: &str) -> u64 {
     browser.script(&mean).await.as_u64().expect("a number")
 }
 
-/// Takes a picture, checks that something is on it, and writes it to `target/screenshots`, and to the directory `TEST_PICTURES` of the checkout
-/// where that is set: `TEST_PICTURES=docs/images cargo xtask test e2e` renews those of the documentation.
+/// Takes a picture, checks that something is on it, and writes it to `target/screenshots`, and to the directory `TEST_PICTURES` where that is
+/// set: `cargo xtask test e2e --pictures` renews those of the documentation.
 async fn save(stack: &Stack, name: &str, browser: &Browser, size: (u32, u32)) {
     let picture = browser.picture().await.expect("a picture");
     assert!(picture.starts_with(b"\x89PNG\r\n\x1a\n"), "{name} is no PNG");
