@@ -30,8 +30,9 @@ async fn the_first_command_ends_with_a_url_that_serves_the_board() {
     let commands = commands(&shared);
     assert_eq!(commands, ["cargo xtask dev --setup", "cargo xtask test --setup"]);
 
-    // In the same checkout, as another instance with the images of the shared one.
-    let mut stack = shared.with_variable("IMAGE_TAG", &shared.instance);
+    // In the same checkout, as another instance. Its images come from the cache under names of their own: Compose labels images with the project, so
+    // that the shared stack would no longer run those of its name.
+    let mut stack = shared.clone();
     stack.instance = format!("{}-readme", shared.instance);
     stack.project = format!("slipway-{}", stack.instance);
     let _removed = Removed(stack.clone());
