@@ -111,10 +111,8 @@ impl Test {
     }
 
     fn filtered(&self, invocation: Invocation) -> Invocation {
-        match &self.filter {
-            Some(filter) => invocation.args(["--", filter]),
-            None => invocation,
-        }
+        // Also what tests that pass have to say: figures of what they broke and how long it took.
+        invocation.args(["--", "--show-output"]).args(&self.filter)
     }
 }
 
