@@ -13,9 +13,6 @@ use crate::ports;
 use crate::project::Project;
 use crate::report::Failure;
 
-/// The service that publishes the stack's one port, and that port inside its container.
-pub(crate) const PROXY: (&str, u16) = ("proxy", 80);
-
 /// A project and its settings: enough to talk to Compose about what exists.
 #[derive(Clone, Debug)]
 pub(crate) struct Stack {
@@ -105,7 +102,7 @@ impl Stack {
         for (variable, image) in chosen {
             compose = compose.with(&variable, image);
         }
-        let proxy = containers.iter().find(|container| container.service() == PROXY.0);
+        let proxy = containers.iter().find(|container| container.service() == ports::PROXY.0);
         let address = ports::choose(&self.environment.proxy, proxy)?;
         let compose = compose.with("HTTP_PORT", address.port.to_string());
         let (model, hashes) = std::thread::scope(|scope| {

@@ -9,7 +9,7 @@ use super::Context;
 use crate::commands;
 use crate::engine::containers::Container;
 use crate::report::{human_bytes, product, table};
-use crate::stack::{PROXY, Stack};
+use crate::stack::Stack;
 use crate::{ports, start};
 
 /// Show each service: state, health, last check, restarts, processor and memory use
@@ -84,8 +84,8 @@ impl Status {
 
 impl Report {
     fn new(stack: &Stack, containers: &[Container], usage: &BTreeMap<String, (f64, u64)>) -> Self {
-        let proxy = containers.iter().find(|container| container.service() == PROXY.0 && container.running());
-        let port = proxy.and_then(|proxy| proxy.configured_port(PROXY.1));
+        let proxy = containers.iter().find(|container| container.service() == ports::PROXY.0 && container.running());
+        let port = proxy.and_then(|proxy| proxy.configured_port(ports::PROXY.1));
         Self {
             schema: 1,
             environment: stack.project.environment.clone(),

@@ -13,7 +13,7 @@ use crate::ports;
 use crate::process::{Invocation, Output};
 use crate::project::Project;
 use crate::secrets;
-use crate::stack::{PROXY, Stack};
+use crate::stack::Stack;
 
 /// Everything that the checks judge.
 #[derive(Clone, Debug)]
@@ -141,7 +141,7 @@ impl Contents {
             (own, bases)
         });
         let containers = stack.containers().unwrap_or_default();
-        let proxy = containers.iter().find(|container| container.service() == PROXY.0);
+        let proxy = containers.iter().find(|container| container.service() == ports::PROXY.0);
         Ok(Self {
             images,
             secrets: secrets::missing(&stack.project, &model).into_iter().map(Path::to_owned).collect(),

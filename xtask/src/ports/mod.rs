@@ -8,7 +8,9 @@ use std::net::{IpAddr, TcpListener};
 use crate::config::environment::Proxy;
 use crate::engine::containers::Container;
 use crate::report::{Failure, Style, paint};
-use crate::stack::PROXY;
+
+/// The service that publishes the stack's one port, and that port inside its container.
+pub(crate) const PROXY: (&str, u16) = ("proxy", 80);
 
 /// How many ports after the wanted one are tried.
 const TRIES: u16 = 100;
