@@ -24,6 +24,8 @@ mod testing;
 fn main() -> std::process::ExitCode {
     let code = match cli::run() {
         Ok(()) => 0,
+        // A child that Ctrl-C ended has not failed.
+        Err(error) if interrupt::requested() && error.is::<report::Failure>() => report::exit_code(&report::Interrupted.into()),
         Err(error) => report::exit_code(&error),
     };
     // Exit codes of children can be anything; those that do not fit a byte become 2, unexpected.

@@ -6,14 +6,34 @@ use anyhow::Context as _;
 
 use crate::model::Model;
 use crate::project::Project;
-use crate::report::Volume;
+use crate::report::{Failure, Volume};
 
-/// Makes the missing secret files of `model` that belong in `infra/secrets/`.
+/// Makes the missing secret files of `model` that belong in `infra/secrets/`. `has_data` says whether the project has volumes: a new secret would
+/// lock their owner out, and they may be another checkout's of the same name.
 ///
 /// # Errors
-/// When a file cannot be written.
-pub(crate) fn ensure(project: &Project, model: &Model, volume: Volume) -> anyhow::Result<()> {
-    for file in missing(project, model) {
+/// When there is data that an older secret belongs to, or a file cannot be written.
+pub(crate) fn ensure(
+    project: &Project,
+    model: &Model,
+    volume: Volume,
+    has_data: impl FnOnce() -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
+    let missing = missing(project, model);
+    if !missing.is_empty() && has_data()? {
+        let shown = |file: &&Path| file.strip_prefix(&project.root).unwrap_or(file).display().to_string();
+        let names: Vec<String> = missing.iter().map(shown).collect();
+        return Err(Failure::new(format!(
+            "`{}` has data, but the secret that belongs to it is not here: {}",
+            project.compose_name(),
+            names.join(", ")
+        ))
+        .detail("the file was lost, or another checkout made the data under the same name")
+        .hint("put the file back, or give this checkout a name of its own, for example `--instance second`")
+        .hint(format!("where the data is of no use, `cargo xtask clean{}` removes it", project.flags()))
+        .into());
+    }
+    for file in missing {
         write(file)?;
         volume.say(format!("made the secret {}", file.strip_prefix(&project.root).unwrap_or(file).display()));
     }
@@ -63,13 +83,19 @@ mod tests {
         let model = |file: &Path| {
             Model::parse(&serde_json::json!({ "services": {}, "secrets": { "password": { "file": file } } }).to_string()).expect("valid")
         };
-        ensure(&project, &model(&file), Volume::Quiet).expect("made");
+        let refused = ensure(&project, &model(&file), Volume::Quiet, || Ok(true)).expect_err("there is data").to_string();
+        assert!(
+            refused.starts_with("`slipway` has data, but the secret that belongs to it is not here: infra/secrets/local/password\n"),
+            "{refused}"
+        );
+        assert!(!file.exists());
+        ensure(&project, &model(&file), Volume::Quiet, || Ok(false)).expect("made");
         let first = std::fs::read_to_string(&file).expect("there");
         assert_eq!(first.trim().len(), 48);
-        ensure(&project, &model(&file), Volume::Quiet).expect("nothing to do");
+        ensure(&project, &model(&file), Volume::Quiet, || Ok(true)).expect("nothing to do");
         assert_eq!(std::fs::read_to_string(&file).expect("there"), first);
         let outside = root.path().join("elsewhere/password");
-        ensure(&project, &model(&outside), Volume::Quiet).expect("nothing to do");
+        ensure(&project, &model(&outside), Volume::Quiet, || Ok(true)).expect("nothing to do");
         assert!(!outside.exists(), "files outside infra/secrets are left alone");
     }
 }

@@ -144,6 +144,14 @@ impl Resolved {
     }
 }
 
+/// Whether `project` has volumes.
+///
+/// # Errors
+/// When the engine does not answer.
+pub(crate) fn has_data(project: &Project) -> anyhow::Result<bool> {
+    Ok(!commands::engine::volumes(&project.compose_name()).read()?.trim().is_empty())
+}
+
 /// The extra CA bundle of a network that intercepts TLS, from `SSL_CERT_FILE`.
 fn ca_bundle() -> Option<String> {
     let path = std::env::var("SSL_CERT_FILE").ok()?;

@@ -9,9 +9,10 @@ use super::Context;
 use crate::commands;
 use crate::engine::containers::Container;
 use crate::interrupt;
+use crate::process::last_lines;
 use crate::report::{Failure, product};
 use crate::secrets;
-use crate::stack::{Resolved, Stack};
+use crate::stack::{Resolved, Stack, has_data};
 use crate::start::machine::Startup;
 use crate::start::run::{self, Options};
 
@@ -72,7 +73,7 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
         Builds::All => resolved.model.builds().into_values().map(str::to_owned).collect(),
     };
     if !context.dry_run() {
-        secrets::ensure(&stack.project, &resolved.model, context.volume())?;
+        secrets::ensure(&stack.project, &resolved.model, context.volume(), || has_data(&stack.project))?;
     }
     if !services.is_empty() {
         build(context, &resolved, &services)?;
@@ -159,7 +160,42 @@ pub(crate) fn start_services(
     if !unhealthy.is_empty() {
         commands::engine::stop(&unhealthy).read()?;
     }
+    run_one_shots(context, stack, resolved)?;
     run::start(stack, resolved, services, Options { limit, volume: context.volume() })
+}
+
+/// Runs one-shots whose image or configuration is new before Compose replaces anything that runs: where one of them fails, as a migration may, the
+/// old version goes on serving (R6.2). The start runs them once more, which does nothing.
+fn run_one_shots(context: &Context, stack: &Stack, resolved: &Resolved) -> anyhow::Result<()> {
+    let serving =
+        |service: &str| resolved.containers.iter().any(|container| container.service() == service && container.health() == Some("healthy"));
+    let current = |service: &str| resolved.containers.iter().any(|container| container.service() == service && resolved.current(container));
+    for (name, service) in &resolved.model.services {
+        let replaces = resolved.containers.iter().any(|container| container.running() && !resolved.current(container));
+        if !resolved.model.one_shot(name)
+            || current(name)
+            || !replaces
+            || !service.depends_on.keys().all(|need| serving(need) && current(need))
+        {
+            continue;
+        }
+        context.volume().say(format!("running {name} before anything is replaced"));
+        let run = resolved.compose.run(name, &[]);
+        let output = run.capture()?;
+        if output.code != 0 {
+            let log = output.stdout.clone() + &output.stderr;
+            let failure = Failure::new(format!(
+                "`{name}` failed with exit code {}, so nothing was replaced: what ran before goes on serving",
+                output.code
+            ));
+            return Err(last_lines(&log, 20)
+                .into_iter()
+                .fold(failure, |failure, line| failure.detail(format!("| {line}")))
+                .hint(format!("mend it and run `cargo xtask rebuild{}`", stack.project.flags()))
+                .into());
+        }
+    }
+    Ok(())
 }
 
 /// The commands of a start in an order in which they could run.

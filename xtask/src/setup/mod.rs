@@ -125,7 +125,7 @@ fn complete(project: &Project, wants: &Wants, options: Options) -> anyhow::Resul
     if let Some((machine, recipe)) = &prepared {
         apply::images(&missing, recipe, machine, options.volume)?;
     }
-    secrets::ensure(project, &wants.model, options.volume)?;
+    secrets::ensure(project, &wants.model, options.volume, || crate::stack::has_data(project))?;
     Ok(true)
 }
 

@@ -65,9 +65,16 @@ pub(crate) fn start(stack: &Stack, resolved: &Resolved, services: &BTreeSet<Stri
     });
     follow.kill();
     if interrupt::requested() {
-        options.volume.say("undoing what this start made");
         interrupt::clear();
-        before.restore(stack)?;
+        if before.replaced(stack)? {
+            let flags = stack.project.flags();
+            options.volume.say(format!("containers were being replaced, so there is no way back: `cargo xtask up{flags}` completes it"));
+        } else {
+            options.volume.say("undoing what this start made");
+            before.restore(stack)?;
+            // What the engine was about to create when it was asked the first time.
+            before.restore(stack)?;
+        }
         return Err(Interrupted.into());
     }
     started

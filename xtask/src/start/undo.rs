@@ -47,6 +47,11 @@ impl Before {
         })
     }
 
+    /// Whether containers of then are gone: Compose has begun to replace them, and there is no way back, only on.
+    pub(crate) fn replaced(&self, stack: &Stack) -> anyhow::Result<bool> {
+        Ok(!self.containers.is_subset(&Self::read(stack)?.containers))
+    }
+
     /// Brings the project back to how it was: what was created since is removed, what was started since is stopped.
     ///
     /// # Errors
