@@ -178,3 +178,25 @@ async fn two_starts_at_once_end_well() {
     }
     assert_ne!(one.stack.status()["url"], other.stack.status()["url"]);
 }
+
+#[tokio::test]
+async fn a_migration_that_fails_replaces_nothing() {
+    let (shared, _turn) = shared().await;
+    let checkout = Checkout::new(&shared, "kept", &[], free_port());
+    let mut stack = checkout.stack.clone();
+    stack.url = stack.xtask(&["up"]).good().stdout.trim().to_owned();
+    let before = ["backend", "proxy"].map(|service| moment(&stack, service, "StartedAt"));
+
+    // Another log level makes new containers of everything, and migrations that cannot be done come first (R6.2).
+    checkout.edit("infra/env/test.toml", "log_level = \"info\"", "log_level = \"debug\"");
+    checkout.edit("infra/compose.yaml", "command: [\"migrate\", \"up\"]", "command: [\"migrate\", \"sideways\"]");
+    let refused = stack.xtask(&["up"]);
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    assert!(refused.stderr.contains("so nothing was replaced") && refused.stderr.contains("sideways"), "{}", refused.stderr);
+    assert_eq!(["backend", "proxy"].map(|service| moment(&stack, service, "StartedAt")), before);
+    stack.get("/").await.with(200);
+
+    checkout.edit("infra/compose.yaml", "\"sideways\"", "\"up\"");
+    stack.xtask(&["up"]).good();
+    assert_ne!(["backend", "proxy"].map(|service| moment(&stack, service, "StartedAt")), before);
+}
