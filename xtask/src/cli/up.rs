@@ -170,13 +170,11 @@ fn run_one_shots(context: &Context, stack: &Stack, resolved: &Resolved) -> anyho
     let serving =
         |service: &str| resolved.containers.iter().any(|container| container.service() == service && container.health() == Some("healthy"));
     let current = |service: &str| resolved.containers.iter().any(|container| container.service() == service && resolved.current(container));
+    if !resolved.containers.iter().any(|container| container.running() && !resolved.current(container)) {
+        return Ok(());
+    }
     for (name, service) in &resolved.model.services {
-        let replaces = resolved.containers.iter().any(|container| container.running() && !resolved.current(container));
-        if !resolved.model.one_shot(name)
-            || current(name)
-            || !replaces
-            || !service.depends_on.keys().all(|need| serving(need) && current(need))
-        {
+        if !resolved.model.one_shot(name) || current(name) || !service.depends_on.keys().all(|need| serving(need) && current(need)) {
             continue;
         }
         context.volume().say(format!("running {name} before anything is replaced"));
