@@ -1,0 +1,3 @@
+-- Removes all accounts.
+DROP TABLE idempotency_keys;
+DROP TABLE users;
