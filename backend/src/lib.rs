@@ -6,6 +6,7 @@
 //! - `http`: the router in one file, one file for each group of routes
 //! - `tasks`, `stats`: what the application stores, one file for each noun
 //! - `jobs`: the queue in PostgreSQL, the worker, one file for each kind of job
+//! - `media`: files on disk; `mail`: letters
 //! - `live`: updates for open browsers through Redis
 //!
 //! Invariant: only `http` knows HTTP. Storage functions return plain values and `sqlx::Error`.
@@ -18,6 +19,8 @@ pub mod http;
 pub mod jobs;
 pub mod live;
 pub mod logging;
+pub mod mail;
+pub mod media;
 pub mod migrations;
 pub mod redis_client;
 pub mod shutdown;
