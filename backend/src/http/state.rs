@@ -1,7 +1,10 @@
 //! What the handlers share.
-use crate::config::{ReleaseConfig, ServeConfig};
+use super::rate::RateLimit;
+use crate::config::{MediaConfig, ReleaseConfig, ServeConfig};
 use crate::database;
 use crate::live::{Hub, Publisher};
+use crate::passwords::Passwords;
+use crate::sessions::Sessions;
 use crate::shutdown::Shutdown;
 use redis::aio::ConnectionManager;
 use sqlx::postgres::PgPool;
@@ -21,6 +24,16 @@ pub struct State {
     pub database: PgPool,
     /// Redis, for short commands.
     pub redis: ConnectionManager,
+    /// The channel of live updates.
+    pub live_channel: String,
+    /// Signed-in browsers.
+    pub sessions: Sessions,
+    /// Hashing of passwords.
+    pub passwords: Passwords,
+    /// What accounts may ask for.
+    pub rate_limit: RateLimit,
+    /// Where uploaded files are kept.
+    pub media: MediaConfig,
     /// Messages to the sockets of this process.
     pub hub: Hub,
     /// Messages to all processes.
@@ -39,7 +52,12 @@ impl State {
         Arc::new(State {
             release: config.release.clone(),
             database: database::pool(&config.database, "backend"),
+            sessions: Sessions::new(redis.clone()),
             redis,
+            live_channel: config.redis.live_channel.clone(),
+            passwords: Passwords::default(),
+            rate_limit: RateLimit::new(config.server.requests_per_minute),
+            media: config.media.clone(),
             hub: Hub::default(),
             publisher,
             was_ready: AtomicBool::new(false),
