@@ -1,8 +1,11 @@
 //! The HTTP interface: the router in one place, grouped by who asks.
 mod accounts;
+mod attachments;
 pub mod auth;
 mod config;
 mod error;
+mod exports;
+mod form;
 mod health;
 mod idempotent;
 mod json;
@@ -24,7 +27,7 @@ pub use self::state::{App, State};
 
 use axum::error_handling::HandleErrorLayer;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{any, get, patch, post, put};
+use axum::routing::{any, delete, get, patch, post, put};
 use axum::{BoxError, Router, middleware};
 use std::time::Duration;
 use tower::ServiceBuilder;
@@ -73,6 +76,12 @@ pub fn router(app: App, limits: &Limits) -> Router {
         .route("/api/v1/tasks/{id}", get(tasks::show).patch(tasks::update).delete(tasks::remove))
         .route("/api/v1/tasks/{id}/complete", post(tasks::complete))
         .route("/api/v1/tasks/{id}/reopen", post(tasks::reopen))
+        .route("/api/v1/tasks/{id}/attachments", get(attachments::list))
+        .route("/api/v1/attachments/{id}", delete(attachments::remove))
+        .route("/media/attachments/{id}/{name}", get(attachments::send))
+        .route("/api/v1/exports", get(exports::list).post(exports::create))
+        .route("/api/v1/exports/{id}", get(exports::show))
+        .route("/media/exports/{id}/tasks.csv", get(exports::send))
         .route("/api/v1/stats", get(stats::show))
         .route("/api/v1/config/frontend/", get(config::frontend))
         .route("/api/v1/openapi.json", get(openapi::json))
@@ -95,6 +104,7 @@ pub fn router(app: App, limits: &Limits) -> Router {
         .route("/api/v1/version", get(version::show));
     Router::new()
         .merge(api)
+        .merge(attachments::uploads())
         .merge(operations)
         .fallback(async || Problem::not_found("there is nothing at this address"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())

@@ -1,6 +1,6 @@
 //! The description of the API (OpenAPI 3.1), made from the code, and a page to read it.
 use super::error::ProblemDocument;
-use super::{accounts, config, stats, tasks, version};
+use super::{accounts, attachments, config, exports, stats, tasks, version};
 use axum::Json;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
@@ -24,11 +24,13 @@ use utoipa::{IntoResponses, Modify, OpenApi};
     tags(
         (name = "accounts", description = "Accounts and sessions"),
         (name = "tasks", description = "The board"),
+        (name = "files", description = "Attachments and exports"),
         (name = "operations", description = "What is running")
     ),
     paths(
         accounts::sign_up, accounts::people, accounts::sign_in, accounts::current, accounts::sign_out, accounts::change_password, accounts::rename,
         tasks::list, tasks::create, tasks::show, tasks::update, tasks::remove, tasks::complete, tasks::reopen,
+        attachments::list, attachments::upload, attachments::remove, exports::list, exports::create, exports::show,
         stats::show, config::frontend, version::show,
     ),
     components(schemas(ProblemDocument)),

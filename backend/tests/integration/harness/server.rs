@@ -38,7 +38,7 @@ impl Server {
             log: LogConfig { level: LevelFilter::OFF },
             database,
             redis,
-            media: MediaConfig { dir: "/nonexistent".into() },
+            media: MediaConfig { dir: "/nonexistent".into(), max_attachment_bytes: 1 },
         };
         let (trigger, shutdown) = Shutdown::manual();
         let task = tokio::spawn(async move { server::serve(listener, &config, limits, shutdown).await });
