@@ -20,6 +20,8 @@ pub const IDLE: Duration = Duration::from_secs(24 * 3600);
 pub const ABSOLUTE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long a session goes on that Redis cannot confirm.
 const GRACE: Duration = Duration::from_secs(15 * 60);
+/// How long Redis is not asked about a remembered session after it failed.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How many sessions are remembered for that.
 const REMEMBERED: usize = 10_000;
 
@@ -68,12 +70,14 @@ impl Token {
 pub struct Sessions {
     redis: ConnectionManager,
     seen: Arc<Mutex<HashMap<String, (Session, Instant)>>>,
+    /// When Redis last failed: for a moment, remembered sessions do not wait for it.
+    failed_at: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Sessions {
     /// Sessions in this Redis.
     pub fn new(redis: ConnectionManager) -> Self {
-        Sessions { redis, seen: Arc::default() }
+        Sessions { redis, seen: Arc::default(), failed_at: Arc::default() }
     }
 
     /// Starts a session, always with a new token: one that was there before may be known to somebody else.
@@ -90,11 +94,20 @@ impl Sessions {
     /// The session of a token, which is in use from now on. `None`: it has ended. The error: Redis is away, and the session is not remembered.
     pub async fn find(&self, token: &Token) -> Result<Option<Session>, RedisError> {
         let key = token.key();
+        let failed_at = *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed_at.is_some_and(|at| at.elapsed() < PAUSE)
+            && let Some(session) = self.remembered(&key)
+        {
+            return Ok(Some(session));
+        }
         let mut get = redis::cmd("GETEX");
         get.arg(&key).arg("EX").arg(IDLE.as_secs());
         let text: Option<String> = match get.query_async(&mut self.redis.clone()).await {
             Ok(text) => text,
-            Err(error) => return self.remembered(&key).map(Some).ok_or(error),
+            Err(error) => {
+                *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+                return self.remembered(&key).map(Some).ok_or(error);
+            }
         };
         let session = text.and_then(|text| serde_json::from_str::<Session>(&text).ok());
         let session = session.filter(|session| session.expires_at() > OffsetDateTime::now_utc());

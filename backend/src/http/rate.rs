@@ -1,6 +1,7 @@
 //! How much one account may ask of this process: a window of a minute, told in every answer (`RateLimit`, IETF draft ietf-httpapi-ratelimit-headers).
 use super::error::Problem;
 use axum::extract::Request;
+use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -78,6 +79,8 @@ pub(super) async fn tell(mut request: Request, next: Next) -> Response {
         for (name, value) in [(POLICY, policy), (STATE, state)] {
             headers.extend(HeaderValue::from_str(&value).ok().map(|value| (name, value)));
         }
+        // What somebody asked for with a session is nobody else's.
+        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
     }
     response
 }

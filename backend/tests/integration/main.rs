@@ -1,6 +1,7 @@
 //! Tests on real PostgreSQL and Redis, one module for each group of routes. `cargo xtask test` starts what they need.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod accounts;
 mod harness;
 mod health;
 mod jobs;

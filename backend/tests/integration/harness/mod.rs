@@ -1,11 +1,13 @@
 //! The harness: a database and a Redis channel for each test, servers and workers on them, and connections that can be cut.
+mod client;
 mod database;
 mod link;
 mod server;
 mod socket;
 
+pub(crate) use self::client::{Client, PASSWORD};
 pub(crate) use self::link::Link;
-pub(crate) use self::server::{Server, send};
+pub(crate) use self::server::{Answer, Server, send};
 pub(crate) use self::socket::Socket;
 
 use backend::config::{DatabaseConfig, RedisConfig};
