@@ -3,11 +3,16 @@
 
 mod accounts;
 mod admin;
+mod attachments;
+mod exports;
 mod harness;
 mod health;
 mod jobs;
 mod live;
+mod mail;
 mod migrations;
 mod outages;
+mod schedule;
 mod server;
+mod soak;
 mod tasks;
