@@ -84,7 +84,8 @@ async fn nowhere() -> String {
 async fn call(app: &Router, request: axum::http::request::Builder, body: &str) -> Page {
     let response = app.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
-    let body = String::from_utf8_lossy(&to_bytes(body, 1 << 20).await.unwrap()).into_owned();
+    // Templates escape slashes as well, which tests would be hard to read with.
+    let body = String::from_utf8_lossy(&to_bytes(body, 1 << 20).await.unwrap()).replace("&#x2f;", "/");
     Page { status: parts.status, headers: parts.headers, body }
 }
 

@@ -25,7 +25,7 @@ async fn a_task_is_shown_with_everything_about_it() {
         "<option value=\"p2\" selected>Amara &lt;A&gt;</option>",
         "name=\"private\" type=\"checkbox\" value=\"1\" checked",
         "name=\"version\" value=\"3\"",
-        "1.2 MB · application&#x2f;pdf",
+        "1.2 MB · application/pdf",
         "Delete for good",
         "enctype=\"multipart/form-data\"",
     ] {
@@ -147,5 +147,6 @@ async fn a_file_is_removed() {
     let (url, asked) = backend(well).await;
     let page = post(&frontend(&url), "/attachments/f1/delete", &format!("csrf_token=t&task={TASK}")).await;
     assert_eq!(page.header("location"), page_of("#attachments"));
-    assert_eq!((asked.lock().unwrap()[0].method.as_str(), asked.lock().unwrap()[0].path.as_str()), ("DELETE", "/api/v1/attachments/f1"));
+    let asked = asked.lock().unwrap();
+    assert_eq!((asked[0].method.as_str(), asked[0].path.as_str()), ("DELETE", "/api/v1/attachments/f1"));
 }
