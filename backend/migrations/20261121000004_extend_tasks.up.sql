@@ -9,8 +9,9 @@ ALTER TABLE tasks
     ADD COLUMN updated_at   timestamptz NOT NULL DEFAULT now(),
     -- The due date that somebody was reminded of: another date is worth another reminder.
     ADD COLUMN reminded_for date,
-    -- No stemming: a board is written in any language, and names must be found as they are.
-    ADD COLUMN search       tsvector    NOT NULL GENERATED ALWAYS AS (to_tsvector('simple', title || ' ' || notes)) STORED;
+    -- No stemming: a board is written in any language, and names must be found as they are. Without the signs that glue words to host names,
+    -- addresses and paths, the words in them are found, too.
+    ADD COLUMN search       tsvector    NOT NULL GENERATED ALWAYS AS (to_tsvector('simple', translate(title || ' ' || notes, './@:_-', '      '))) STORED;
 
 CREATE INDEX tasks_search ON tasks USING gin (search);
 -- Filters of the board; each is read backwards, as `tasks_board_order` is.

@@ -1,11 +1,12 @@
 //! The figures of the board in PostgreSQL. The worker recomputes them from the tasks, so that doing it twice does no harm.
+//! Private tasks are left out: how many there are is nobody's business.
 use serde::Serialize;
 use sqlx::postgres::PgPool;
 use time::OffsetDateTime;
 
 /// The figures, as stored and as sent to clients:
 /// `{"open": 3, "done": 5, "created": 8, "last_activity_at": "…" | null, "updated_at": "…" | null}`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema, sqlx::FromRow)]
 pub struct BoardStats {
     /// Open tasks.
     pub open: i64,
@@ -35,7 +36,7 @@ pub async fn recompute(pool: &PgPool) -> Result<BoardStats, sqlx::Error> {
         "UPDATE board_stats SET open = counted.open, done = counted.done, created = counted.created,
                 last_activity_at = counted.last_activity_at, updated_at = clock_timestamp()
          FROM (SELECT count(*) FILTER (WHERE completed_at IS NULL) AS open, count(completed_at) AS done, count(*) AS created,
-                      max(greatest(tasks.created_at, completed_at)) AS last_activity_at FROM tasks) AS counted
+                      max(greatest(tasks.created_at, completed_at)) AS last_activity_at FROM tasks WHERE NOT private) AS counted
          RETURNING board_stats.open, board_stats.done, board_stats.created, board_stats.last_activity_at, board_stats.updated_at",
     )
     .fetch_one(&mut *transaction)

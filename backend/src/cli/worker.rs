@@ -1,8 +1,10 @@
 //! `backend worker`: works on queued jobs.
 use crate::config::{Env, WorkerConfig};
 use crate::heartbeat::Heartbeat;
-use crate::jobs::{self, Settings, worker};
+use crate::jobs::{self, Context, Settings, worker};
 use crate::live::Publisher;
+use crate::mail::Mailer;
+use crate::media::Media;
 use crate::shutdown::Shutdown;
 use crate::{database, logging, redis_client};
 use tokio::runtime::Builder;
@@ -17,10 +19,15 @@ pub fn run() -> anyhow::Result<()> {
         let pool = database::pool(&config.database, "worker");
         let redis = redis_client::connect_lazily(&config.redis)?;
         let (publisher, publishing) = Publisher::start(redis, config.redis.live_channel.clone());
-        let handlers = jobs::handlers(&pool, &publisher);
+        let mailer = config.mail.as_ref().map(Mailer::new).transpose()?;
+        if mailer.is_none() {
+            tracing::info!("reminders are not sent: `MAIL_URL` is not set");
+        }
+        let context = Context { pool, publisher, media: Media::new(&config.media), mailer };
+        let handlers = jobs::handlers(&context);
         tracing::info!(kinds = ?handlers.kinds(), "working");
-        worker::run(&pool, handlers, &Settings::default(), Some(Heartbeat::default()), shutdown).await;
-        drop(publisher);
+        worker::run(&context.pool, handlers, &Settings::default(), Some(Heartbeat::default()), shutdown).await;
+        drop(context);
         publishing.flush().await;
         tracing::info!("stopped");
         Ok(())

@@ -1,7 +1,6 @@
 //! How to reach PostgreSQL: `DATABASE_URL` and `DATABASE_PASSWORD_FILE`.
-use super::Env;
+use super::{Env, read_secret};
 use sqlx::postgres::PgConnectOptions;
-use std::fs;
 use std::str::FromStr;
 
 /// How to reach the database.
@@ -15,17 +14,7 @@ impl DatabaseConfig {
     /// Reads it from the environment.
     pub fn read(env: &Env<'_>) -> Option<Self> {
         let url = env.required("DATABASE_URL", "set it to something like `postgres://slipway@db:5432/slipway`");
-        let password = match env.text("DATABASE_PASSWORD_FILE") {
-            None => Some(None),
-            Some(path) => match fs::read_to_string(&path) {
-                Ok(text) => Some(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
-                Err(error) => {
-                    let problem = format!("names `{path}`, which cannot be read: {error}");
-                    env.refuse("DATABASE_PASSWORD_FILE", problem, "create the file, or make it readable for this user");
-                    None
-                }
-            },
-        };
+        let password = read_secret(env, "DATABASE_PASSWORD_FILE");
         let url = url?;
         if has_password(&url) {
             env.refuse(

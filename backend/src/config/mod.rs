@@ -3,6 +3,7 @@
 mod database;
 mod env;
 mod log;
+mod mail;
 mod media;
 mod redis;
 mod release;
@@ -11,6 +12,7 @@ mod server;
 pub use self::database::DatabaseConfig;
 pub use self::env::{Env, Invalid, Problem};
 pub use self::log::LogConfig;
+pub use self::mail::{Encryption, MailConfig};
 pub use self::media::MediaConfig;
 pub use self::redis::RedisConfig;
 pub use self::release::ReleaseConfig;
@@ -55,14 +57,16 @@ pub struct WorkerConfig {
     pub redis: RedisConfig,
     /// Uploaded files.
     pub media: MediaConfig,
+    /// Mail, if it is sent.
+    pub mail: Option<MailConfig>,
 }
 
 impl WorkerConfig {
     /// Reads it, or tells every problem at once.
     pub fn read(env: Env<'_>) -> Result<Self, Invalid> {
         let (log, database) = (LogConfig::read(&env), DatabaseConfig::read(&env));
-        let (redis, media) = (RedisConfig::read(&env), MediaConfig::read(&env));
-        let config = (|| Some(WorkerConfig { log: log?, database: database?, redis: redis?, media: media? }))();
+        let (redis, media, mail) = (RedisConfig::read(&env), MediaConfig::read(&env), MailConfig::read(&env));
+        let config = (|| Some(WorkerConfig { log: log?, database: database?, redis: redis?, media: media?, mail: mail? }))();
         env.finish(config)
     }
 }
@@ -79,6 +83,19 @@ impl MigrateConfig {
     pub fn read(env: Env<'_>) -> Result<Self, Invalid> {
         let database = DatabaseConfig::read(&env);
         env.finish(database.map(|database| MigrateConfig { database }))
+    }
+}
+
+/// The secret in the file that a variable names. The inner `None`: the variable is not set.
+fn read_secret(env: &Env<'_>, variable: &'static str) -> Option<Option<String>> {
+    let Some(path) = env.text(variable) else { return Some(None) };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Some(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
+        Err(error) => {
+            let problem = format!("names `{path}`, which cannot be read: {error}");
+            env.refuse(variable, problem, "create the file, or make it readable for this user");
+            None
+        }
     }
 }
 

@@ -8,9 +8,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 use std::borrow::Cow;
+use std::time::Duration;
+use utoipa::ToSchema;
 
-/// When to try again after a 503, in seconds: what is away is usually restarting.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
+/// When to try again after a 503: what is away is usually restarting.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// A refused or failed request. `http::observe` adds where it happened and writes the body.
 #[derive(Debug, Clone)]
@@ -19,21 +21,47 @@ pub struct Problem {
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
     cause: Option<String>,
+    retry_after: Option<Duration>,
 }
 
 /// What is wrong with one field of a request.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FieldError {
     /// The field's name.
+    #[schema(value_type = String)]
     pub field: &'static str,
     /// A sentence fragment for people, such as `must not be empty`.
+    #[schema(value_type = String)]
     pub detail: Cow<'static, str>,
+}
+
+/// A problem document (RFC 9457).
+#[derive(Debug, ToSchema)]
+#[schema(as = Problem)]
+#[expect(dead_code, reason = "describes what `Problem::body` writes")]
+pub(super) struct ProblemDocument {
+    /// Always `about:blank`: the status says what kind it is.
+    r#type: String,
+    /// The status in words.
+    title: String,
+    /// The status.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What went wrong, for people.
+    detail: String,
+    /// The path of the request.
+    instance: Option<String>,
+    /// For finding the request in logs.
+    request_id: String,
+    /// The fields that are to blame, if any are.
+    #[schema(nullable = false)]
+    errors: Option<Vec<FieldError>>,
 }
 
 impl Problem {
     /// A problem that has no constructor of its own.
     pub fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Problem { status, detail: detail.into(), errors: Vec::new(), cause: None }
+        Problem { status, detail: detail.into(), errors: Vec::new(), cause: None, retry_after: None }
     }
 
     /// 400: a parameter of the address.
@@ -57,6 +85,17 @@ impl Problem {
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not support this method")
     }
 
+    /// 409: one field of the body says what another thing has already.
+    pub fn conflict(field: &'static str, detail: &'static str) -> Self {
+        let errors = vec![FieldError { field, detail: detail.into() }];
+        Problem { errors, ..Problem::new(StatusCode::CONFLICT, "what was sent is in conflict with what is there") }
+    }
+
+    /// 422: one field of the body.
+    pub fn invalid_field(field: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Problem::invalid(vec![FieldError { field, detail: detail.into() }])
+    }
+
     /// 422: fields of the body.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         Problem { errors, ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "a field of the request is not valid") }
@@ -67,14 +106,35 @@ impl Problem {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the server made a mistake, which was logged under this request id")
     }
 
+    /// 429, with the time to try again.
+    pub fn too_many(wait: Duration) -> Self {
+        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "that was too often, wait before you try again");
+        Problem { retry_after: Some(wait), ..problem }
+    }
+
     /// 503, with the time to try again.
     pub fn unavailable(detail: &'static str) -> Self {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        Problem { retry_after: Some(RETRY_AFTER), ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
 
     /// 504.
     pub fn too_slow() -> Self {
         Problem::new(StatusCode::GATEWAY_TIMEOUT, "the request took too long and was given up")
+    }
+
+    /// Adds what lies behind it, for the log only.
+    pub fn because(self, cause: impl ToString) -> Self {
+        Problem { cause: Some(cause.to_string()), ..self }
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What went wrong, for people.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// What lies behind it, for the log only.
@@ -106,7 +166,7 @@ impl From<sqlx::Error> for Problem {
         } else {
             Problem::internal()
         };
-        Problem { cause: Some(database::reason(&error)), ..problem }
+        problem.because(database::reason(&error))
     }
 }
 
@@ -115,8 +175,8 @@ impl IntoResponse for Problem {
         let mut response = self.status.into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        if let Some(wait) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
         }
         response.extensions_mut().insert(self);
         response

@@ -1,8 +1,10 @@
-//! JSON bodies and query strings whose refusals are problems.
+//! JSON bodies, query strings and ids whose refusals are problems.
 use super::error::Problem;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
+use uuid::Uuid;
 
 /// A JSON body.
 pub(super) struct Json<T>(pub(super) T);
@@ -29,5 +31,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
             Ok(Query(value)) => Ok(Parameters(value)),
             Err(rejection) => Err(Problem::new(rejection.status(), rejection.body_text())),
         }
+    }
+}
+
+/// The id in a path. What cannot be an id is one that nothing has.
+#[derive(IntoParams)]
+#[into_params(names("id"), parameter_in = Path)]
+pub(super) struct Id(pub(super) Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let id = Path::<String>::from_request_parts(parts, state).await.ok().and_then(|Path(id)| id.parse().ok());
+        id.map(Id).ok_or_else(|| Problem::not_found("there is nothing with this id"))
     }
 }

@@ -1,11 +1,16 @@
 //! `/ws`: live updates for one browser. The messages are those of `live::Message`.
+use super::auth::Signed;
 use super::error::Problem;
+use super::json::Parameters;
 use super::state::App;
-use crate::live::Message as Update;
+use crate::accounts;
+use crate::live::{self, Event, EventId, Message as Update};
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code, rejection::WebSocketUpgradeRejection};
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde::Deserialize;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
@@ -24,9 +29,20 @@ const CLOSE: Duration = Duration::from_secs(1);
 /// Clients have nothing to say.
 const MAX_MESSAGE: usize = 4 * 1024;
 
+/// The session has ended: clients sign in again instead of connecting again.
+const SIGNED_OUT: u16 = 4401;
+
+/// Where a client wants to go on.
+#[derive(Deserialize)]
+pub(super) struct Resume {
+    last_event_id: Option<String>,
+}
+
 /// Opens a socket. `http::origin` has checked where the request comes from.
 pub(super) async fn connect(
     State(app): State<App>,
+    signed: Signed,
+    Parameters(resume): Parameters<Resume>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let upgrade = upgrade
@@ -36,7 +52,8 @@ pub(super) async fn connect(
     };
     let span = tracing::Span::current();
     let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
-    Ok(upgrade.on_upgrade(move |socket| serve(socket, app, permit).instrument(span)))
+    let since = resume.last_event_id.and_then(|id| EventId::parse(&id));
+    Ok(upgrade.on_upgrade(move |socket| serve(socket, app, signed, since, permit).instrument(span)))
 }
 
 /// Why a socket ends.
@@ -45,32 +62,60 @@ enum End {
     Client,
     /// The server stops.
     Shutdown,
+    /// The session has ended.
+    SignedOut,
 }
 
-async fn serve(mut socket: WebSocket, app: App, _permit: OwnedSemaphorePermit) {
-    // The subscription comes before the greeting, which promises it.
-    let mut updates = app.hub.subscribe();
-    let greeting = Update::Hello { version: app.release.version, revision: app.release.revision.clone() };
-    if send(&mut socket, Message::Text(greeting.text())).await.is_err() {
-        return;
-    }
-    if say_if_away(&mut socket, &app).await.is_err() {
-        return;
-    }
-    match exchange(&mut socket, &mut updates, &app).await {
-        End::Client => {}
-        End::Shutdown => {
-            let reason = Utf8Bytes::from_static("the server stops, connect again");
-            let frame = CloseFrame { code: close_code::AWAY, reason };
-            if send(&mut socket, Message::Close(Some(frame))).await.is_ok() {
-                let _ = timeout(CLOSE, async { while let Some(Ok(_)) = socket.recv().await {} }).await;
-            }
+async fn serve(mut socket: WebSocket, app: App, signed: Signed, since: Option<EventId>, _permit: OwnedSemaphorePermit) {
+    let end = match greet(&mut socket, &app, &signed, since).await {
+        Ok((mut updates, last)) => exchange(&mut socket, &mut updates, &app, &signed, last).await,
+        Err(()) => End::Client,
+    };
+    let frame = match end {
+        End::Client => None,
+        End::Shutdown => Some((close_code::AWAY, "the server stops, connect again")),
+        End::SignedOut => Some((SIGNED_OUT, "the session has ended, sign in again")),
+    };
+    if let Some((code, reason)) = frame {
+        let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+        if send(&mut socket, Message::Close(Some(frame))).await.is_ok() {
+            let _ = timeout(CLOSE, async { while let Some(Ok(_)) = socket.recv().await {} }).await;
         }
     }
     tracing::debug!("live connection closed");
 }
 
-async fn exchange(socket: &mut WebSocket, updates: &mut Receiver<Utf8Bytes>, app: &App) -> End {
+/// Says hello and sends what was missed. Returns what comes after it.
+async fn greet(
+    socket: &mut WebSocket,
+    app: &App,
+    signed: &Signed,
+    since: Option<EventId>,
+) -> Result<(Receiver<Arc<Event>>, Option<EventId>), ()> {
+    // The subscription comes before the greeting, which promises it, and before the look at what was missed, so that nothing falls between.
+    let updates = app.hub.subscribe();
+    let last = app.hub.last();
+    let missed = match since {
+        // While Redis is away nothing can be resumed; the client fetches again.
+        Some(since) if !app.hub.is_away() => live::missed(&app.redis, &app.live_channel, since).await.ok().flatten(),
+        _ => None,
+    };
+    let resumed = missed.is_some();
+    let last_event_id = if resumed { since } else { last };
+    let greeting = Update::Hello { version: app.release.version, revision: app.release.revision.clone(), last_event_id, resumed };
+    send(socket, Message::Text(greeting.text())).await?;
+    let mut sent = last_event_id;
+    for event in missed.into_iter().flatten() {
+        if event.is_for(signed.user.id) {
+            send(socket, Message::Text(event.text)).await?;
+        }
+        sent = event.id;
+    }
+    say_if_away(socket, app).await?;
+    Ok((updates, sent))
+}
+
+async fn exchange(socket: &mut WebSocket, updates: &mut Receiver<Arc<Event>>, app: &App, signed: &Signed, last: Option<EventId>) -> End {
     let mut ping = interval(PING);
     let mut heard = Instant::now();
     loop {
@@ -87,10 +132,16 @@ async fn exchange(socket: &mut WebSocket, updates: &mut Receiver<Utf8Bytes>, app
                 if heard.elapsed() > SILENCE {
                     return End::Client;
                 }
+                if has_ended(app, signed).await {
+                    return End::SignedOut;
+                }
                 Message::Ping(Default::default())
             }
             update = updates.recv() => match update {
-                Ok(text) => Message::Text(text),
+                // What was resumed is on its way already.
+                Ok(event) if event.id.is_some() && event.id <= last => continue,
+                Ok(event) if !event.is_for(signed.user.id) => continue,
+                Ok(event) => Message::Text(event.text.clone()),
                 // The client was too slow for the backlog: what it missed, it fetches. One of the lost messages may have been that nothing is received.
                 Err(RecvError::Lagged(_)) => {
                     if send(socket, Message::Text(Update::Resync.text())).await.is_err() || say_if_away(socket, app).await.is_err() {
@@ -105,6 +156,13 @@ async fn exchange(socket: &mut WebSocket, updates: &mut Receiver<Utf8Bytes>, app
             return End::Client;
         }
     }
+}
+
+/// Whether the session, or the account behind it, is gone. What cannot be asked now is asked again at the next ping.
+async fn has_ended(app: &App, signed: &Signed) -> bool {
+    let session = app.sessions.find(&signed.token.0).await;
+    let account = accounts::get(&app.database, signed.user.id).await;
+    matches!(session, Ok(None)) || account.is_ok_and(|account| account.is_none_or(|account| account.session_epoch != signed.session.epoch))
 }
 
 /// Tells the client when it will hear nothing. Its subscription must have begun, so that it also hears when that ends.

@@ -1,11 +1,20 @@
 //! The HTTP interface: the router in one place, grouped by who asks.
+mod accounts;
+mod admin;
+mod attachments;
+pub mod auth;
 mod config;
 mod error;
+mod exports;
+mod form;
 mod health;
+mod idempotent;
 mod json;
 mod live;
 mod observe;
+pub mod openapi;
 mod origin;
+mod rate;
 mod request_id;
 pub mod server;
 mod state;
@@ -14,11 +23,12 @@ mod tasks;
 mod version;
 
 pub use self::error::{FieldError, Problem};
+pub use self::rate::RateLimit;
 pub use self::state::{App, State};
 
 use axum::error_handling::HandleErrorLayer;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{any, get, post};
+use axum::routing::{any, delete, get, patch, post, put};
 use axum::{BoxError, Router, middleware};
 use std::time::Duration;
 use tower::ServiceBuilder;
@@ -58,12 +68,28 @@ impl Default for Limits {
 pub fn router(app: App, limits: &Limits) -> Router {
     // For pages, scripts and other clients.
     let api = Router::new()
+        .route("/api/v1/users", get(accounts::people).post(accounts::sign_up))
+        .route("/api/v1/sessions", post(accounts::sign_in))
+        .route("/api/v1/session", get(accounts::current).delete(accounts::sign_out))
+        .route("/api/v1/account", patch(accounts::rename))
+        .route("/api/v1/account/password", put(accounts::change_password))
         .route("/api/v1/tasks", get(tasks::list).post(tasks::create))
-        .route("/api/v1/tasks/{id}", get(tasks::show))
+        .route("/api/v1/tasks/{id}", get(tasks::show).patch(tasks::update).delete(tasks::remove))
         .route("/api/v1/tasks/{id}/complete", post(tasks::complete))
+        .route("/api/v1/tasks/{id}/reopen", post(tasks::reopen))
+        .route("/api/v1/tasks/{id}/attachments", get(attachments::list))
+        .route("/api/v1/attachments/{id}", delete(attachments::remove))
+        .route("/media/attachments/{id}/{name}", get(attachments::send))
+        .route("/api/v1/exports", get(exports::list).post(exports::create))
+        .route("/api/v1/exports/{id}", get(exports::show))
+        .route("/media/exports/{id}/tasks.csv", get(exports::send))
         .route("/api/v1/stats", get(stats::show))
         .route("/api/v1/config/frontend/", get(config::frontend))
+        .route("/api/v1/openapi.json", get(openapi::json))
+        .route("/api/v1/docs", get(openapi::page))
         .route("/ws", any(live::connect))
+        .merge(admin::routes())
+        .layer(middleware::from_fn(rate::tell))
         .layer(middleware::from_fn(origin::require_same))
         .layer(
             ServiceBuilder::new()
@@ -80,6 +106,7 @@ pub fn router(app: App, limits: &Limits) -> Router {
         .route("/api/v1/version", get(version::show));
     Router::new()
         .merge(api)
+        .merge(attachments::uploads())
         .merge(operations)
         .fallback(async || Problem::not_found("there is nothing at this address"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())

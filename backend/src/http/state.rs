@@ -1,7 +1,10 @@
 //! What the handlers share.
-use crate::config::{ReleaseConfig, ServeConfig};
+use super::rate::RateLimit;
+use crate::config::{MediaConfig, ReleaseConfig, ServeConfig};
 use crate::database;
 use crate::live::{Hub, Publisher};
+use crate::passwords::Passwords;
+use crate::sessions::Sessions;
 use crate::shutdown::Shutdown;
 use redis::aio::ConnectionManager;
 use sqlx::postgres::PgPool;
@@ -21,6 +24,16 @@ pub struct State {
     pub database: PgPool,
     /// Redis, for short commands.
     pub redis: ConnectionManager,
+    /// The channel of live updates.
+    pub live_channel: String,
+    /// Signed-in browsers.
+    pub sessions: Sessions,
+    /// Hashing of passwords.
+    pub passwords: Passwords,
+    /// What accounts may ask for.
+    pub rate_limit: RateLimit,
+    /// Where uploaded files are kept.
+    pub media: MediaConfig,
     /// Messages to the sockets of this process.
     pub hub: Hub,
     /// Messages to all processes.
@@ -29,6 +42,8 @@ pub struct State {
     pub was_ready: AtomicBool,
     /// One permit for each socket that may be open.
     pub sockets: Arc<Semaphore>,
+    /// How many sockets may be open.
+    pub socket_limit: usize,
     /// Tells sockets to close.
     pub shutdown: Shutdown,
 }
@@ -39,12 +54,23 @@ impl State {
         Arc::new(State {
             release: config.release.clone(),
             database: database::pool(&config.database, "backend"),
+            sessions: Sessions::new(redis.clone()),
             redis,
+            live_channel: config.redis.live_channel.clone(),
+            passwords: Passwords::default(),
+            rate_limit: RateLimit::new(config.server.requests_per_minute),
+            media: config.media.clone(),
             hub: Hub::default(),
             publisher,
             was_ready: AtomicBool::new(false),
             sockets: Arc::new(Semaphore::new(sockets)),
+            socket_limit: sockets,
             shutdown,
         })
+    }
+
+    /// How many sockets are open.
+    pub fn sockets_open(&self) -> usize {
+        self.socket_limit - self.sockets.available_permits()
     }
 }

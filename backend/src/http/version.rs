@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
 
-/// `GET /api/v1/version`: `{"name": "backend", "version": "0.1.0", "revision": null}`
+/// What is running
+#[utoipa::path(get, path = "/api/v1/version", tag = "operations", responses((status = 200, body = Object)))]
 pub(super) async fn show(State(app): State<App>) -> Json<Value> {
     Json(json!({ "name": "backend", "version": app.release.version, "revision": app.release.revision }))
 }

@@ -1,6 +1,6 @@
 //! The job that brings the figures of the board up to date, and tells open browsers.
 use super::NewJob;
-use crate::live::{Message, Publisher};
+use crate::live::{Audience, Message, Publisher};
 use crate::stats;
 use serde_json::json;
 use sqlx::postgres::PgPool;
@@ -15,6 +15,6 @@ pub fn request() -> NewJob<'static> {
 
 pub(super) async fn run(pool: PgPool, publisher: Publisher) -> anyhow::Result<()> {
     let stats = stats::recompute(&pool).await?;
-    publisher.publish(&Message::Stats { stats });
+    publisher.publish(&Message::Stats { stats }, &Audience::Everyone);
     Ok(())
 }

@@ -3,18 +3,30 @@
 //! A job is written in the transaction that asks for it, so it exists exactly if the change does. It runs at least once: a worker only holds
 //! a lease, and when the worker is lost, another one takes the job after the lease. Therefore every kind of job is idempotent.
 pub mod board_stats;
+pub mod export;
+pub mod housekeeping;
+mod inspect;
 mod queue;
+pub mod reminders;
+pub mod schedule;
 pub mod worker;
 
+pub use self::inspect::{FailedJob, Figures, failed, figures, retry_failed};
 pub use self::queue::{Job, NewJob, enqueue};
 
 use crate::live::Publisher;
+use crate::mail::Mailer;
+use crate::media::Media;
 use sqlx::postgres::PgPool;
 use std::collections::HashMap;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// For attempts that go through all tasks or all files.
+const LONG: Duration = Duration::from_secs(30 * 60);
 
 /// How a worker works.
 #[derive(Debug, Clone)]
@@ -48,19 +60,54 @@ impl Default for Settings {
     }
 }
 
-type Run = Arc<dyn Fn(Job) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>> + Send + Sync>;
+type Run = Box<dyn Fn(Job) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>> + Send + Sync>;
 
-/// What to do for each kind of job. A worker leaves kinds that it does not know to newer workers.
-#[derive(Clone, Default)]
-pub struct Handlers(HashMap<String, Run>);
+/// What to do for one kind of job.
+pub struct Handler {
+    run: Run,
+    given_up: Option<Run>,
+    timeout: Option<Duration>,
+}
 
-impl Handlers {
-    /// Adds a kind.
-    pub fn with<F>(mut self, kind: &str, run: impl Fn(Job) -> F + Send + Sync + 'static) -> Self
+impl Handler {
+    /// A handler. It may run several times for one job, and must then come to the same as once.
+    pub fn new<F>(run: impl Fn(Job) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        self.0.insert(kind.to_owned(), Arc::new(move |job| Box::pin(run(job))));
+        Handler { run: Box::new(move |job| Box::pin(run(job))), given_up: None, timeout: None }
+    }
+
+    /// What to do when no attempt is left, a moment before that is recorded.
+    pub fn given_up<F>(self, run: impl Fn(Job) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        Handler { given_up: Some(Box::new(move |job| Box::pin(run(job)))), ..self }
+    }
+
+    /// How long one attempt takes at most, if not as long as the settings say.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Handler { timeout: Some(timeout), ..self }
+    }
+}
+
+/// What to do for each kind of job. A worker leaves kinds that it does not know to newer workers.
+#[derive(Clone, Default)]
+pub struct Handlers(HashMap<String, Arc<Handler>>);
+
+impl Handlers {
+    /// Adds a kind.
+    pub fn with<F>(self, kind: &str, run: impl Fn(Job) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        self.with_handler(kind, Handler::new(run))
+    }
+
+    /// Adds a kind that needs more than a function.
+    pub fn with_handler(mut self, kind: &str, handler: Handler) -> Self {
+        self.0.insert(kind.to_owned(), Arc::new(handler));
         self
     }
 
@@ -69,13 +116,51 @@ impl Handlers {
         self.0.keys().cloned().collect()
     }
 
-    fn get(&self, kind: &str) -> Option<Run> {
+    fn get(&self, kind: &str) -> Option<Arc<Handler>> {
         self.0.get(kind).cloned()
     }
 }
 
-/// The kinds of this application.
-pub fn handlers(pool: &PgPool, publisher: &Publisher) -> Handlers {
-    let (pool, publisher) = (pool.clone(), publisher.clone());
-    Handlers::default().with(board_stats::KIND, move |_| board_stats::run(pool.clone(), publisher.clone()))
+/// An error that no further attempt mends.
+#[derive(Debug)]
+pub struct Hopeless(pub anyhow::Error);
+
+impl fmt::Display for Hopeless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+impl std::error::Error for Hopeless {}
+
+/// What the jobs of this application work with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// PostgreSQL.
+    pub pool: PgPool,
+    /// Live updates.
+    pub publisher: Publisher,
+    /// Files.
+    pub media: Media,
+    /// Mail, if it is sent.
+    pub mailer: Option<Mailer>,
+}
+
+/// The kinds of this application. Without mail, reminders are none of them: what is due then is told once there is mail.
+pub fn handlers(context: &Context) -> Handlers {
+    fn with<F: Future, R: Fn(Context) -> F>(context: &Context, run: R) -> impl Fn(Job) -> F + use<F, R> {
+        let context = context.clone();
+        move |_| run(context.clone())
+    }
+    let handlers = Handlers::default()
+        .with(board_stats::KIND, with(context, |context| board_stats::run(context.pool, context.publisher)))
+        .with_handler(export::KIND, export::handler(context))
+        .with_handler(housekeeping::REMOVE_ORPHANS, Handler::new(with(context, housekeeping::remove_orphans)).timeout(LONG))
+        .with(housekeeping::PRUNE_JOBS, with(context, housekeeping::prune_jobs))
+        .with(housekeeping::PRUNE_IDEMPOTENCY_KEYS, with(context, housekeeping::prune_idempotency_keys));
+    let Some(mailer) = context.mailer.clone() else { return handlers };
+    let sender = context.clone();
+    handlers
+        .with(reminders::DUE, with(context, |context| reminders::find(context.pool)))
+        .with(reminders::MAIL, move |job| reminders::send(sender.clone(), mailer.clone(), job))
 }

@@ -8,6 +8,8 @@ use uuid::Uuid;
 pub(super) const CHANNEL: &str = "jobs";
 /// How long finished jobs can be looked up.
 const KEEP_DONE: &str = "1 day";
+/// How long failed jobs can be looked up and tried again.
+const KEEP_FAILED: &str = "90 days";
 
 /// A job to enqueue.
 #[derive(Debug)]
@@ -138,8 +140,12 @@ pub(super) async fn release(pool: &PgPool, job: &Job) -> Result<(), sqlx::Error>
     .map(drop)
 }
 
-/// Removes jobs that were done long ago, a batch at a time.
+/// Removes jobs that ended long ago, a batch at a time.
 pub(super) async fn prune(pool: &PgPool) -> Result<u64, sqlx::Error> {
-    let sql = "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state = 'done' AND finished_at < now() - $1::interval LIMIT 1000)";
-    Ok(sqlx::query(sql).bind(KEEP_DONE).execute(pool).await?.rows_affected())
+    // The states are written out: each has an index of its own.
+    let done = "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state = 'done' AND finished_at < now() - $1::interval LIMIT 1000)";
+    let failed =
+        "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state = 'failed' AND finished_at < now() - $1::interval LIMIT 1000)";
+    let done = sqlx::query(done).bind(KEEP_DONE).execute(pool).await?.rows_affected();
+    Ok(done + sqlx::query(failed).bind(KEEP_FAILED).execute(pool).await?.rows_affected())
 }

@@ -1,6 +1,6 @@
 //! The worker: claims jobs, runs some at once, keeps their leases, and records how they ended.
 use super::queue::{self, Job};
-use super::{Handlers, Settings};
+use super::{Handler, Handlers, Hopeless, Settings, schedule};
 use crate::database;
 use crate::heartbeat::{self, Heartbeat};
 use crate::shutdown::Shutdown;
@@ -21,7 +21,8 @@ const LOCKED: Duration = Duration::from_millis(50);
 const MAX_BACKOFF: Duration = Duration::from_secs(600);
 /// No statement of the queue takes longer on a connection that is well; a stopped database must not stop the main loop.
 const BOUND: Duration = Duration::from_secs(6);
-const PRUNE_INTERVAL: Duration = Duration::from_secs(600);
+/// How often to look at the schedule.
+const SCHEDULE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Works until asked to stop. Jobs that are running then may finish, and are handed back when they do not.
 pub async fn run(pool: &PgPool, handlers: Handlers, settings: &Settings, heartbeat: Option<Heartbeat>, shutdown: Shutdown) {
@@ -33,7 +34,7 @@ pub async fn run(pool: &PgPool, handlers: Handlers, settings: &Settings, heartbe
     let mut running = JoinSet::new();
     tokio::select! {
         () = listen(pool, &wake) => {}
-        () = housekeeping(pool) => {}
+        () = keep_schedule(pool, &kinds) => {}
         () = work(pool, &handlers, &kinds, settings, heartbeat.as_ref(), &wake, &mut running, &shutdown) => {}
     }
     if timeout(settings.drain, async { while running.join_next().await.is_some() {} }).await.is_err() {
@@ -124,8 +125,9 @@ async fn attempt(pool: PgPool, handlers: Handlers, settings: Settings, job: Job,
     let span = tracing::info_span!("job", job_id = %job.id, kind = job.kind, attempt = job.attempts);
     async {
         let started = Instant::now();
+        let handler = handlers.get(&job.kind);
         let outcome = tokio::select! {
-            outcome = handle(&handlers, &settings, &job) => outcome,
+            outcome = handle(handler.as_deref(), &settings, &job) => outcome,
             () = keep_lease(&pool, &job, settings.lease) => {
                 tracing::warn!("the lease was lost, another worker has the job");
                 return;
@@ -143,11 +145,12 @@ async fn attempt(pool: PgPool, handlers: Handlers, settings: Settings, job: Job,
                 tracing::info!(ms, "job done");
                 queue::finish(&pool, &job).await
             }
-            Err(error) if job.attempts >= job.max_attempts => {
+            Err(Failure { error, last }) if last || job.attempts >= job.max_attempts => {
                 tracing::error!(ms, error, "job failed, no attempt is left");
+                give_up(handler.as_deref(), &job).await;
                 queue::fail(&pool, &job, &error).await
             }
-            Err(error) => {
+            Err(Failure { error, .. }) => {
                 let delay = backoff(settings.backoff, job.attempts);
                 tracing::warn!(ms, error, retry_in_ms = delay.as_millis() as u64, "job failed, it is tried again");
                 queue::retry(&pool, &job, &error, delay).await
@@ -161,16 +164,35 @@ async fn attempt(pool: PgPool, handlers: Handlers, settings: Settings, job: Job,
     .await;
 }
 
+/// How an attempt failed.
+struct Failure {
+    error: String,
+    /// No further attempt would help.
+    last: bool,
+}
+
 /// Runs the handler; a panic or a timeout is an error like any other.
-async fn handle(handlers: &Handlers, settings: &Settings, job: &Job) -> Result<(), String> {
+async fn handle(handler: Option<&Handler>, settings: &Settings, job: &Job) -> Result<(), Failure> {
+    let failure = |error: String| Failure { error, last: false };
     if job.attempts > job.max_attempts {
-        return Err("the worker was lost during the last attempt".to_owned());
+        return Err(failure("the worker was lost during the last attempt".to_owned()));
     }
-    let Some(run) = handlers.get(&job.kind) else { return Err(format!("no handler for the kind `{}`", job.kind)) };
-    match timeout(settings.attempt_timeout, AssertUnwindSafe(async { run(job.clone()).await }).catch_unwind()).await {
-        Ok(Ok(outcome)) => outcome.map_err(|error| format!("{error:#}")),
-        Ok(Err(_)) => Err("the handler panicked".to_owned()),
-        Err(_) => Err(format!("not finished within {} s", settings.attempt_timeout.as_secs())),
+    let Some(handler) = handler else { return Err(failure(format!("no handler for the kind `{}`", job.kind))) };
+    let limit = handler.timeout.unwrap_or(settings.attempt_timeout);
+    match timeout(limit, AssertUnwindSafe(async { (handler.run)(job.clone()).await }).catch_unwind()).await {
+        Ok(Ok(outcome)) => outcome.map_err(|error| Failure { error: format!("{error:#}"), last: error.is::<Hopeless>() }),
+        Ok(Err(_)) => Err(failure("the handler panicked".to_owned())),
+        Err(_) => Err(failure(format!("not finished within {} s", limit.as_secs()))),
+    }
+}
+
+/// Lets the handler know that its job will not be done. If the database is away, the failure is not recorded either, and both happen later.
+async fn give_up(handler: Option<&Handler>, job: &Job) {
+    let Some(given_up) = handler.and_then(|handler| handler.given_up.as_ref()) else { return };
+    match timeout(BOUND, AssertUnwindSafe(async { given_up(job.clone()).await }).catch_unwind()).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => tracing::warn!(error = format!("{error:#}"), "what follows from giving up was not done"),
+        Ok(Err(_)) | Err(_) => tracing::warn!("what follows from giving up was not done"),
     }
 }
 
@@ -223,15 +245,13 @@ async fn listen(pool: &PgPool, wake: &Notify) {
     }
 }
 
-/// Keeps the queue small.
-async fn housekeeping(pool: &PgPool) {
-    let mut tick = interval(PRUNE_INTERVAL);
+/// Enqueues recurring jobs when they are due.
+async fn keep_schedule(pool: &PgPool, kinds: &[String]) {
+    let mut tick = interval(SCHEDULE_INTERVAL);
     loop {
         tick.tick().await;
-        match queue::prune(pool).await {
-            Ok(0) => {}
-            Ok(removed) => tracing::info!(removed, "old jobs removed"),
-            Err(error) => tracing::debug!(%error, "old jobs could not be removed"),
+        if let Err(error) = schedule::tick(pool, kinds).await {
+            tracing::debug!(%error, "recurring jobs could not be looked at");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Publishes messages in the order they come, without making anybody wait for Redis.
-use super::Message;
-use axum::extract::ws::Utf8Bytes;
+use super::event::{Audience, envelope};
+use super::{Event, Message};
 use redis::aio::ConnectionManager;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -13,9 +13,15 @@ const RETRY: Duration = Duration::from_secs(1);
 const FLUSH: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How many events can be resumed from, about.
+const KEEP: u32 = 2000;
+/// One step, so that events have the same order in the stream and on the channel.
+const PUBLISH: &str = "local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'e', ARGV[3])
+redis.call('PUBLISH', ARGV[1], id .. ' ' .. ARGV[3])";
+
 /// Takes messages to publish. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Publisher(mpsc::Sender<Utf8Bytes>);
+pub struct Publisher(mpsc::Sender<String>);
 
 /// The task behind the publishers. It ends when all of them are gone.
 #[derive(Debug)]
@@ -29,8 +35,8 @@ impl Publisher {
     }
 
     /// Publishes a message soon. It may be lost when Redis is away: then clients are told to fetch again once Redis is back.
-    pub fn publish(&self, message: &Message) {
-        if self.0.try_send(message.text()).is_err() {
+    pub fn publish(&self, message: &Message, audience: &Audience) {
+        if self.0.try_send(envelope(message, audience)).is_err() {
             tracing::warn!("a live update was dropped: Redis does not keep up");
         }
     }
@@ -45,13 +51,13 @@ impl Publishing {
     }
 }
 
-async fn run(mut redis: ConnectionManager, channel: String, mut receiver: mpsc::Receiver<Utf8Bytes>) {
+async fn run(mut redis: ConnectionManager, channel: String, mut receiver: mpsc::Receiver<String>) {
     // Set while messages are lost: when to try to tell clients to fetch again.
     let mut retry_at: Option<Instant> = None;
     loop {
         let message = tokio::select! {
             biased;
-            () = sleep_until(retry_at.unwrap_or_else(Instant::now)), if retry_at.is_some() => Message::Resync.text(),
+            () = sleep_until(retry_at.unwrap_or_else(Instant::now)), if retry_at.is_some() => envelope(&Message::Resync, &Audience::Everyone),
             message = receiver.recv() => match message {
                 // Not worth a try that fails: the next resync covers it.
                 Some(_) if retry_at.is_some() => continue,
@@ -59,8 +65,8 @@ async fn run(mut redis: ConnectionManager, channel: String, mut receiver: mpsc::
                 None => return,
             },
         };
-        let mut publish = redis::cmd("PUBLISH");
-        publish.arg(&channel).arg(message.as_str());
+        let mut publish = redis::cmd("EVAL");
+        publish.arg(PUBLISH).arg(1).arg(Event::stream(&channel)).arg(&channel).arg(KEEP).arg(&message);
         let error = match timeout(TIMEOUT, publish.query_async::<()>(&mut redis)).await {
             Ok(Ok(())) => {
                 if retry_at.take().is_some() {

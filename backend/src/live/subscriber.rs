@@ -1,9 +1,10 @@
 //! The one subscription of a server process, and how it survives the loss of Redis.
-use super::Hub;
+use super::{Event, EventId, Hub};
 use crate::config::RedisConfig;
-use axum::extract::ws::Utf8Bytes;
 use futures_util::StreamExt;
-use redis::{Client, RedisError};
+use redis::aio::{ConnectionLike, ConnectionManager};
+use redis::{Client, RedisError, RedisResult};
+use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -34,22 +35,28 @@ pub async fn subscribe(config: &RedisConfig, hub: &Hub) {
 async fn subscription(config: &RedisConfig, hub: &Hub, retry: &mut Duration, away: &mut bool) -> Result<(), String> {
     let connect = async {
         // A connection of its own: the shared one closes reads that wait longer than its response timeout.
-        let mut pubsub = Client::open(config.info.clone())?.get_async_pubsub().await?;
+        let client = Client::open(config.info.clone())?;
+        let mut pubsub = client.get_async_pubsub().await?;
         pubsub.subscribe(&config.live_channel).await?;
-        Ok::<_, RedisError>(pubsub)
+        let last = last(&mut client.get_multiplexed_async_connection().await?, &config.live_channel).await?;
+        Ok::<_, RedisError>((pubsub, last))
     };
-    let pubsub = timeout(CONNECT_TIMEOUT, connect).await.map_err(|_| "no answer in time".to_owned())?;
-    let (mut sink, mut messages) = pubsub.map_err(|error| error.to_string())?.split();
+    let connected = timeout(CONNECT_TIMEOUT, connect).await.map_err(|_| "no answer in time".to_owned())?;
+    let (pubsub, last) = connected.map_err(|error| error.to_string())?;
+    let (mut sink, mut messages) = pubsub.split();
     *retry = FIRST_RETRY;
     if std::mem::take(away) {
         tracing::info!("live updates are received again");
     }
     // What was published while nobody listened is gone.
-    hub.regain();
+    hub.regain(last);
     loop {
         match timeout(SILENCE, messages.next()).await {
             Ok(Some(message)) => match message.get_payload::<String>() {
-                Ok(text) => hub.send(Utf8Bytes::from(text)),
+                Ok(text) => match text.split_once(' ').and_then(|(id, envelope)| Event::read(id, envelope)) {
+                    Some(event) => hub.send(event),
+                    None => tracing::warn!("a live update cannot be read"),
+                },
                 Err(error) => tracing::warn!(%error, "a live update is not text"),
             },
             Ok(None) => return Ok(()),
@@ -60,4 +67,28 @@ async fn subscription(config: &RedisConfig, hub: &Hub, retry: &mut Duration, awa
             },
         }
     }
+}
+
+/// The last event of the stream.
+async fn last(redis: &mut impl ConnectionLike, channel: &str) -> RedisResult<Option<EventId>> {
+    let entries = entries(redis, redis::cmd("XREVRANGE").arg(Event::stream(channel)).arg("+").arg("-").arg("COUNT").arg(1)).await?;
+    Ok(entries.first().and_then(|(id, _)| EventId::parse(id)))
+}
+
+/// The events after one that a client names. `None`: the stream does not reach back that far, or never had it.
+pub async fn missed(redis: &ConnectionManager, channel: &str, since: EventId) -> RedisResult<Option<Vec<Event>>> {
+    /// A client that missed more reads everything again sooner.
+    const MANY: usize = 500;
+    let (redis, stream) = (&mut redis.clone(), Event::stream(channel));
+    // From the named event on: that it is there tells that none after it is missing.
+    let range = redis::cmd("XRANGE").arg(&stream).arg(since.to_string()).arg("+").arg("COUNT").arg(MANY + 2).to_owned();
+    let entries = entries(redis, &range).await?;
+    if entries.len() > MANY + 1 || entries.first().and_then(|(id, _)| EventId::parse(id)) != Some(since) {
+        return Ok(None);
+    }
+    Ok(entries[1..].iter().map(|(id, fields)| Event::read(id, fields.get("e")?)).collect())
+}
+
+async fn entries(redis: &mut impl ConnectionLike, command: &redis::Cmd) -> RedisResult<Vec<(String, HashMap<String, String>)>> {
+    command.query_async(redis).await
 }

@@ -20,7 +20,8 @@ async fn ready_comes_with_the_migrations() {
         assert!(checks["migrations"]["detail"].as_str().unwrap().contains("backend migrate up"));
         assert_eq!(server.get("/api/v1/health/container").await.status, StatusCode::SERVICE_UNAVAILABLE);
         // Before the migrations, requests are refused as if the database was away.
-        assert_eq!(server.get("/api/v1/tasks").await.status, StatusCode::SERVICE_UNAVAILABLE);
+        let sign_up = json!({ "email": "ada@example.com", "name": "Ada", "password": "correct horse" });
+        assert_eq!(server.post("/api/v1/users", sign_up).await.status, StatusCode::SERVICE_UNAVAILABLE);
 
         let mut connection = migrations::connect(&bench.database, Duration::from_secs(5)).await.unwrap();
         migrations::up(&mut connection, |_| {}).await.unwrap();
@@ -61,7 +62,10 @@ async fn the_release_is_reported() {
             config,
             json!({
                 "environment": "test", "version": "1.2.3", "revision": "abc", "live_updates_path": "/ws",
-                "limits": { "task_title_length": 200, "task_list_length": 200 },
+                "limits": {
+                    "task_title_length": 200, "task_notes_length": 10_000, "task_list_length": 200, "search_length": 200,
+                    "name_length": 80, "password_min_length": 10, "password_max_length": 200,
+                },
             })
         );
     })

@@ -13,12 +13,12 @@ async fn every_browser_sees_a_change_on_any_server() {
         let task = first.create_task("Buy milk").await;
         let done = second.complete_task(&task).await;
         for socket in &mut sockets {
-            assert_eq!(socket.next_of("task").await, json!({ "type": "task", "id": task["id"], "task": task }));
-            assert_eq!(socket.next_of("task").await, json!({ "type": "task", "id": task["id"], "task": done }));
+            assert_eq!(socket.next_of("task").await["task"], task);
+            assert_eq!(socket.next_of("task").await["task"], done);
         }
         second.complete_task(&task).await;
         let other = first.create_task("Something else").await;
-        assert_eq!(sockets[0].next_of("task").await["id"], other["id"], "completing again is no news");
+        assert_eq!(sockets[0].next_of("task").await["task"], other, "completing again is no news");
     })
     .await;
 }
@@ -87,6 +87,77 @@ async fn a_stopping_server_says_goodbye() {
         server.request_stop();
         assert_eq!(socket.close_code().await, 1001);
         server.stopped().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sockets_want_a_session_and_end_with_it() {
+    run(async |bench| {
+        let server = bench.server().await;
+        let request = server.nobody().request(Method::GET, "/ws").header("connection", "upgrade").header("upgrade", "websocket");
+        let request = request.header("sec-websocket-version", "13").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        send(request).await.assert_problem(StatusCode::UNAUTHORIZED, "/ws");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn events_reach_only_who_may_see_the_task() {
+    run(async |bench| {
+        let server = bench.server().await;
+        bench.subscribed(1).await;
+        let (bob, eve) = (server.sign_up("Bob").await, server.sign_up("Eve").await);
+        let mut sockets = [server.socket().await, bob.socket().await, eve.socket().await];
+        let secret = server.create(json!({ "title": "Surprise party", "private": true, "assignee_id": bob.id() })).await;
+        let open = server.create_task("Buy milk").await;
+        for socket in &mut sockets[..2] {
+            assert_eq!(socket.next_of("task").await["task"], secret);
+        }
+        for socket in &mut sockets {
+            assert_eq!(socket.next_of("task").await["task"], open, "Eve's first event is the open one");
+        }
+        let hidden = server.change_task(&open, json!({ "private": true })).await.body;
+        assert_eq!(sockets[0].next_of("task").await["task"], hidden);
+        for socket in &mut sockets[1..] {
+            assert_eq!(socket.next_of("task_gone").await["id"], open["id"], "whoever saw it learns that it is gone");
+        }
+        let unassigned = server.change_task(&secret, json!({ "assignee_id": null })).await.body;
+        assert_eq!(sockets[0].next_of("task").await["task"], unassigned);
+        assert_eq!(sockets[1].next_of("task_gone").await["id"], secret["id"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_was_away_for_a_moment_gets_what_it_missed() {
+    run(async |bench| {
+        let (server, other) = (bench.server().await, bench.server().await);
+        bench.subscribed(2).await;
+        let eve = server.sign_up("Eve").await;
+        let mut socket = eve.socket().await;
+        let first = server.create_task("first").await;
+        let seen = socket.next_of("task").await;
+        assert_eq!(seen["task"], first);
+        drop(socket);
+        let missed = server.create_task("second").await;
+        server.create(json!({ "title": "secret", "private": true })).await;
+        let done = server.complete_task(&missed).await;
+        eventually("everything is published", async || {
+            let (_, hello) = server.socket_after(seen["event_id"].as_str().unwrap()).await;
+            hello["resumed"] == true
+        })
+        .await;
+        // Through another server, which has seen them too.
+        let (mut socket, hello) = other.nobody().with_session_of(&eve).socket_after(seen["event_id"].as_str().unwrap()).await;
+        assert_eq!(hello["resumed"], true);
+        assert_eq!(socket.next().await["task"], missed);
+        assert_eq!(socket.next().await["task"], done);
+        let after = server.create_task("after").await;
+        assert_eq!(socket.next().await["task"], after, "and then what is new, once");
+        for unknown in ["1-1", "x", "99999999999999-0"] {
+            assert_eq!(server.socket_after(unknown).await.1["resumed"], false, "{unknown}");
+        }
     })
     .await;
 }

@@ -63,9 +63,10 @@ async fn a_failed_migration_leaves_the_schema_as_it_was() {
         sqlx::query("CREATE TABLE jobs ()").execute(&mut connection).await.unwrap();
         let error = migrations::up(&mut connection, |_| {}).await.unwrap_err().to_string();
         assert!(error.contains("create jobs failed, the schema is as it was before it"), "{error}");
-        assert_eq!(statuses(&mut connection).await, [Status::Applied, Status::Pending]);
+        assert_eq!(statuses(&mut connection).await[..2], [Status::Applied, Status::Pending]);
         sqlx::query("DROP TABLE jobs").execute(&mut connection).await.unwrap();
-        assert_eq!(migrations::up(&mut connection, |_| {}).await.unwrap(), 1);
+        migrations::up(&mut connection, |_| {}).await.unwrap();
+        assert!(statuses(&mut connection).await.iter().all(|status| *status == Status::Applied));
     })
     .await;
 }

@@ -1,6 +1,6 @@
 //! `/api/v1/tasks`
-use crate::harness::{run, send};
-use reqwest::header::LOCATION;
+use crate::harness::{Answer, Client, run, send};
+use reqwest::header::{ETAG, LOCATION};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -108,6 +108,230 @@ async fn bad_parameters_are_refused() {
             let path = format!("{path}/complete");
             server.post(&path, json!({})).await.assert_problem(StatusCode::NOT_FOUND, &path);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_fields_are_set_changed_and_taken_away() {
+    run(async |bench| {
+        let server = bench.server().await;
+        let bob = server.sign_up("Bob").await;
+        let task =
+            server.create(json!({ "title": "Buy milk", "notes": "2 l\r\nfresh", "due_on": "2026-12-24", "assignee_id": bob.id() })).await;
+        assert_eq!((&task["notes"], &task["due_on"]), (&json!("2 l\nfresh"), &json!("2026-12-24")));
+        assert_eq!(task["assignee"], json!({ "id": bob.id(), "name": "Bob" }));
+        assert_eq!(task["created_by"]["name"], "Ada");
+        let answer = bob.change_task(&task, json!({ "title": "Buy oat milk", "due_on": null })).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        assert_eq!(answer.headers[ETAG], "\"2\"");
+        let changed = answer.body;
+        assert_eq!(
+            (&changed["title"], &changed["notes"], &changed["due_on"]),
+            (&json!("Buy oat milk"), &json!("2 l\nfresh"), &Value::Null)
+        );
+        let changed = server.change_task(&changed, json!({ "assignee_id": null, "notes": "" })).await.body;
+        assert_eq!((&changed["assignee"], &changed["notes"], &changed["version"]), (&Value::Null, &json!(""), &json!(3)));
+        let path = format!("/api/v1/tasks/{}", task["id"].as_str().unwrap());
+        assert_eq!(server.complete_task(&changed).await["status"], "done");
+        let open = server.post(&format!("{path}/reopen"), json!({})).await.body;
+        assert_eq!((&open["status"], &open["completed_at"], &open["version"]), (&json!("open"), &Value::Null, &json!(5)));
+        for (change, field) in [
+            (json!({ "title": "" }), "title"),
+            (json!({ "notes": "x".repeat(10_001) }), "notes"),
+            (json!({ "due_on": "2026-02-30" }), "due_on"),
+            (json!({ "assignee_id": "bob" }), "assignee_id"),
+            (json!({ "assignee_id": task["id"] }), "assignee_id"),
+        ] {
+            let answer = server.change_task(&open, change).await;
+            answer.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, &path);
+            assert_eq!(answer.body["errors"][0]["field"], field, "{answer:?}");
+        }
+        assert_eq!(server.get(&path).await.body, open, "what was refused changed nothing");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_overwrites_what_they_have_not_seen() {
+    run(async |bench| {
+        let server = bench.server().await;
+        let task = server.create_task("Buy milk").await;
+        let path = format!("/api/v1/tasks/{}", task["id"].as_str().unwrap());
+        let change = |title: &str| json!({ "title": title });
+        let blind = send(server.request(Method::PATCH, &path).json(&change("blind"))).await;
+        blind.assert_problem(StatusCode::PRECONDITION_REQUIRED, &path);
+        assert_eq!(server.change_task(&task, change("first")).await.status, StatusCode::OK);
+        server.change_task(&task, change("second")).await.assert_problem(StatusCode::PRECONDITION_FAILED, &path);
+        for tag in ["*", "2", "W/\"2\"", "\"2\", \"3\"", "\"\""] {
+            let answer = send(server.request(Method::PATCH, &path).header("if-match", tag).json(&change("odd"))).await;
+            answer.assert_problem(StatusCode::PRECONDITION_FAILED, &path);
+        }
+        let stale = send(server.request(Method::DELETE, &path).header("if-match", "\"1\"")).await;
+        stale.assert_problem(StatusCode::PRECONDITION_FAILED, &path);
+        assert_eq!(server.get(&path).await.body["title"], "first");
+
+        // Of many at once, one wins.
+        let seen = server.get(&path).await.body;
+        let changes = (0..8).map(|number| {
+            let (server, seen) = ((*server).clone(), seen.clone());
+            async move { server.change_task(&seen, json!({ "title": number.to_string() })).await.status }
+        });
+        let statuses = futures_util::future::join_all(changes).await;
+        assert_eq!(statuses.iter().filter(|status| **status == StatusCode::OK).count(), 1, "{statuses:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_private_task_is_nobody_elses_on_any_route() {
+    run(async |bench| {
+        let server = bench.server().await;
+        let (bob, eve) = (server.sign_up("Bob").await, server.sign_up("Eve").await);
+        let task = server.create(json!({ "title": "Surprise party", "private": true, "assignee_id": bob.id() })).await;
+        let path = format!("/api/v1/tasks/{}", task["id"].as_str().unwrap());
+        assert_eq!(bob.get(&path).await.body, task);
+        let missing = |answer: &Answer, instance: &str| {
+            answer.assert_problem(StatusCode::NOT_FOUND, instance);
+        };
+        missing(&eve.get(&path).await, &path);
+        missing(&eve.change_task(&task, json!({ "title": "x" })).await, &path);
+        missing(&eve.delete(&path).await, &path);
+        for action in ["complete", "reopen"] {
+            let path = format!("{path}/{action}");
+            missing(&eve.post(&path, json!({})).await, &path);
+        }
+        for list in ["/api/v1/tasks", "/api/v1/tasks?q=surprise", &format!("/api/v1/tasks?assignee={}", bob.id())] {
+            assert_eq!(eve.get(list).await.body["tasks"], json!([]), "{list}");
+            assert_eq!(bob.get(list).await.body["tasks"], json!([task]), "{list}");
+        }
+        bob.change_task(&task, json!({ "private": false })).await.assert_problem(StatusCode::FORBIDDEN, &path);
+        bob.delete(&path).await.assert_problem(StatusCode::FORBIDDEN, &path);
+        assert_eq!(server.get(&path).await.body, task);
+        let public = server.change_task(&task, json!({ "private": false })).await.body;
+        assert_eq!(eve.get(&path).await.body, public);
+        eve.delete(&path).await.assert_problem(StatusCode::FORBIDDEN, &path);
+        assert_eq!(server.delete(&path).await.status, StatusCode::NO_CONTENT);
+        missing(&server.get(&path).await, &path);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_route_wants_a_session() {
+    run(async |bench| {
+        let server = bench.server().await;
+        let task = server.create_task("Buy milk").await;
+        let path = format!("/api/v1/tasks/{}", task["id"].as_str().unwrap());
+        let document = server.nobody().get("/api/v1/openapi.json").await.body;
+        let open = ["/api/v1/users post", "/api/v1/sessions post", "/api/v1/config/frontend/ get", "/api/v1/version get"];
+        let mut refused = 0;
+        for (route, methods) in document["paths"].as_object().unwrap() {
+            for method in methods.as_object().unwrap().keys() {
+                let route = route.replace("{id}", task["id"].as_str().unwrap());
+                let known = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+                let status = send(server.nobody().request(known, &route).json(&json!({}))).await.status;
+                let is_open = open.contains(&format!("{route} {method}").as_str());
+                assert_eq!(status == StatusCode::UNAUTHORIZED, !is_open, "{method} {route}: {status}");
+                refused += usize::from(!is_open);
+            }
+        }
+        assert!(refused >= 12, "{refused}");
+        assert_eq!(server.get(&path).await.body, task);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tasks_are_found_by_words_state_person_and_date() {
+    run(async |bench| {
+        let server = bench.server().await;
+        let bob = server.sign_up("Bob").await;
+        let day = |days: i64| (time::OffsetDateTime::now_utc().date() + time::Duration::days(days)).to_string();
+        for task in [
+            json!({ "title": "Überholung der Masten", "notes": "see docs/masts.md", "due_on": day(-1) }),
+            json!({ "title": "Masten streichen", "assignee_id": bob.id(), "due_on": day(0) }),
+            json!({ "title": "Order varnish", "notes": "from ship-chandler.example.com", "due_on": day(6) }),
+            json!({ "title": "Launch", "due_on": day(7) }),
+        ] {
+            server.create(task).await;
+        }
+        let done = server.create(json!({ "title": "Old masten", "due_on": day(-3) })).await;
+        server.complete_task(&done).await;
+        let titles = async |query: &str| {
+            let answer = bob.get(&format!("/api/v1/tasks?{query}")).await;
+            assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+            let words = answer.body["tasks"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|task| task["title"].as_str().unwrap().split(' ').next().unwrap().to_owned());
+            words.collect::<Vec<_>>().join("|")
+        };
+        for (query, expected) in [
+            ("q=masten", "Masten|Überholung|Old"),
+            ("q=MAST&status=open", "Masten|Überholung"),
+            ("q=%C3%BCber", "Überholung"),
+            ("q=masts.md", "Überholung"),
+            ("q=chandler", "Order"),
+            ("q=masten+streichen", "Masten"),
+            ("q=nothing", ""),
+            ("q=%27%22%26%7C!()%3A*%00", ""),
+            ("status=done", "Old"),
+            ("assignee=me", "Masten"),
+            (&format!("assignee={}", bob.id()), "Masten"),
+            ("assignee=none&status=open", "Launch|Order|Überholung"),
+            ("due=overdue", "Überholung"),
+            ("due=today", "Masten"),
+            ("due=week", "Order|Masten"),
+            ("q=mast&due=week&assignee=me&status=open&limit=5&before=", "Masten"),
+        ] {
+            assert_eq!(titles(query).await, expected, "{query}");
+        }
+        for (query, field) in
+            [("status=x", "status"), ("assignee=x", "assignee"), ("due=x", "due"), (&*format!("q={}", "x".repeat(201)), "q")]
+        {
+            let answer = bob.get(&format!("/api/v1/tasks?{query}")).await;
+            answer.assert_problem(StatusCode::BAD_REQUEST, "/api/v1/tasks");
+            assert_eq!(answer.body["errors"][0]["field"], field);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_create_request_that_is_sent_again_creates_once() {
+    run(async |bench| {
+        let server = bench.server().await;
+        let create = async |client: &Client, key: &str, title: &str| {
+            send(client.request(Method::POST, "/api/v1/tasks").header("idempotency-key", key).json(&json!({ "title": title }))).await
+        };
+        let first = create(&server, "one", "Buy milk").await;
+        let again = create(&server, "one", "Buy milk").await;
+        assert_eq!((first.status, &first.body), (again.status, &again.body));
+        assert_eq!(first.headers[LOCATION], again.headers[LOCATION]);
+        assert!(!first.headers.contains_key("idempotency-replayed") && again.headers["idempotency-replayed"] == "true");
+        create(&server, "one", "Buy beer").await.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "/api/v1/tasks");
+        let bob = server.sign_up("Bob").await;
+        assert_ne!(create(&bob, "one", "Buy milk").await.body["id"], first.body["id"], "keys belong to accounts");
+        assert_eq!(create(&server, "", "x").await.status, StatusCode::BAD_REQUEST);
+        // Many at once: one creates, the others wait for it.
+        let answers = futures_util::future::join_all((0..8).map(|_| create(&server, "many", "Buy bread"))).await;
+        assert!(answers.iter().all(|answer| answer.status == StatusCode::CREATED && answer.body == answers[0].body), "{answers:?}");
+        let stored: i64 = sqlx::query_scalar("SELECT count(*) FROM tasks").fetch_one(&bench.pool).await.unwrap();
+        assert_eq!(stored, 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn answers_tell_what_is_left_and_are_nobody_elses() {
+    run(async |bench| {
+        let server = bench.server().await;
+        let headers = server.get("/api/v1/tasks").await.headers;
+        assert_eq!(headers["ratelimit-policy"], "\"api\";q=100000;w=60");
+        assert!(headers["ratelimit"].to_str().unwrap().starts_with("\"api\";r=9999"), "{headers:?}");
+        assert_eq!(headers["cache-control"], "private, no-store");
     })
     .await;
 }

@@ -1,20 +1,21 @@
 //! A server as a process would run it, and a client for it.
-use super::{PATIENCE, Socket};
-use backend::config::{DatabaseConfig, LogConfig, MediaConfig, RedisConfig, ReleaseConfig, ServeConfig, ServerConfig};
+use super::{Client, PATIENCE};
+use backend::config::{DatabaseConfig, LogConfig, RedisConfig, ReleaseConfig, ServeConfig, ServerConfig};
 use backend::http::{Limits, server};
 use backend::shutdown::{Shutdown, Trigger};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
-use reqwest::{Method, RequestBuilder, StatusCode};
-use serde_json::{Value, json};
+use reqwest::{RequestBuilder, StatusCode};
+use serde_json::Value;
 use std::net::Ipv4Addr;
+use std::ops::Deref;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::level_filters::LevelFilter;
 
+/// A running server. It is also a client with an account of its own, where the database allowed it.
 pub(crate) struct Server {
-    pub(crate) authority: String,
-    client: reqwest::Client,
+    client: Client,
     trigger: Trigger,
     task: JoinHandle<anyhow::Result<()>>,
 }
@@ -32,48 +33,18 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let config = ServeConfig {
-            server: ServerConfig { port: address.port() },
+            server: ServerConfig { port: address.port(), requests_per_minute: 100_000 },
             release: ReleaseConfig { environment: "test".into(), version: "1.2.3", revision: Some("abc".into()) },
             log: LogConfig { level: LevelFilter::OFF },
+            media: super::media(&database),
             database,
             redis,
-            media: MediaConfig { dir: "/nonexistent".into() },
         };
         let (trigger, shutdown) = Shutdown::manual();
         let task = tokio::spawn(async move { server::serve(listener, &config, limits, shutdown).await });
-        Server { authority: address.to_string(), client: reqwest::Client::new(), trigger, task }
-    }
-
-    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("http://{}{path}", self.authority))
-    }
-
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        send(self.request(Method::GET, path)).await
-    }
-
-    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
-        send(self.request(Method::POST, path).json(&body)).await
-    }
-
-    /// Creates a task, which must succeed.
-    pub(crate) async fn create_task(&self, title: &str) -> Value {
-        let answer = self.post("/api/v1/tasks", json!({ "title": title })).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
-        answer.body
-    }
-
-    /// Completes a task, which must succeed.
-    pub(crate) async fn complete_task(&self, task: &Value) -> Value {
-        let path = format!("/api/v1/tasks/{}/complete", task["id"].as_str().unwrap());
-        let answer = send(self.request(Method::POST, &path)).await;
-        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
-        answer.body
-    }
-
-    /// Opens a live connection and takes the greeting.
-    pub(crate) async fn socket(&self) -> Socket {
-        Socket::open(&self.authority).await
+        let stranger = Client::stranger(address.to_string());
+        let client = stranger.try_sign_up("Ada").await.unwrap_or(stranger);
+        Server { client, trigger, task }
     }
 
     /// Asks it to stop, as SIGTERM does.
@@ -83,6 +54,14 @@ impl Server {
 
     pub(crate) async fn stopped(self) {
         timeout(PATIENCE, self.task).await.expect("the server did not stop").unwrap().unwrap();
+    }
+}
+
+impl Deref for Server {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
     }
 }
 

@@ -5,15 +5,18 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    pub(super) async fn open(authority: &str) -> Self {
-        let mut socket = Socket(connect_async(format!("ws://{authority}/ws")).await.unwrap().0);
-        socket.next_of("hello").await;
-        socket
+    pub(super) async fn open(authority: &str, cookie: &str, query: &str) -> (Self, Value) {
+        let mut request = format!("ws://{authority}/ws{query}").into_client_request().unwrap();
+        request.headers_mut().insert("cookie", cookie.parse().unwrap());
+        let mut socket = Socket(connect_async(request).await.unwrap().0);
+        let hello = socket.next_of("hello").await;
+        (socket, hello)
     }
 
     /// The next message of a type; others are skipped.
@@ -41,7 +44,8 @@ impl Socket {
         timeout(PATIENCE, search).await.expect("no close frame came")
     }
 
-    async fn next(&mut self) -> Value {
+    /// The next message, whatever it is.
+    pub(crate) async fn next(&mut self) -> Value {
         loop {
             if let Message::Text(text) = self.frame().await {
                 return serde_json::from_str(&text).unwrap();

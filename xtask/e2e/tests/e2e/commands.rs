@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::harness::{Stack, alone, eventually, shared};
 
 /// The services of the test environment that keep running.
-const RUNNING: [&str; 7] = ["backend", "browser", "db", "frontend", "proxy", "redis", "worker"];
+const RUNNING: [&str; 9] = ["backend", "browser", "checks", "db", "frontend", "mail", "proxy", "redis", "worker"];
 /// How long a line, or a service, may take to appear.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -130,7 +130,7 @@ async fn other_commands_say_what_there_is() {
     let well = checks.iter().all(|check| check["ok"] == true);
     assert_eq!(doctor.code, i32::from(!well), "{report}");
     let stack_check = checks.iter().find(|check| check["name"] == "stack").unwrap();
-    assert_eq!((&stack_check["ok"], &stack_check["detail"]), (&true.into(), &"7 running".into()));
+    assert_eq!((&stack_check["ok"], &stack_check["detail"]), (&true.into(), &"9 running".into()));
 }
 
 #[tokio::test]

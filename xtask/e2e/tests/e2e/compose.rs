@@ -22,7 +22,7 @@ async fn the_files_are_valid_without_xtask() {
     assert_eq!(model["name"], "slipway");
     assert!(model["services"]["worker"].is_null(), "the worker is optional");
     assert_eq!(model["services"]["proxy"]["ports"][0]["published"], "8080");
-    for more in ["infra/compose.dev.yaml", "infra/compose.test.yaml"] {
+    for more in ["infra/compose.dev.yaml", "infra/compose.test.yaml", "infra/compose.bench.yaml"] {
         config(&stack, &["infra/compose.yaml", more], &["--profile", "*", "config", "--quiet"]);
     }
     // Secrets are files: their values are in no variable that `docker inspect` shows.
@@ -32,6 +32,9 @@ async fn the_files_are_valid_without_xtask() {
         assert!(!variables.contains(secret.trim()), "{service}");
     }
 }
+
+/// The images that are built from the checkout.
+const OURS: [&str; 4] = ["proxy", "frontend", "backend", "checks"];
 
 /// Images of a test's own; they are removed when this goes.
 struct Images {
@@ -47,13 +50,13 @@ impl Images {
             let image = format!("slipway/{name}:{}", self.tag);
             (name, self.stack.docker(&["image", "inspect", "--format", "{{.Id}}", &image]).good().stdout)
         };
-        ["proxy", "frontend", "backend"].map(id).into()
+        OURS.map(id).into()
     }
 }
 
 impl Drop for Images {
     fn drop(&mut self) {
-        let names = ["proxy", "frontend", "backend"].map(|name| format!("slipway/{name}:{}", self.tag));
+        let names = OURS.map(|name| format!("slipway/{name}:{}", self.tag));
         self.stack.docker(&[&["image", "rm"][..], &names.each_ref().map(String::as_str)].concat());
     }
 }

@@ -4,7 +4,9 @@
 mod commands;
 mod compose;
 mod faults;
+mod fuzz;
 mod harness;
+mod mail;
 mod network;
 mod pages;
 mod readme;

@@ -62,6 +62,9 @@ async fn each_service_is_in_the_networks_it_needs_and_the_data_has_no_way_out() 
         // The tests on the host reach these through a network that only the test environment has.
         ("db", &["data", "test-access"]),
         ("redis", &["data", "test-access"]),
+        // The worker sends to it, the proxy shows it where there are developers.
+        ("mail", &["app", "data"]),
+        ("checks", &["edge"]),
     ];
     for (service, names) in expected {
         assert_eq!(networks(service), names.iter().map(ToString::to_string).collect(), "{service}");
@@ -104,14 +107,21 @@ async fn in_test_only_what_tests_need_is_published_and_to_this_machine_alone() {
             }
         }
     }
-    let expected = [("browser", "4444/tcp"), ("db", "5432/tcp"), ("proxy", "80/tcp"), ("redis", "6379/tcp")];
+    let expected = [
+        ("browser", "4444/tcp"),
+        ("checks", "8080/tcp"),
+        ("db", "5432/tcp"),
+        ("mail", "8025/tcp"),
+        ("proxy", "80/tcp"),
+        ("redis", "6379/tcp"),
+    ];
     assert_eq!(published, expected.map(|(service, port)| (service.to_owned(), port.to_owned())).into());
 }
 
 #[tokio::test]
 async fn nothing_runs_with_more_rights_than_it_needs() {
     let (stack, _turn) = shared().await;
-    for service in LONG_RUNNING.into_iter().chain(["migrate"]) {
+    for service in LONG_RUNNING.into_iter().chain(["migrate", "mail", "checks"]) {
         let container = stack.inspect(service);
         let (config, host) = (&container["Config"], &container["HostConfig"]);
         let user = config["User"].as_str().unwrap();
@@ -120,8 +130,8 @@ async fn nothing_runs_with_more_rights_than_it_needs() {
         assert!(host["CapAdd"].as_array().is_none_or(Vec::is_empty), "{service}: {}", host["CapAdd"]);
         assert_eq!(host["SecurityOpt"], serde_json::json!(["no-new-privileges:true"]), "{service}");
         assert_eq!(host["Privileged"], false, "{service}");
-        let ours = OURS.contains(&service) || service == "migrate";
-        assert_eq!(host["ReadonlyRootfs"], ours, "{service}");
+        // The images of data services differ in what they write beside their volumes.
+        assert_eq!(host["ReadonlyRootfs"], !["db", "redis"].contains(&service), "{service}");
         let mounts = container["Mounts"].as_array().unwrap();
         assert!(mounts.iter().all(|mount| !mount["Source"].as_str().unwrap_or_default().ends_with("docker.sock")), "{service}");
     }
@@ -143,7 +153,7 @@ async fn nothing_runs_with_more_rights_than_it_needs() {
 async fn nothing_takes_more_than_its_share() {
     let (stack, _turn) = shared().await;
     let limits = [("proxy", 0.5, 256), ("frontend", 2.0, 512), ("backend", 2.0, 1024), ("worker", 1.0, 512), ("migrate", 1.0, 256)];
-    for (service, processors, megabytes) in limits.into_iter().chain([("db", 1.0, 512), ("redis", 0.5, 256)]) {
+    for (service, processors, megabytes) in limits.into_iter().chain([("db", 1.0, 512), ("redis", 0.5, 256), ("mail", 0.5, 128)]) {
         let host = &stack.inspect(service)["HostConfig"];
         assert_eq!(host["NanoCpus"].as_f64(), Some(processors * 1e9), "{service}");
         assert_eq!(host["Memory"].as_u64(), Some(megabytes << 20), "{service}");
@@ -160,7 +170,7 @@ async fn every_service_comes_back_by_itself_and_is_probed_often_while_it_starts(
         assert_eq!(container["HostConfig"]["RestartPolicy"]["Name"], "unless-stopped", "{service}");
     }
     assert_eq!(stack.inspect("migrate")["HostConfig"]["RestartPolicy"]["Name"], "no");
-    for service in LONG_RUNNING.into_iter().chain(["browser"]) {
+    for service in LONG_RUNNING.into_iter().chain(["mail", "browser", "checks"]) {
         let check = stack.inspect(service)["Config"]["Healthcheck"].clone();
         // Nanoseconds. Without a start period the engine does not look at the start interval.
         assert!(check["StartPeriod"].as_u64().is_some_and(|period| period > 0), "{service}: {check}");

@@ -2,6 +2,7 @@
 
 mod access;
 mod away;
+mod barriers;
 mod board;
 mod delivery;
 mod live;

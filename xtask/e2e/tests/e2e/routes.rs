@@ -50,7 +50,7 @@ async fn the_proxy_reports_each_upstream() {
 #[tokio::test]
 async fn what_is_internal_cannot_be_reached() {
     let (stack, _turn) = shared().await;
-    let internal = ["/_media/", "/_media/a.png", "/%5fmedia/a.png", "/media/../_media/a.png", "/_pages/unavailable.html", "/_ask/backend"];
+    let internal = ["/_media/", "/_media/a.png", "/%5fmedia/a.png", "/media/../_media/a.png", "/_pages/error.html", "/_ask/backend"];
     for path in internal.into_iter().chain(["/_ask/frontend", "/_ask/answered", "/health/anything"]) {
         // Sent as it is: a client would tidy the address.
         let answer = stack.raw(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes());

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const STEP: u16 = 100;
 
 /// A port for one test, free with some after it. All are below the range from which the system serves whoever asks for any port.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static TAKEN: AtomicU16 = AtomicU16::new(0);
     // Another run of these tests on this machine begins elsewhere.
     let first = u16::try_from(std::process::id() % 100).unwrap();

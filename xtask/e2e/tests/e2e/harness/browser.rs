@@ -30,6 +30,8 @@ pub(crate) struct Browser {
     /// The address of the WebDriver, without its scheme.
     webdriver: String,
     session: String,
+    /// Where the script is that finds barriers.
+    pub(super) axe_url: String,
 }
 
 impl Stack {
@@ -60,7 +62,8 @@ impl Stack {
         let session = client.session_id().await.expect("the browser answers").expect("a browser that started has a session");
         // The client would end the session in the background, which a runtime that ends with its test does not wait for. `drop` does it.
         client.persist().await.expect("the browser answers");
-        Browser { client, webdriver: self.webdriver.trim_start_matches("http://").to_owned(), session }
+        let webdriver = self.webdriver.trim_start_matches("http://").to_owned();
+        Browser { client, webdriver, session, axe_url: self.axe_url.clone() }
     }
 }
 

@@ -1,11 +1,14 @@
 //! What every test of the stack needs: where it is, commands, a browser, and taking turns.
 
+pub(crate) mod axe;
 pub(crate) mod browser;
 pub(crate) mod checkout;
 pub(crate) mod client;
 pub(crate) mod command;
+pub(crate) mod mail;
 pub(crate) mod stopped;
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::future::Future;
 use std::sync::Mutex;
@@ -30,13 +33,25 @@ pub(crate) struct Stack {
     xtask: String,
     /// Where the WebDriver of the browser in the stack's network answers.
     webdriver: String,
+    /// Where caught mail can be read.
+    mail_url: String,
+    /// Where the script is that finds barriers.
+    axe_url: String,
 }
 
 /// Where the browser, which is in the stack's network, reaches the stack.
 pub(crate) const INSIDE_URL: &str = "http://proxy";
 
-/// Where the host reaches the stack and its WebDriver since a test made it anew: the engine chooses the ports that nobody asked for.
-static MOVED: Mutex<Option<(String, String)>> = Mutex::new(None);
+/// The variables with addresses, and the port of a service that each leads to.
+const PLACES: [(&str, &str, &str); 4] = [
+    ("TEST_STACK_URL", "proxy", "80"),
+    ("TEST_WEBDRIVER_URL", "browser", "4444"),
+    ("TEST_MAIL_URL", "mail", "8025"),
+    ("TEST_AXE_URL", "checks", "8080"),
+];
+
+/// What these variables should say since a test made the stack anew: the engine chooses the ports that nobody asked for.
+static MOVED: Mutex<BTreeMap<&str, String>> = Mutex::new(BTreeMap::new());
 
 /// Held by tests that share the stack, and alone by those that disturb it.
 static TURNS: RwLock<()> = RwLock::const_new(());
@@ -55,19 +70,16 @@ pub(crate) async fn alone() -> (Stack, RwLockWriteGuard<'static, ()>) {
 
 impl Stack {
     fn from_environment() -> Self {
-        let variable = |name: &str| {
-            std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test e2e`, which starts the stack"))
-        };
-        let (url, webdriver) =
-            MOVED.lock().unwrap().clone().unwrap_or_else(|| (variable("TEST_STACK_URL"), variable("TEST_WEBDRIVER_URL")));
         Self {
-            url,
+            url: variable("TEST_STACK_URL"),
             project: variable("TEST_STACK_PROJECT"),
             instance: variable("TEST_STACK_INSTANCE"),
             root: variable("TEST_ROOT"),
             variables: Vec::new(),
             xtask: variable("TEST_XTASK"),
-            webdriver,
+            webdriver: variable("TEST_WEBDRIVER_URL"),
+            mail_url: variable("TEST_MAIL_URL"),
+            axe_url: variable("TEST_AXE_URL"),
         }
     }
 
@@ -80,21 +92,27 @@ impl Stack {
 
     /// Asks the engine where the stack is now, for this test and all that follow: after its containers were started or made again.
     pub(crate) fn find_again(&mut self) {
-        let published = |service: &str, port: &str| {
+        for (name, service, port) in PLACES {
             let ports = self.docker(&["port", &self.container(service), port]).good().stdout;
             let address = ports.lines().next().unwrap_or_else(|| panic!("{service} publishes no port {port}"));
-            address.rsplit_once(':').map(|(_, port)| port.to_owned()).unwrap()
-        };
-        let url = format!("http://localhost:{}", published("proxy", "80"));
-        let webdriver = format!("http://127.0.0.1:{}", published("browser", "4444"));
-        *MOVED.lock().unwrap() = Some((url.clone(), webdriver.clone()));
-        (self.url, self.webdriver) = (url, webdriver);
+            let mut url = url::Url::parse(&variable(name)).unwrap();
+            url.set_port(address.rsplit_once(':').and_then(|(_, port)| port.parse().ok())).unwrap();
+            MOVED.lock().unwrap().insert(name, url.as_str().trim_end_matches('/').to_owned());
+        }
+        *self = Self { variables: self.variables.clone(), ..Self::from_environment() };
     }
 
     /// The name of `service`'s container.
     pub(crate) fn container(&self, service: &str) -> String {
         format!("{}-{service}-1", self.project)
     }
+}
+
+/// What `cargo xtask test` says in the variable `name`.
+fn variable(name: &str) -> String {
+    let moved = MOVED.lock().unwrap().get(name).cloned();
+    let set = moved.or_else(|| std::env::var(name).ok());
+    set.unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test e2e`, which starts the stack"))
 }
 
 /// Asks `condition` again until it gives a value; panics with its last objection after `limit`.

@@ -84,7 +84,8 @@ async fn pictures_are_taken_of_a_board_in_use() {
     save(&stack, "board-phone.png", &browser, (390, 844)).await;
 }
 
-async fn dark(browser: &Browser) {
+/// Makes the browser one of somebody who wants it dark.
+pub(super) async fn dark(browser: &Browser) {
     let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
     browser.devtools("Emulation.setEmulatedMedia", features).await;
     browser.until("the page is dark", "return matchMedia('(prefers-color-scheme: dark)').matches").await;

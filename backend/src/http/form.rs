@@ -1,0 +1,102 @@
+//! Forms with files (multipart/form-data), read as they come: nothing is collected, and every wait and every part's head is bounded.
+use super::error::Problem;
+use crate::media::SILENCE;
+use axum::BoxError;
+use axum::body::Body;
+use axum::extract::multipart::Field;
+use axum::extract::{FromRequest, Multipart, Request};
+use axum::http::{StatusCode, header};
+use futures_util::StreamExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// What may come before a part's contents: the rest of the part before, and the head. The parser would collect any amount of it.
+const MAX_HEAD: usize = 128 * 1024;
+/// The longest text of a part that is no file.
+const MAX_TEXT: usize = 256;
+/// So much of a refused form is still read, for so long: a sender that is still sending would not see the answer otherwise.
+const DRAIN: (usize, Duration) = (16 * 1024 * 1024, Duration::from_secs(5));
+
+/// A form, part by part.
+pub(super) struct Form {
+    multipart: Multipart,
+    /// How much may come until there is a part; any amount while one is read.
+    allowed: Arc<AtomicUsize>,
+}
+
+impl Form {
+    /// Begins to read a form with a file of at most this size.
+    pub(super) async fn begin(request: Request, max_bytes: u64) -> Result<Self, Problem> {
+        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let too_large = length.is_some_and(|length| length > max_bytes.saturating_add(MAX_HEAD as u64));
+        let allowed = Arc::new(AtomicUsize::new(MAX_HEAD));
+        let (parts, body) = request.into_parts();
+        let gate = allowed.clone();
+        let body = body.into_data_stream().map(move |chunk| {
+            let chunk = chunk.map_err(BoxError::from)?;
+            let left = gate.load(Ordering::Relaxed);
+            if left != usize::MAX {
+                gate.store(left.checked_sub(chunk.len()).ok_or("the head of a part is too long")?, Ordering::Relaxed);
+            }
+            Ok::<_, BoxError>(chunk)
+        });
+        let request = Request::from_parts(parts, Body::from_stream(body));
+        let multipart = Multipart::from_request(request, &()).await.map_err(|_| {
+            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the file as `multipart/form-data`, in a part with the name `file`")
+        })?;
+        let mut form = Form { multipart, allowed };
+        if too_large {
+            form.drain().await;
+            return Err(too_large_for(max_bytes));
+        }
+        Ok(form)
+    }
+
+    /// The next part.
+    pub(super) async fn next(&mut self) -> Result<Option<Field<'_>>, Problem> {
+        self.allowed.store(MAX_HEAD, Ordering::Relaxed);
+        let field = timeout(SILENCE, self.multipart.next_field()).await.map_err(|_| silent())?.map_err(|_| broken())?;
+        self.allowed.store(usize::MAX, Ordering::Relaxed);
+        Ok(field)
+    }
+
+    /// Reads on for a moment, so that the sender gets to read the answer.
+    pub(super) async fn drain(&mut self) {
+        let (mut left, time) = DRAIN;
+        let read = async {
+            while let Ok(Some(mut field)) = self.next().await {
+                while let Ok(Some(chunk)) = field.chunk().await {
+                    left = left.checked_sub(chunk.len())?;
+                }
+            }
+            None::<()>
+        };
+        let _ = timeout(time, read).await;
+    }
+}
+
+/// The text of a short part.
+pub(super) async fn text(mut field: Field<'_>) -> Result<String, Problem> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = timeout(SILENCE, field.chunk()).await.map_err(|_| silent())?.map_err(|_| broken())? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > MAX_TEXT {
+            return Err(broken());
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| broken())
+}
+
+pub(super) fn too_large_for(max_bytes: u64) -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a file may have {max_bytes} bytes at most"))
+}
+
+pub(super) fn silent() -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, format!("nothing came for {} seconds", SILENCE.as_secs()))
+}
+
+pub(super) fn broken() -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "the form ends early, or is no form")
+}

@@ -1,0 +1,121 @@
+//! Passwords: hashed with argon2id on blocking threads, a few at a time, so that signing in can exhaust neither the processors nor the memory.
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// Fewer characters are guessed too soon.
+pub const MIN_LENGTH: usize = 10;
+/// More characters only cost time.
+pub const MAX_LENGTH: usize = 200;
+/// Each hash takes 19 MiB and some 20 ms of one processor.
+const CONCURRENCY: usize = 4;
+/// Whoever waits longer is told to come back.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A password that may be used.
+pub struct Password(String);
+
+impl Password {
+    /// Checks a new password. The error is a sentence for people.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text.chars().count() {
+            ..MIN_LENGTH => Err(format!("must have at least {MIN_LENGTH} characters")),
+            MIN_LENGTH..=MAX_LENGTH => Ok(Password(text.to_owned())),
+            _ => Err(format!("must have at most {MAX_LENGTH} characters")),
+        }
+    }
+}
+
+/// The server has too many passwords to hash.
+#[derive(Debug, Clone, Copy)]
+pub struct Busy;
+
+/// Hashes and verifies passwords. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Passwords(Arc<Semaphore>);
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Passwords(Arc::new(Semaphore::new(CONCURRENCY)))
+    }
+}
+
+impl Passwords {
+    /// The hash of a password, as a PHC string.
+    pub async fn hash(&self, password: Password) -> Result<String, Busy> {
+        self.run(move || hash(&password.0)).await
+    }
+
+    /// Whether a password belongs to a hash. Without a hash, which is an account that does not exist, it takes as long and says no.
+    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, Busy> {
+        // A longer one was never accepted; hashing it would let strangers choose how long we work.
+        if password.chars().count() > MAX_LENGTH {
+            return Ok(false);
+        }
+        self.run(move || {
+            // Made before it is needed, so that the first unknown account does not take longer than others.
+            let nobody = NOBODY.as_str();
+            let expected = hash.as_deref().unwrap_or(nobody);
+            let matches = argon2().verify_password(password.as_bytes(), expected).is_ok();
+            matches && hash.is_some()
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
+        let permit = timeout(PATIENCE, self.0.clone().acquire_owned()).await;
+        let Ok(Ok(permit)) = permit else { return Err(Busy) };
+        let work = move || {
+            // Given back when the work ends, also if nobody waits for it any more.
+            let _permit = permit;
+            work()
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| Busy)
+    }
+}
+
+/// The hash of a password that nobody has.
+static NOBODY: LazyLock<String> = LazyLock::new(|| hash("nobody"));
+
+fn hash(password: &str) -> String {
+    // It fails only for parameters or salts out of range, and these are constants. An empty hash matches nothing.
+    argon2().hash_password(password.as_bytes()).map(|hash| hash.to_string()).unwrap_or_default()
+}
+
+/// Argon2id with 19 MiB, 2 passes and 1 lane: OWASP's Password Storage Cheat Sheet.
+fn argon2() -> Argon2<'static> {
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_those_recommended() {
+        let params = Params::DEFAULT;
+        assert_eq!((params.m_cost(), params.t_cost(), params.p_cost()), (19 * 1024, 2, 1));
+        assert!(hash("x").starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+    }
+
+    #[tokio::test]
+    async fn only_the_right_password_is_right() {
+        let passwords = Passwords::default();
+        let hash = passwords.hash(Password::parse("correct horse").unwrap()).await.unwrap();
+        assert!(passwords.verify("correct horse".into(), Some(hash.clone())).await.unwrap());
+        assert!(!passwords.verify("correct horsf".into(), Some(hash.clone())).await.unwrap());
+        assert!(!passwords.verify("x".repeat(1000), Some(hash)).await.unwrap());
+        assert!(!passwords.verify("nobody".into(), None).await.unwrap(), "nobody's password opens nothing");
+        assert!(!passwords.verify("x".into(), Some(String::new())).await.unwrap());
+    }
+
+    #[test]
+    fn lengths_are_bounded() {
+        assert!(Password::parse("123456789").is_err());
+        assert!(Password::parse(&"x".repeat(201)).is_err());
+        assert!(Password::parse("ten chars!").is_ok());
+    }
+}
