@@ -65,7 +65,7 @@ impl Backend {
         let exchange = async { read(request.body(reqwest::Body::wrap_stream(chunks)).send().await?).await };
         tokio::select! {
             answer = exchange => answer.map(|(attachment, _)| attachment),
-            () = still(moving) => Err(BackendError::Slow("an upload does not move".to_owned())),
+            () = still(moving, IDLE) => Err(BackendError::Slow("an upload does not move".to_owned())),
         }
     }
 
@@ -76,12 +76,38 @@ impl Backend {
 }
 
 /// Returns when nothing has moved for a while, or not long after the last chunk: then it is the backend that is slow.
-async fn still(mut moving: watch::Receiver<()>) {
+async fn still(mut moving: watch::Receiver<()>, idle: Duration) {
     loop {
-        match timeout(IDLE, moving.changed()).await {
+        match timeout(idle, moving.changed()).await {
             Ok(Ok(())) => {}
-            Ok(Err(_)) => return tokio::time::sleep(IDLE).await,
+            Ok(Err(_)) => return tokio::time::sleep(idle).await,
             Err(_) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_upload_may_be_slow_but_not_still() {
+        let (moved, moving) = watch::channel(());
+        let idle = Duration::from_millis(100);
+        let steps = async {
+            for _ in 0..30 {
+                tokio::time::sleep(idle / 10).await;
+                moved.send_replace(());
+            }
+        };
+        tokio::select! {
+            // First, so that a machine that stalls stalls both.
+            biased;
+            () = steps => {}
+            () = still(moving.clone(), idle) => panic!("it moves"),
+        }
+        still(moving.clone(), idle).await;
+        drop(moved);
+        still(moving, idle).await;
     }
 }

@@ -124,7 +124,10 @@ pub(super) async fn page(app: &App, caller: &Caller, id: &str, notes: Notes) -> 
         may_delete => mine || session.user.role == "admin",
         fields => Serde(fields),
         errors => Serde(notes.refusal.map(|refusal| refusal.fields).unwrap_or_default()),
-        upload_error => notes.upload.map(|refusal| refusal.fields.get("file").unwrap_or(&refusal.detail).clone()),
+        upload_error => notes.upload.map(|refusal| match refusal.fields.get("file") {
+            Some(reason) => format!("The file {reason}."),
+            None => format!("The file was not added: {}.", refusal.detail),
+        }),
         conflict => notes.conflict,
         saved => notes.saved,
         people => Serde(people),

@@ -52,7 +52,7 @@ async fn the_forms_name_what_browsers_fill_in() {
     let app = frontend(&url);
     let page = call(&app, Request::get("/sign-in?next=%2Ftasks%2F%22x"), "").await.body;
     assert!(page.contains("autocomplete=\"username\"") && page.contains("autocomplete=\"current-password\""));
-    assert!(page.contains("href=\"/sign-up?next=%2Ftasks%2F%22x\"") || page.contains("/sign-up?next=/tasks/%22x"), "{page}");
+    assert!(page.contains("/sign-up?next=/tasks/%22x"));
     assert!(!page.contains("csrf-token"), "without a session there is no token");
     assert!(call(&app, Request::get("/sign-up"), "").await.body.contains("autocomplete=\"new-password\""));
     assert_eq!(get(&app, "/sign-in?next=%2Faccount").await.header("location"), "/account", "whoever is signed in goes on at once");
@@ -80,7 +80,7 @@ async fn what_is_refused_is_said_and_the_password_is_not_repeated() {
             let page = anonymous(&app, path, "name=%3Ci%3E&email=i%22%40example.com&password=s3cret-words&next=%2Fx").await;
             assert_eq!(page.status, status);
             assert!(page.body.contains(words), "{words}");
-            assert!(page.body.contains("value=\"i&quot;@example.com\"") && page.body.contains("value=\"&#x2f;x\""), "{}", page.body);
+            assert!(page.body.contains("value=\"i&quot;@example.com\"") && page.body.contains("value=\"/x\""), "{}", page.body);
             assert!(!page.body.contains("s3cret") && page.body.contains("id=\"summary\" role=\"alert\" tabindex=\"-1\" autofocus"));
             assert_eq!(page.body.contains("aria-invalid=\"true\""), field.is_some());
         }

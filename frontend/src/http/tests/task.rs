@@ -25,7 +25,7 @@ async fn a_task_is_shown_with_everything_about_it() {
         "<option value=\"p2\" selected>Amara &lt;A&gt;</option>",
         "name=\"private\" type=\"checkbox\" value=\"1\" checked",
         "name=\"version\" value=\"3\"",
-        "1.2 MB · application&#x2f;pdf",
+        "1.2 MB · application/pdf",
         "Delete for good",
         "enctype=\"multipart/form-data\"",
     ] {
@@ -143,9 +143,27 @@ async fn a_file_larger_than_any_form_passes_and_a_refused_one_is_explained() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_refused_before_it_has_arrived_is_explained_too() {
+    let app = Router::new().fallback(|request: Request| async move {
+        match request.method().as_str() {
+            // The rest of the body is never read.
+            "POST" => problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, Some(("file", "must be a picture"))),
+            method => well(method, request.uri().path()),
+        }
+    });
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let page = post(&frontend(&url), &page_of("/attachments"), &"x".repeat(8 << 20)).await;
+    assert_eq!(page.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{}", page.body);
+    assert!(page.body.contains("The file must be a picture."));
+}
+
+#[tokio::test]
 async fn a_file_is_removed() {
     let (url, asked) = backend(well).await;
     let page = post(&frontend(&url), "/attachments/f1/delete", &format!("csrf_token=t&task={TASK}")).await;
     assert_eq!(page.header("location"), page_of("#attachments"));
-    assert_eq!((asked.lock().unwrap()[0].method.as_str(), asked.lock().unwrap()[0].path.as_str()), ("DELETE", "/api/v1/attachments/f1"));
+    let asked = asked.lock().unwrap();
+    assert_eq!((asked[0].method.as_str(), asked[0].path.as_str()), ("DELETE", "/api/v1/attachments/f1"));
 }
