@@ -1,6 +1,7 @@
 //! Runtime configuration of the frontend, so that one image serves every environment.
 use super::state::App;
 use crate::accounts::MAX_NAME_LENGTH;
+use crate::attachments::MAX_PER_TASK;
 use crate::passwords;
 use crate::tasks::{MAX_LIST_LENGTH, MAX_NOTES_LENGTH, MAX_QUERY_LENGTH, MAX_TITLE_LENGTH};
 use axum::Json;
@@ -23,6 +24,8 @@ pub(super) async fn frontend(State(app): State<App>) -> Json<Value> {
             "name_length": MAX_NAME_LENGTH,
             "password_min_length": passwords::MIN_LENGTH,
             "password_max_length": passwords::MAX_LENGTH,
+            "attachment_bytes": app.media.max_attachment_bytes,
+            "attachments_per_task": MAX_PER_TASK,
         },
     }))
 }

@@ -15,8 +15,8 @@ use uuid::Uuid;
 /// Its kind.
 pub const KIND: &str = "export_tasks";
 
-/// So many tasks are read by one statement.
-const BATCH: i64 = 1000;
+/// So many tasks are read by one statement: with notes of full length they are some megabytes.
+const BATCH: i64 = 500;
 /// How often progress is recorded and told.
 const PROGRESS: Duration = Duration::from_millis(250);
 const HEADER: &str = "id,title,notes,status,private,due_on,assignee,created_by,attachments,version,created_at,updated_at,completed_at\r\n";

@@ -76,8 +76,8 @@ impl Incoming {
             let dir = to.parent().unwrap_or(&to);
             fs::create_dir_all(dir)?;
             fs::rename(from, &to)?;
-            // Without this, a power failure could take the name back.
-            File::open(dir)?.sync_all()
+            // Without this, a power failure could take the names of file and directory back.
+            dir.ancestors().take(3).try_for_each(|dir| File::open(dir)?.sync_all())
         })
         .await?;
         Ok(Stored { bytes: self.bytes, sha256: format!("{hash:x}") })

@@ -46,7 +46,10 @@ async fn administrators_see_pages_and_nobody_else_does() {
             assert_eq!(status, StatusCode::FORBIDDEN);
             assert!(text.contains("for administrators") && !text.contains("nav class=\"tabs\""), "{text}");
             let stranger = http.get(format!("http://{}{path}", server.authority)).send().await.unwrap();
-            assert_eq!((stranger.status(), stranger.headers()[LOCATION].to_str().unwrap()), (StatusCode::SEE_OTHER, &*format!("/sign-in?next={path}")));
+            assert_eq!(
+                (stranger.status(), stranger.headers()[LOCATION].to_str().unwrap()),
+                (StatusCode::SEE_OTHER, &*format!("/sign-in?next={path}"))
+            );
             assert_eq!(stranger.headers()[CACHE_CONTROL], "private, no-store");
         }
     })
@@ -62,7 +65,9 @@ async fn roles_are_changed_with_the_right_token_only() {
         assert!(page(&server, "/admin/users").await.1.contains("&lt;Bob&gt;"));
         let path = format!("/admin/users/{}/role", bob.id());
         let role = async || bob.get("/api/v1/session").await.body["user"]["role"].clone();
-        for fields in [&[("role", "admin")][..], &[("role", "admin"), ("csrf_token", "x")], &[("role", "owner"), ("csrf_token", &server.csrf_token)]] {
+        for fields in
+            [&[("role", "admin")][..], &[("role", "admin"), ("csrf_token", "x")], &[("role", "owner"), ("csrf_token", &server.csrf_token)]]
+        {
             assert!(submit(&server, &path, fields).await.0.is_client_error());
         }
         assert_eq!(submit(&bob, &path, &[("role", "admin"), ("csrf_token", &bob.csrf_token)]).await.0, StatusCode::FORBIDDEN);
@@ -90,7 +95,8 @@ async fn a_failed_job_gets_a_second_chance() {
         let path = format!("/admin/jobs/{id}/retry");
         assert_eq!(submit(&server, &path, &[]).await.0.as_u16() / 100, 4);
         assert_eq!(submit(&server, &path, &[("csrf_token", &server.csrf_token)]).await, (StatusCode::SEE_OTHER, "/admin/jobs".to_owned()));
-        let state: (String, i32) = sqlx::query_as("SELECT state, attempts FROM jobs WHERE id = $1").bind(id).fetch_one(&bench.pool).await.unwrap();
+        let state: (String, i32) =
+            sqlx::query_as("SELECT state, attempts FROM jobs WHERE id = $1").bind(id).fetch_one(&bench.pool).await.unwrap();
         assert_eq!(state, ("queued".to_owned(), 0));
         assert_eq!(submit(&server, &path, &[("csrf_token", &server.csrf_token)]).await.0, StatusCode::NOT_FOUND, "once");
         assert!(page(&server, "/admin/jobs").await.1.contains("No job has failed"));

@@ -1,11 +1,14 @@
 //! `/api/v1/exports`
 use crate::harness::{Bench, Client, Server, eventually, run, send};
+use backend::exports::remove_old;
 use backend::jobs::{self, Settings};
+use backend::media::orphans;
 use reqwest::header::LOCATION;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::fs::File;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 async fn ask(client: &Client) -> Value {
     let answer = client.post("/api/v1/exports", json!({})).await;
@@ -77,6 +80,13 @@ async fn an_export_has_all_that_its_owner_may_see_and_only_its_owner_gets_it() {
             ada.nobody().get(path).await.assert_problem(StatusCode::UNAUTHORIZED, path);
         }
         assert_eq!(bob.get("/api/v1/exports").await.body, json!({ "exports": [] }));
+
+        let long_ago = SystemTime::now() - Duration::from_secs(8 * 24 * 3600);
+        File::options().write(true).open(&file).unwrap().set_modified(long_ago).unwrap();
+        assert_eq!((remove_old(&bench.pool).await.unwrap(), orphans::remove(&bench.pool, &bench.media()).await.unwrap()), (0, 0));
+        sqlx::query("UPDATE exports SET created_at = now() - interval '8 days'").execute(&bench.pool).await.unwrap();
+        assert_eq!((remove_old(&bench.pool).await.unwrap(), orphans::remove(&bench.pool, &bench.media()).await.unwrap()), (1, 1));
+        assert!(!file.exists(), "kept for seven days");
         worker.stop().await;
     })
     .await;

@@ -65,6 +65,7 @@ async fn the_release_is_reported() {
                 "limits": {
                     "task_title_length": 200, "task_notes_length": 10_000, "task_list_length": 200, "search_length": 200,
                     "name_length": 80, "password_min_length": 10, "password_max_length": 200,
+                    "attachment_bytes": 1 << 20, "attachments_per_task": 50,
                 },
             })
         );
