@@ -135,7 +135,10 @@ pub async fn add(pool: &PgPool, new: &NewAttachment<'_>) -> Result<Added, sqlx::
 
 /// Removes an attachment, if its task is visible to somebody, and tells which task that is.
 pub async fn remove(pool: &PgPool, id: Uuid, user: Uuid) -> Result<Option<Uuid>, sqlx::Error> {
-    let sql =
-        concat!("DELETE FROM attachments WHERE id = $2 AND task_id IN (SELECT id FROM tasks WHERE ", tasks::is_visible!(), ") RETURNING task_id");
+    let sql = concat!(
+        "DELETE FROM attachments WHERE id = $2 AND task_id IN (SELECT id FROM tasks WHERE ",
+        tasks::is_visible!(),
+        ") RETURNING task_id"
+    );
     sqlx::query_scalar(sql).bind(user).bind(id).fetch_optional(pool).await
 }

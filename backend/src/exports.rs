@@ -85,7 +85,8 @@ pub async fn get(pool: &PgPool, id: Uuid, user: Uuid) -> Result<Option<Export>, 
 pub async fn begin(pool: &PgPool, id: Uuid) -> Result<Option<Export>, sqlx::Error> {
     let sql = "SELECT user_id FROM exports WHERE id = $1 AND state <> 'done'";
     let Some(user) = sqlx::query_scalar::<_, Uuid>(sql).bind(id).fetch_optional(pool).await? else { return Ok(None) };
-    let total: i64 = sqlx::query_scalar(concat!("SELECT count(*) FROM tasks WHERE ", tasks::is_visible!())).bind(user).fetch_one(pool).await?;
+    let total: i64 =
+        sqlx::query_scalar(concat!("SELECT count(*) FROM tasks WHERE ", tasks::is_visible!())).bind(user).fetch_one(pool).await?;
     let sql = "UPDATE exports SET state = 'running', rows_done = 0, rows_total = $2, finished_at = NULL WHERE id = $1 AND state <> 'done' RETURNING *";
     sqlx::query_as(sql).bind(id).bind(total).fetch_optional(pool).await
 }

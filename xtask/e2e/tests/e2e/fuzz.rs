@@ -58,9 +58,10 @@ impl Target {
         // By the container's name: `proxy` is that of the shared stack as well.
         let document = format!("http://{}/api/v1/openapi.json", self.checkout.stack.container("proxy"));
         // Whatever happens inside, it ends.
-        let program = ["shell", "checks", "--", "timeout", "--kill-after=5", "240", "schemathesis", "run", &document, "--seed", &seed];
+        let within = ["shell", "checks", "--", "timeout", "--kill-after=5", "240"];
+        let program = ["schemathesis", "--config-file=/etc/schemathesis.toml", "run", &document, "--seed", &seed];
         let headers = ["--header", &session[0], "--header", &session[1]];
-        let outcome = shared.xtask(&[&program[..], &headers, &MANNERS, options].concat());
+        let outcome = shared.xtask(&[&within[..], &program, &headers, &MANNERS, options].concat());
         let report = format!("seed {seed}, {options:?}\n{}\n{}", outcome.stdout, outcome.stderr);
         assert_eq!(outcome.code, 0, "{report}");
         // A selection that selects nothing would find nothing.
