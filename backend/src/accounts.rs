@@ -180,6 +180,11 @@ pub async fn people(pool: &PgPool, query: &str) -> Result<Vec<Person>, sqlx::Err
     sqlx::query_as(sql).bind(query).bind(MAX_PEOPLE).fetch_all(pool).await
 }
 
+/// How many accounts there are.
+pub async fn count(pool: &PgPool) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(pool).await
+}
+
 /// One page of all accounts, oldest first, after an id.
 pub async fn list(pool: &PgPool, after: Option<Uuid>, limit: i64) -> Result<Vec<Account>, sqlx::Error> {
     let sql = concat!("SELECT ", columns!(), " FROM users WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2");

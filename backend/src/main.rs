@@ -1,4 +1,4 @@
-//! The operations binary of the application: `serve`, `worker`, `migrate` and `health`.
+//! The operations binary of the application. `backend --help` lists its verbs.
 use backend::cli::{self, Cli, Verb};
 use clap::Parser;
 use std::process::ExitCode;
@@ -9,6 +9,9 @@ fn main() -> ExitCode {
         Verb::Worker => cli::worker::run(),
         Verb::Migrate(migrate) => migrate.run(),
         Verb::Health(health) => health.run(),
+        Verb::Admin(admin) => admin.run(),
+        Verb::Seed(seed) => seed.run(),
+        Verb::Openapi => cli::openapi(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
+use time::{Date, OffsetDateTime};
 
 use crate::assets::Assets;
 
@@ -36,6 +36,8 @@ impl Templates {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.add_filter("moment", moment);
+        environment.add_filter("day", day);
+        environment.add_filter("size", size);
         environment.add_function("asset", move |name: &str| {
             assets
                 .path(name)
@@ -76,6 +78,23 @@ fn moment(value: &str) -> String {
         .unwrap_or_else(|| value.to_owned())
 }
 
+/// Writes a day such as `2026-12-24` for people.
+fn day(value: &str) -> String {
+    let written = Date::parse(value, format_description!("[year]-[month]-[day]"))
+        .ok()
+        .and_then(|day| day.format(format_description!("[day padding:none] [month repr:short] [year]")).ok());
+    written.unwrap_or_else(|| value.to_owned())
+}
+
+/// Writes the size of a file for people.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{} kB", bytes.div_ceil(1_000)),
+        _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use minijinja::context;
@@ -86,6 +105,8 @@ mod tests {
     fn moments_are_written_for_people() {
         assert_eq!(moment("2026-03-07T09:05:11.123456Z"), "7 Mar, 09:05 UTC");
         assert_eq!(moment("soon"), "soon");
+        assert_eq!((day("2026-03-07"), day("x")), ("7 Mar 2026".to_owned(), "x".to_owned()));
+        assert_eq!([size(999), size(1_001), size(12_345_678)], ["999 B", "2 kB", "12.3 MB"]);
     }
 
     /// A template that is new needs a line here, so that none is first rendered for a visitor.
@@ -94,19 +115,43 @@ mod tests {
         let source = Path::new(env!("CARGO_MANIFEST_DIR"));
         let assets = Arc::new(Assets::load(&source.join("static")).unwrap());
         let templates = Templates::load(&source.join("templates"), assets).unwrap();
-        let common = context! { environment => "unit", version => "1", revision => "abc" };
-        let task = context! { id => "1", title => "A title", created_at => "2026-03-07T09:05:00Z", completed_at => "2026-03-07T09:05:00Z" };
-        let tasks = vec![task; 2];
-        let stats = context! { created => 9, last_activity_at => "2026-03-07T09:05:00Z", updated_at => "2026-03-07T09:05:00Z" };
-        let form = context! { draft => "", error => "No." };
-        let board = context! { open => tasks.clone(), done => tasks, counts => context! { open => 2, done => 2 }, stats, form, whole => true, first_page => false, next => "x" };
-        let failure = context! { status => 503, title => "Away", text => "Wait", draft => (), detail => "why", retry_seconds => 3, unsaved => true, retry_path => "/" };
+        let user = context! { id => "p", name => "Ines", email => "ines@example.com", role => "admin" };
+        let session = context! { user, csrf_token => "t" };
+        let common = context! { environment => "unit", version => "1", revision => "abc", today => "2026-03-07", session };
+        let at = "2026-03-07T09:05:00Z";
+        let person = context! { id => "p", name => "Ines" };
+        let task = context! {
+            id => "1", title => "A title", notes => "More", status => "open", private => true, due_on => "2026-03-06", assignee => person.clone(),
+            created_by => person.clone(), attachments => 1, version => 2, created_at => at, updated_at => "later", completed_at => at,
+        };
+        let tasks = vec![task.clone(); 2];
+        let stats = context! { created => 9, last_activity_at => at, updated_at => at };
+        let filter = context! { q => "a", status => "open", assignee => "", due => "" };
+        let board = context! {
+            open => tasks.clone(), done => tasks, counts => context! { open => 2, done => 2 }, stats, draft => "", error => "must", whole => true,
+            first_page => false, filter, filtered => true, found => 4, here => "/", newest => "/", more => "/?before=x",
+        };
+        let draft = context! { action => "/tasks", csrf_token => "t", fields => vec![context! { name => "notes", label => "Notes", value => "x" }] };
+        let failure = context! { status => 503, title => "Away", text => "Wait", draft, detail => "why", retry_seconds => 3, unsaved => true, retry_path => "/" };
+        let fields = context! { title => "t", notes => "n", due_on => "", assignee_id => "p", private => "", version => 2, name => "", email => "", next => "/x" };
+        let errors = context! { title => "must", email => "must" };
+        let file = context! { id => "f", name => "a.png", url => "/a", bytes => 1, content_type => "image/png", created_by => person.clone(), created_at => at };
+        let page = context! {
+            task, fields => fields.clone(), errors => errors.clone(), mine => true, may_delete => true, upload_error => "no", conflict => true, saved => true,
+            people => vec![person], attachments => vec![file],
+        };
+        let export = context! { id => "e", state => "running", rows_done => 1, rows_total => 2, created_at => at, url => () };
         let samples = [
+            ("account.html", context! { name => "Ines", saved => "password", general => (), errors => errors.clone() }),
             ("board.html", board),
+            ("exports.html", context! { exports => vec![export], pending => true }),
             ("failure.html", failure),
+            ("fields.html", context! {}),
+            ("items.html", context! {}),
             ("layout.html", context! {}),
             ("mark.html", context! {}),
-            ("task.html", context! {}),
+            ("sign.html", context! { up => true, fields, general => "No.", errors }),
+            ("task.html", page),
         ];
         let mut names = templates.names();
         names.sort_unstable();

@@ -1,7 +1,9 @@
-// The entry: makes the board live. Without this script, or when a part of it fails, the page works as forms and links.
-import { showTask, showStats, readBoard } from "./board.js";
+// The entry of the board: makes it live. Without this script, or when a part of it fails, the page works as forms and links.
+import { readBoard, removeTask, showStats, showTask } from "./board.js";
+import { followFilter } from "./filter.js";
 import { sendForms } from "./forms.js";
 import { follow } from "./live.js";
 
 sendForms(showTask);
-follow({ task: showTask, stats: showStats, stale: readBoard });
+followFilter(readBoard);
+follow(readBoard, { task: ({ task }) => showTask(task), task_gone: removeTask, stats: showStats });

@@ -1,29 +1,48 @@
 // The board in the page: tasks come and go without moving what the reader looks at. Markup comes from the server, in the page and its templates.
+import { announce, dueWords, readPage, replace, setMoment } from "./page.js";
+
 const lists = { open: document.getElementById("open-tasks"), done: document.getElementById("done-tasks") };
 const board = document.getElementById("board");
-const announcer = document.getElementById("announcer");
-const moments = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+let latest = null;
+let planned = null;
 
-showMoments(document);
-
-/** Shows a task that was created or completed, here or elsewhere. Telling it twice changes nothing. */
+/** Shows a task as it is now, changed here or elsewhere. Telling it twice changes nothing. */
 export function showTask(task) {
   const present = document.getElementById(`task-${task.id}`);
-  const isDone = task.status === "done";
-  if (present && isDone === present.classList.contains("task-done")) return;
+  if (present && task.version <= Number(present.dataset.version)) return;
+  // Only the server knows whether it matches.
+  if (board.dataset.filtered === "true") return plan();
   // The newest belong on the first page; on another one only what is already there changes.
   if (!present && board.dataset.firstPage !== "true") return;
+  const isDone = task.status === "done";
   const item = makeTask(task, isDone);
+  if (present && isDone === present.classList.contains("task-done")) {
+    const focused = present.contains(document.activeElement) && document.activeElement.className;
+    present.replaceWith(item);
+    if (focused) item.querySelector(`.${focused}`)?.focus();
+    return;
+  }
   item.classList.add("arriving");
   if (present) leave(present);
   lists[isDone ? "done" : "open"].prepend(item);
   refresh();
-  count(isDone ? { open: present ? -1 : 0, done: 1 } : { open: 1, done: 0 });
-  announce(isDone ? `Launched: ${task.title}` : `New task: ${task.title}`);
+  const before = present ? -1 : 0;
+  count(isDone ? { open: before, done: 1 } : { open: 1, done: before });
+  announce(`${isDone ? "Launched" : present ? "Back on the slip" : "New task"}: ${task.title}`);
+}
+
+/** Takes a task away that was deleted, or that the reader may not see any more. */
+export function removeTask({ id }) {
+  const present = document.getElementById(`task-${id}`);
+  if (!present) return;
+  const isDone = present.classList.contains("task-done");
+  leave(present);
+  refresh();
+  count(isDone ? { open: 0, done: -1 } : { open: -1, done: 0 });
 }
 
 /** Shows the counts that the worker keeps. */
-export function showStats(stats) {
+export function showStats({ stats }) {
   const line = document.getElementById("stats");
   line.hidden = !stats.updated_at;
   line.querySelector('[data-stat="created"]').textContent = stats.created;
@@ -32,14 +51,23 @@ export function showStats(stats) {
   if (board.dataset.whole !== "true") setCounts(stats.open, stats.done);
 }
 
-/** Reads the whole board again: after messages may have been missed. */
-export async function readBoard() {
-  const response = await fetch(location.pathname + location.search, { headers: { accept: "text/html" }, signal: AbortSignal.timeout(8000) });
-  if (!response.ok) throw new Error(`the board answers ${response.status}`);
-  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
-  if (!fresh.getElementById("board")) throw new Error("the answer is not the board");
-  showMoments(fresh);
-  const focused = document.activeElement?.closest?.(".task")?.id;
+/** Reads the whole board again: after messages may have been missed, or for another filter. Of several readings the last one counts. */
+export function readBoard() {
+  const reading = readPage("board").then((fresh) => (reading === latest ? swap(fresh) : latest));
+  return (latest = reading);
+}
+
+/** Reads the board soon, once for many reasons, and not in the same moment as everybody else. */
+function plan() {
+  planned ??= setTimeout(() => {
+    planned = null;
+    readBoard().catch(() => {});
+  }, 200 + Math.random() * 600);
+}
+
+function swap(fresh) {
+  const active = document.activeElement;
+  const focused = active?.closest?.(".task")?.id;
   for (const list of Object.values(lists)) {
     const items = [...fresh.getElementById(list.id).children].map((item) => {
       const present = document.getElementById(item.id);
@@ -48,28 +76,35 @@ export async function readBoard() {
     // What is already right stays untouched: selection, focus and scroll position live in it.
     if (items.length !== list.children.length || items.some((item, index) => item !== list.children[index])) list.replaceChildren(...items);
   }
-  for (const id of ["stats", "open-empty"]) document.getElementById(id).replaceWith(document.adoptNode(fresh.getElementById(id)));
+  replace(fresh, "stats", "open-empty", "found", "pages", "change");
   Object.assign(board.dataset, fresh.getElementById("board").dataset);
   const counted = (name) => Number(fresh.querySelector(`[data-count="${name}"]`).textContent);
   setCounts(counted("open"), counted("done"));
   refresh();
-  if (focused && !document.activeElement?.closest?.(".task")) document.getElementById(focused)?.querySelector("button")?.focus();
-}
-
-/** Says something to people who do not see the page. */
-export function announce(text) {
-  announcer.textContent = text;
+  if (focused && !document.activeElement?.closest?.(".task")) document.getElementById(focused)?.querySelector(`.${active.className}`)?.focus();
 }
 
 function makeTask(task, isDone) {
   const item = document.getElementById(isDone ? "done-template" : "open-template").content.firstElementChild.cloneNode(true);
   item.id = `task-${task.id}`;
-  item.querySelector(".task-title").textContent = task.title;
+  item.dataset.version = task.version;
+  const title = item.querySelector(".task-title");
+  title.textContent = task.title;
+  title.setAttribute("href", `/tasks/${task.id}`);
   setMoment(item.querySelector("time"), isDone ? task.completed_at : task.created_at);
-  if (!isDone) {
-    item.querySelector("form").setAttribute("action", `/tasks/${task.id}/complete`);
-    item.querySelector("button").setAttribute("aria-label", `Complete: ${task.title}`);
+  const button = item.querySelector("button");
+  button.setAttribute("formaction", `/tasks/${task.id}/${isDone ? "reopen" : "complete"}`);
+  button.setAttribute("aria-label", `${isDone ? "Reopen" : "Complete"}: ${task.title}`);
+  const [due, isOverdue] = task.due_on ? dueWords(task.due_on, isDone) : [];
+  const facts = { due, assignee: task.assignee?.name, private: task.private && "Private", attachments: task.attachments };
+  for (const [name, words] of Object.entries(facts)) {
+    const fact = item.querySelector(`[data-fact="${name}"]`);
+    if (words) fact.querySelector("span").textContent = words;
+    else fact.remove();
+    if (name === "due") fact.classList.toggle("overdue", isOverdue === true);
   }
+  const line = item.querySelector(".facts");
+  if (!line.children.length) line.remove();
   return item;
 }
 
@@ -93,8 +128,8 @@ function refresh() {
   const any = (list) => list.querySelector(".task:not(.launching)") !== null;
   const empty = document.getElementById("open-empty");
   empty.hidden = any(lists.open);
-  if (any(lists.done)) empty.textContent = "All launched. The slip is clear.";
   document.getElementById("done-section").hidden = !any(lists.done);
+  if (any(lists.done) && board.dataset.filtered !== "true") empty.textContent = "All launched. The slip is clear.";
 }
 
 function count(change) {
@@ -108,14 +143,4 @@ function setCounts(open, done) {
   const progress = document.getElementById("progress");
   progress.max = Math.max(open + done, 1);
   progress.value = done;
-}
-
-function showMoments(root) {
-  for (const time of root.querySelectorAll("time")) setMoment(time, time.dateTime);
-}
-
-function setMoment(time, value) {
-  time.dateTime = value;
-  const date = new Date(value);
-  if (!Number.isNaN(date.valueOf())) time.textContent = moments.format(date);
 }

@@ -1,12 +1,15 @@
 //! The command line: the parsed flags, and one file for each verb.
+pub mod admin;
 pub mod health;
 pub mod migrate;
+pub mod seed;
 pub mod serve;
 pub mod worker;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use std::future::Future;
+use std::io::{self, Write};
 
 /// The application behind the API of the task board
 #[derive(Debug, Parser)]
@@ -28,6 +31,17 @@ pub enum Verb {
     Migrate(migrate::Migrate),
     /// Ask the server or the worker of this container whether it is well
     Health(health::Health),
+    /// Create accounts and change roles
+    Admin(admin::Admin),
+    /// Add people and tasks to try things with
+    Seed(seed::Seed),
+    /// Print the description of the API (OpenAPI 3.1)
+    Openapi,
+}
+
+/// `backend openapi`: prints the description of the API.
+pub fn openapi() -> anyhow::Result<()> {
+    Ok(writeln!(io::stdout(), "{}", crate::http::openapi::document().to_pretty_json()?)?)
 }
 
 /// Runs an asynchronous verb with the given runtime.

@@ -132,6 +132,11 @@ impl Problem {
         self.status
     }
 
+    /// What went wrong, for people.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// What lies behind it, for the log only.
     pub(super) fn cause(&self) -> Option<&str> {
         self.cause.as_deref()

@@ -1,5 +1,6 @@
 //! The HTTP interface: the router in one place, grouped by who asks.
 mod accounts;
+mod admin;
 mod attachments;
 pub mod auth;
 mod config;
@@ -87,6 +88,7 @@ pub fn router(app: App, limits: &Limits) -> Router {
         .route("/api/v1/openapi.json", get(openapi::json))
         .route("/api/v1/docs", get(openapi::page))
         .route("/ws", any(live::connect))
+        .merge(admin::routes())
         .layer(middleware::from_fn(rate::tell))
         .layer(middleware::from_fn(origin::require_same))
         .layer(

@@ -42,6 +42,8 @@ pub struct State {
     pub was_ready: AtomicBool,
     /// One permit for each socket that may be open.
     pub sockets: Arc<Semaphore>,
+    /// How many sockets may be open.
+    pub socket_limit: usize,
     /// Tells sockets to close.
     pub shutdown: Shutdown,
 }
@@ -62,7 +64,13 @@ impl State {
             publisher,
             was_ready: AtomicBool::new(false),
             sockets: Arc::new(Semaphore::new(sockets)),
+            socket_limit: sockets,
             shutdown,
         })
+    }
+
+    /// How many sockets are open.
+    pub fn sockets_open(&self) -> usize {
+        self.socket_limit - self.sockets.available_permits()
     }
 }

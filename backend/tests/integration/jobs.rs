@@ -137,10 +137,10 @@ async fn requests_for_the_same_work_are_done_as_one() {
         assert_eq!(count(&bench.pool, "queued").await, 20);
         let worker = bench.worker();
         eventually("nothing waits", async || count(&bench.pool, "queued").await + count(&bench.pool, "running").await == 0).await;
-        assert!(count(&bench.pool, "done").await <= 4, "at most one for each place of the worker");
+        let sql = "SELECT count(*) FROM jobs WHERE kind = $1";
+        let done: i64 = sqlx::query_scalar(sql).bind(board_stats::KIND).fetch_one(&bench.pool).await.unwrap();
+        assert!((1..=4).contains(&done), "at most one for each place of the worker: {done}");
         assert_eq!(server.get("/api/v1/stats").await.body["created"], 20);
-        let kinds: Vec<String> = sqlx::query_scalar("SELECT DISTINCT kind FROM jobs").fetch_all(&bench.pool).await.unwrap();
-        assert_eq!(kinds, [board_stats::KIND]);
         worker.stop().await;
     })
     .await;

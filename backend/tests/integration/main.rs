@@ -2,11 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod accounts;
+mod admin;
+mod attachments;
+mod exports;
 mod harness;
 mod health;
 mod jobs;
 mod live;
+mod mail;
 mod migrations;
 mod outages;
+mod schedule;
 mod server;
+mod soak;
 mod tasks;

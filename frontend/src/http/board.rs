@@ -1,61 +1,44 @@
-//! The board: the list of tasks, and the two forms on it. After a form that worked comes a redirect, so that loading the page again repeats nothing.
+//! The board: the list of tasks with its filters, and the form for a new one. After a form that worked comes a redirect, so that loading the page again
+//! repeats nothing.
 
-use axum::Form;
-use axum::extract::rejection::{FormRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
+use minijinja::context;
 use minijinja::value::Serde;
-use minijinja::{Value, context};
 use serde::Deserialize;
 use tracing::warn;
 
-use super::failure::Failure;
-use super::request_id::RequestId;
+use super::failure::{Draft, Failure};
+use super::form::{Asked, Sent};
 use super::{App, pages};
-use crate::backend::{BackendError, Status};
-
-/// Which part of a long list is shown.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Position {
-    before: Option<String>,
-}
+use crate::backend::{BackendError, Caller, Filter, Status};
 
 /// The form that creates a task.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct NewTask {
-    #[serde(default)]
     title: String,
 }
 
 /// `GET /`: the board.
-pub(crate) async fn show(
-    State(app): State<App>,
-    id: RequestId,
-    position: Result<Query<Position>, QueryRejection>,
-) -> Result<Response, Failure> {
-    // A query that cannot be read is treated like none: the board is what was asked for.
-    let position = position.map(|Query(position)| position).unwrap_or_default();
-    page(&app, &id, StatusCode::OK, &position, context! { draft => "", error => () }).await
+pub(crate) async fn show(State(app): State<App>, caller: Caller, Asked(filter): Asked<Filter>) -> Result<Response, Failure> {
+    page(&app, &caller, StatusCode::OK, &filter.cleaned(), "", "").await
 }
 
 /// `POST /tasks`: creates a task and shows it on the board.
-pub(crate) async fn create(State(app): State<App>, id: RequestId, form: Result<Form<NewTask>, FormRejection>) -> Result<Response, Failure> {
-    let Form(NewTask { title }) = form.map_err(|reason| Failure::BadForm(reason.status()))?;
-    match app.0.backend.create(&title, &id.0).await {
+pub(crate) async fn create(State(app): State<App>, Sent { caller, fields }: Sent<NewTask>) -> Result<Response, Failure> {
+    let title = fields.title;
+    match app.0.backend.create(&title, &caller).await {
         Ok(task) => Ok(Redirect::to(&format!("/#task-{}", task.id)).into_response()),
-        Err(BackendError::Refused(reason)) => {
-            let form = context! { draft => title, error => format!("The title {reason}.") };
-            page(&app, &id, StatusCode::UNPROCESSABLE_ENTITY, &Position::default(), form).await
+        Err(BackendError::Refused(refusal)) => {
+            let reason = refusal.fields.get("title").unwrap_or(&refusal.detail);
+            page(&app, &caller, refusal.status, &Filter::default(), &title, reason)
+                .await
+                .map_err(|failure| failure.keeping(draft(&title, &caller)))
         }
-        Err(reason) => Err(failure(reason, Some(&title))),
+        Err(reason) => Err(Failure::from(reason).keeping(draft(&title, &caller))),
     }
-}
-
-/// `POST /tasks/{id}/complete`: marks a task as done.
-pub(crate) async fn complete(State(app): State<App>, id: RequestId, Path(task): Path<String>) -> Result<Response, Failure> {
-    app.0.backend.complete(&task, &id.0).await.map_err(|reason| failure(reason, None))?;
-    Ok(Redirect::to("/").into_response())
 }
 
 /// `GET` at the address of a form, as when the page that answered it is loaded again: leads back to the board.
@@ -63,34 +46,45 @@ pub(crate) async fn back() -> Redirect {
     Redirect::to("/")
 }
 
-async fn page(app: &App, id: &RequestId, status: StatusCode, position: &Position, form: Value) -> Result<Response, Failure> {
+fn draft(title: &str, caller: &Caller) -> Draft {
+    Draft::new("/tasks", caller).field("title", Some("What you wrote"), title)
+}
+
+async fn page(app: &App, caller: &Caller, status: StatusCode, filter: &Filter, draft: &str, error: &str) -> Result<Response, Failure> {
     let backend = &app.0.backend;
-    let (list, stats) = tokio::join!(backend.tasks(position.before.as_deref(), &id.0), backend.stats(&id.0));
-    let draft = form.get_attr("draft").ok().filter(Value::is_true);
-    let list = list.map_err(|reason| failure(reason, draft.as_ref().and_then(Value::as_str)))?;
+    let (session, list, stats) = tokio::join!(backend.session(caller), backend.tasks(filter, caller), backend.stats(caller));
+    let session = session?;
+    let list = list.map_err(|reason| match reason {
+        // What is refused here is a position in the list, which is an address like others.
+        BackendError::Refused(_) => Failure::NotFound,
+        reason => reason.into(),
+    })?;
     // The board is worth showing without its counts.
     let stats = stats.inspect_err(|reason| warn!("no counts: {reason}")).ok();
     let (open, done): (Vec<_>, Vec<_>) = list.tasks.iter().partition(|task| task.status == Status::Open);
-    let whole = position.before.is_none() && list.next.is_none();
+    let first_page = filter.before.is_empty();
+    let whole = first_page && list.next.is_none() && !filter.is_active();
     // A list that is all here is its own count, exact at once; the worker's counts come a moment later, or not at all where no worker runs.
     let counts = match &stats {
         Some(stats) if !whole => context! { open => stats.open, done => stats.done },
         _ => context! { open => open.len(), done => done.len() },
     };
+    let with = |before: Option<String>| format!("/{}", Filter { before: before.unwrap_or_default(), ..filter.clone() }.query());
     let data = context! {
+        found => list.tasks.len(),
         open => Serde(open),
         done => Serde(done),
         counts,
         stats => Serde(stats),
-        form,
+        draft,
+        error,
         whole,
-        first_page => position.before.is_none(),
-        next => list.next,
+        first_page,
+        filter => Serde(filter),
+        filtered => filter.is_active(),
+        here => with(Some(filter.before.clone())),
+        newest => with(None),
+        more => list.next.map(|next| with(Some(next))),
     };
-    pages::render(app, status, "board.html", data)
-}
-
-fn failure(reason: BackendError, draft: Option<&str>) -> Failure {
-    warn!("{reason}");
-    Failure::from_backend(reason, draft)
+    pages::render(app, status, "board.html", Some(&session), data)
 }

@@ -5,10 +5,11 @@ use std::any::Any;
 use axum::BoxError;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use tower::load_shed::error::Overloaded;
-use tracing::error;
+use tracing::{error, warn};
 
-use crate::backend::BackendError;
+use crate::backend::{BackendError, Caller};
 use crate::site::SiteError;
 
 /// Why there is no page.
@@ -20,22 +21,41 @@ pub(crate) enum Failure {
     WrongMethod,
     /// A form of another site.
     CrossSite,
+    /// Nobody is signed in, or not any more.
+    SignedOut,
+    /// A form of an earlier session, or of somebody who may not do this any more.
+    OutOfDate,
     /// A form that cannot be read, with the status that fits.
     BadForm(StatusCode),
     /// The backend cannot be reached or cannot work. What was entered is kept.
     BackendAway {
         /// What the visitor had written.
-        draft: Option<String>,
+        draft: Option<Draft>,
     },
     /// The backend did not answer in time. What was entered is kept.
     BackendSlow {
         /// What the visitor had written.
-        draft: Option<String>,
+        draft: Option<Draft>,
     },
     /// There are more requests than can be answered.
     Overloaded,
     /// A fault of this program, with the text for the log and for whoever edits templates.
     Broken(String),
+}
+
+/// What a visitor had written when it could not be saved: a form that can be sent again.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Draft {
+    action: String,
+    csrf_token: String,
+    fields: Vec<DraftField>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct DraftField {
+    name: &'static str,
+    label: Option<&'static str>,
+    value: String,
 }
 
 impl Failure {
@@ -44,23 +64,54 @@ impl Failure {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::SignedOut => StatusCode::UNAUTHORIZED,
+            Self::CrossSite | Self::OutOfDate => StatusCode::FORBIDDEN,
             Self::BadForm(status) => *status,
             Self::BackendAway { .. } | Self::BackendSlow { .. } | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
-    /// A failure of the backend while `draft` was being sent.
-    pub(crate) fn from_backend(reason: BackendError, draft: Option<&str>) -> Self {
-        let draft = draft.map(str::to_owned);
+    /// The same failure, with what the visitor had written, where it can be sent again.
+    pub(crate) fn keeping(self, written: Draft) -> Self {
+        match self {
+            Self::BackendAway { .. } => Self::BackendAway { draft: Some(written) },
+            Self::BackendSlow { .. } => Self::BackendSlow { draft: Some(written) },
+            other => other,
+        }
+    }
+}
+
+impl Draft {
+    /// An empty form of `caller` that goes to `action`.
+    pub(crate) fn new(action: &str, caller: &Caller) -> Self {
+        Self { action: action.to_owned(), csrf_token: caller.token().to_owned(), fields: Vec::new() }
+    }
+
+    /// The same form with one more field; without a label it is not shown.
+    pub(crate) fn field(mut self, name: &'static str, label: Option<&'static str>, value: &str) -> Self {
+        self.fields.push(DraftField { name, label, value: value.to_owned() });
+        self
+    }
+}
+
+impl From<BackendError> for Failure {
+    fn from(reason: BackendError) -> Self {
         match reason {
-            BackendError::Away(_) => Self::BackendAway { draft },
-            BackendError::Slow(_) => Self::BackendSlow { draft },
-            // What is refused here is a position in the list: the form of a new task says itself what is wrong with it.
-            BackendError::NotFound(_) | BackendError::Refused(_) => Self::NotFound,
-            BackendError::TooMany => Self::Overloaded,
-            BackendError::Unexpected(_) => Self::Broken(reason.to_string()),
+            BackendError::SignedOut => Self::SignedOut,
+            BackendError::NotFound => Self::NotFound,
+            BackendError::TooMany(_) => Self::Overloaded,
+            ref reason => {
+                warn!("{reason}");
+                match reason {
+                    BackendError::Away(_) => Self::BackendAway { draft: None },
+                    BackendError::Slow(_) => Self::BackendSlow { draft: None },
+                    BackendError::Forbidden(_) => Self::OutOfDate,
+                    // Forms say themselves what is wrong with a field. What is left is a button that does not fit any more.
+                    BackendError::Refused(_) | BackendError::Changed => Self::BadForm(StatusCode::UNPROCESSABLE_ENTITY),
+                    other => Self::Broken(other.to_string()),
+                }
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tracing::info;
 
 use super::App;
-use super::request_id::RequestId;
+use crate::backend::Caller;
 
 /// This process answers.
 pub(crate) async fn live() -> Response {
@@ -20,11 +20,11 @@ pub(crate) async fn live() -> Response {
 
 /// The container's health check: ready once, then alive. Unhealthy until the backend has answered for the first time, so that whatever waits for the
 /// frontend gets pages; from then on a backend that is away is the backend's matter, and this container is not restarted for it.
-pub(crate) async fn container(State(app): State<App>, id: RequestId) -> Response {
+pub(crate) async fn container(State(app): State<App>, caller: Caller) -> Response {
     if app.0.backend_seen.load(Ordering::Relaxed) {
         return live().await;
     }
-    match app.0.backend.live(&id.0).await {
+    match app.0.backend.live(&caller).await {
         Ok(()) => {
             if !app.0.backend_seen.swap(true, Ordering::Relaxed) {
                 info!("the backend answers: ready");

@@ -15,24 +15,32 @@ use tower::ServiceBuilder;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, UPLOAD_TIMEOUT};
 use crate::config::Config;
 use crate::site::SiteStore;
 
+mod account;
+mod attachments;
 mod board;
+mod exports;
 mod failure;
+mod form;
 mod health;
 mod pages;
 mod request_id;
 mod same_origin;
+mod session;
 mod static_files;
+mod task;
 
 /// How many pages are made at once; more are refused at once instead of queued, because a queue only makes everyone wait.
 const CONCURRENT_PAGES: usize = 256;
 /// How long a page may take: longer than two exchanges with the backend in a row.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(8);
-/// The largest form that is read: a title with room to spare.
-const FORM_LIMIT: usize = 16 * 1024;
+/// How many uploads are passed on at once.
+const CONCURRENT_UPLOADS: usize = 64;
+/// The largest form that is read: the longest notes, each of their letters written as four bytes of three characters.
+const FORM_LIMIT: usize = 160 * 1024;
 
 /// What handlers share.
 #[derive(Debug, Clone)]
@@ -58,22 +66,28 @@ impl App {
 
 /// All routes with all layers.
 pub fn router(app: App) -> Router {
-    // The last layer added is the first that a request meets.
-    let limits = ServiceBuilder::new()
-        .layer(HandleErrorLayer::new(failure::from_layer))
-        .load_shed()
-        .layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::new(Semaphore::new(CONCURRENT_PAGES))))
-        .timeout(PAGE_TIMEOUT)
-        .layer(CatchPanicLayer::custom(failure::from_panic));
     let pages = Router::new()
         .route("/", get(board::show))
         .route("/tasks", post(board::create).get(board::back))
-        .route("/tasks/{id}/complete", post(board::complete).get(board::back))
+        .route("/tasks/{id}", get(task::show).post(task::edit))
+        .route("/tasks/{id}/complete", post(task::complete).get(task::back))
+        .route("/tasks/{id}/reopen", post(task::reopen).get(task::back))
+        .route("/tasks/{id}/delete", post(task::delete).get(task::back))
+        .route("/attachments/{id}/delete", post(attachments::delete).get(board::back))
+        .route("/sign-in", get(session::sign_in_form).post(session::sign_in))
+        .route("/sign-up", get(session::sign_up_form).post(session::sign_up))
+        .route("/sign-out", post(session::sign_out).get(board::back))
+        .route("/account", get(account::show).post(account::rename))
+        .route("/account/password", post(account::change_password).get(|| async { form::go_on("/account") }))
+        .route("/exports", get(exports::show).post(exports::create))
         .fallback(failure::no_such_page)
+        .layer(DefaultBodyLimit::max(FORM_LIMIT));
+    // The client of the backend bounds how long an upload may take, and for how long nothing may move in it.
+    let uploads = Router::new().route("/tasks/{id}/attachments", post(attachments::upload).get(task::back));
+    let pages = limited(pages, CONCURRENT_PAGES, PAGE_TIMEOUT)
+        .merge(limited(uploads, CONCURRENT_UPLOADS, UPLOAD_TIMEOUT + PAGE_TIMEOUT))
         .method_not_allowed_fallback(failure::no_such_method)
-        .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .layer(from_fn(same_origin::require))
-        .layer(limits)
         .layer(from_fn_with_state(app.clone(), pages::render_failure));
     Router::new()
         .route("/health", get(health::live))
@@ -84,6 +98,19 @@ pub fn router(app: App) -> Router {
         .merge(pages)
         .layer(from_fn(request_id::log))
         .with_state(app)
+}
+
+/// Routes of which at most `many` requests are answered at once, each in at most `time`.
+fn limited(routes: Router<App>, many: usize, time: Duration) -> Router<App> {
+    // The last layer added is the first that a request meets.
+    routes.layer(
+        ServiceBuilder::new()
+            .layer(HandleErrorLayer::new(failure::from_layer))
+            .load_shed()
+            .layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::new(Semaphore::new(many))))
+            .timeout(time)
+            .layer(CatchPanicLayer::custom(failure::from_panic)),
+    )
 }
 
 #[cfg(test)]

@@ -2,25 +2,31 @@
 
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use minijinja::value::Serde;
 use minijinja::{Value, context};
+use time::OffsetDateTime;
 use tracing::error;
 
 use super::App;
 use super::failure::Failure;
+use crate::backend::{Session, encode};
 
 /// After how many seconds a page that could not be shown asks again.
 const RETRY_SECONDS: u16 = 3;
 
 /// A page from the template `name`; `data` comes on top of what every page has.
-pub(crate) fn render(app: &App, status: StatusCode, name: &str, data: Value) -> Result<Response, Failure> {
+pub(crate) fn render(app: &App, status: StatusCode, name: &str, session: Option<&Session>, data: Value) -> Result<Response, Failure> {
     let config = &app.0.config;
     let common = context! {
         environment => config.environment.as_str(),
         version => env!("CARGO_PKG_VERSION"),
         revision => config.revision.as_deref().map(|revision| revision.get(..12).unwrap_or(revision)),
+        session => Serde(session),
+        today => OffsetDateTime::now_utc().date().to_string(),
     };
     let site = app.0.site.current()?;
     let page = site.templates.render(name, context! { ..data, ..common }).map_err(|error| Failure::Broken(error.to_string()))?;
@@ -31,12 +37,18 @@ pub(crate) fn render(app: &App, status: StatusCode, name: &str, data: Value) -> 
 /// Turns the failures of handlers and of other layers into pages.
 pub(crate) async fn render_failure(State(app): State<App>, request: Request, next: Next) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let address = request.uri().path_and_query().map_or("/", PathAndQuery::as_str).to_owned();
     let response = next.run(request).await;
     let Some(failure) = response.extensions().get::<Failure>().cloned() else { return response };
+    if let Failure::SignedOut = failure {
+        // What a form would have done cannot be repeated by going to its address.
+        let next = if reads && address != "/" { format!("?next={}", encode(&address)) } else { String::new() };
+        return ([(CACHE_CONTROL, "no-store")], Redirect::to(&format!("/sign-in{next}"))).into_response();
+    }
     if let Failure::Broken(reason) = &failure {
         error!("{reason}");
     }
-    let mut page = render(&app, failure.status(), "failure.html", words(&app, &failure, reads)).unwrap_or_else(|reason| {
+    let mut page = render(&app, failure.status(), "failure.html", None, words(&app, &failure, reads)).unwrap_or_else(|reason| {
         // The template of the failure page itself does not work: only in development, after an edit.
         error!(?reason, "the failure page cannot be rendered");
         (StatusCode::INTERNAL_SERVER_ERROR, format!("The page cannot be shown. {reason:?}\n")).into_response()
@@ -62,6 +74,11 @@ fn words(app: &App, failure: &Failure, reads: bool) -> Value {
             "That form came from somewhere else",
             "Slipway accepts changes only from its own pages. If you were on the board, open it again and repeat what you did.",
         ),
+        Failure::SignedOut => ("Nobody is signed in", "Sign in to go on."),
+        Failure::OutOfDate => (
+            "This form is out of date",
+            "You have signed in anew since its page was opened, or may not do this any more. Nothing was changed. Open the page again and repeat what you did.",
+        ),
         Failure::BadForm(StatusCode::PAYLOAD_TOO_LARGE) => {
             ("That is too long", "What was sent is longer than a task can be. Nothing was saved.")
         }
@@ -77,7 +94,7 @@ fn words(app: &App, failure: &Failure, reads: bool) -> Value {
         Failure::Broken(_) => ("Something broke", "Slipway made a mistake and has written it down. Trying again may help."),
     };
     let draft = match failure {
-        Failure::BackendAway { draft } | Failure::BackendSlow { draft } => draft.as_deref(),
+        Failure::BackendAway { draft } | Failure::BackendSlow { draft } => draft.as_ref(),
         _ => None,
     };
     let detail = match failure {
@@ -89,7 +106,7 @@ fn words(app: &App, failure: &Failure, reads: bool) -> Value {
         status => failure.status().as_u16(),
         title,
         text,
-        draft,
+        draft => Serde(draft),
         detail,
         // A page with a draft must not replace itself: the draft would be lost.
         retry_seconds => (failure.status() == StatusCode::SERVICE_UNAVAILABLE && draft.is_none()).then_some(RETRY_SECONDS),

@@ -3,18 +3,22 @@ mod client;
 mod database;
 mod link;
 mod server;
+mod smtp;
 mod socket;
 
 pub(crate) use self::client::{Client, PASSWORD};
 pub(crate) use self::link::Link;
 pub(crate) use self::server::{Answer, Server, send};
+pub(crate) use self::smtp::Postbox;
 pub(crate) use self::socket::Socket;
 
-use backend::config::{DatabaseConfig, RedisConfig};
+use backend::config::{DatabaseConfig, MailConfig, MediaConfig, RedisConfig};
 use backend::heartbeat::Heartbeat;
 use backend::http::Limits;
-use backend::jobs::{Handlers, Settings, worker};
+use backend::jobs::{Context, Handlers, Settings, worker};
 use backend::live::Publisher;
+use backend::mail::Mailer;
+use backend::media::Media;
 use backend::shutdown::{Shutdown, Trigger};
 use backend::{database as db, redis_client};
 use futures_util::FutureExt;
@@ -51,6 +55,7 @@ async fn run_on(name: String, test: impl AsyncFnOnce(&Bench)) {
     let bench = Bench { pool: db::pool(&database, "test"), database, redis };
     let outcome = AssertUnwindSafe(test(&bench)).catch_unwind().await;
     bench.pool.close().await;
+    let _ = std::fs::remove_dir_all(media(&bench.database).dir);
     database::drop(&name).await;
     if let Err(panic) = outcome {
         resume_unwind(panic);
@@ -102,11 +107,22 @@ impl Bench {
         .await;
     }
 
-    /// A worker with the handlers of the application.
-    pub(crate) fn worker(&self) -> Worker {
+    /// What jobs work with.
+    pub(crate) fn context(&self, mail: Option<&MailConfig>) -> Context {
         let redis = redis_client::connect_lazily(&self.redis).unwrap();
         let (publisher, _) = Publisher::start(redis, self.redis.live_channel.clone());
-        self.worker_with(backend::jobs::handlers(&self.pool, &publisher), Settings::default())
+        let mailer = mail.map(|config| Mailer::new(config).unwrap());
+        Context { pool: self.pool.clone(), publisher, media: self.media(), mailer }
+    }
+
+    /// The media directory of this test.
+    pub(crate) fn media(&self) -> Media {
+        Media::new(&media(&self.database))
+    }
+
+    /// A worker with the handlers of the application.
+    pub(crate) fn worker(&self) -> Worker {
+        self.worker_with(backend::jobs::handlers(&self.context(None)), Settings::default())
     }
 
     pub(crate) fn worker_with(&self, handlers: Handlers, settings: Settings) -> Worker {
@@ -153,6 +169,12 @@ pub(crate) async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
         assert!(Instant::now() < deadline, "never came true: {what}");
         sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// The media directory of a test is named like its database.
+fn media(database: &DatabaseConfig) -> MediaConfig {
+    let name = database.options.get_database().unwrap();
+    MediaConfig { dir: std::env::temp_dir().join(name), max_attachment_bytes: 1 << 20 }
 }
 
 fn redis_url() -> String {

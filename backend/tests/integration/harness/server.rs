@@ -1,6 +1,6 @@
 //! A server as a process would run it, and a client for it.
 use super::{Client, PATIENCE};
-use backend::config::{DatabaseConfig, LogConfig, MediaConfig, RedisConfig, ReleaseConfig, ServeConfig, ServerConfig};
+use backend::config::{DatabaseConfig, LogConfig, RedisConfig, ReleaseConfig, ServeConfig, ServerConfig};
 use backend::http::{Limits, server};
 use backend::shutdown::{Shutdown, Trigger};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
@@ -36,9 +36,9 @@ impl Server {
             server: ServerConfig { port: address.port(), requests_per_minute: 100_000 },
             release: ReleaseConfig { environment: "test".into(), version: "1.2.3", revision: Some("abc".into()) },
             log: LogConfig { level: LevelFilter::OFF },
+            media: super::media(&database),
             database,
             redis,
-            media: MediaConfig { dir: "/nonexistent".into(), max_attachment_bytes: 1 },
         };
         let (trigger, shutdown) = Shutdown::manual();
         let task = tokio::spawn(async move { server::serve(listener, &config, limits, shutdown).await });

@@ -10,14 +10,14 @@ fn refusing(method: &str, path: &str) -> Response {
     if method == "GET" {
         return well(method, path);
     }
-    let problem = json!({ "status": 422, "detail": "Invalid input", "errors": [{ "field": "title", "detail": "must not be empty" }] });
-    (StatusCode::UNPROCESSABLE_ENTITY, Json(problem)).into_response()
+    problem(StatusCode::UNPROCESSABLE_ENTITY, Some(("title", "must not be empty")))
 }
 
 #[tokio::test]
 async fn the_board_shows_tasks_escaped_and_counted() {
     let (url, asked) = backend(well).await;
-    let page = call(&frontend(&url), Request::get("/").header("x-request-id", "0123456789abcdef"), "").await;
+    let request = Request::get("/").header("x-request-id", "0123456789abcdef").header(header::COOKIE, COOKIE);
+    let page = call(&frontend(&url), request.header("x-forwarded-for", "192.0.2.7").header("x-forwarded-proto", "https"), "").await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.body.contains("Paint &lt;the&gt; keel") && !page.body.contains("<the>"));
     assert!(page.body.contains("Order timber"));
@@ -26,7 +26,19 @@ async fn the_board_shows_tasks_escaped_and_counted() {
     assert!(page.body.contains("data-whole=\"true\" data-first-page=\"true\""), "scripts read these words");
     assert_eq!(page.header("cache-control"), "private, no-cache");
     assert_eq!(page.header("x-request-id"), "0123456789abcdef");
-    assert!(asked.lock().unwrap().iter().all(|(_, _, id, _)| id == "0123456789abcdef"), "the backend gets the same id");
+    for (fact, words) in
+        [("due", "Overdue since 2 Jan 2026"), ("assignee", "Amara &lt;A&gt;"), ("private", "Private"), ("attachments", "2")]
+    {
+        let shown = page.body.split(&format!("data-fact=\"{fact}\"")).nth(1).unwrap();
+        assert!(shown.split("</span>").next().unwrap().ends_with(&format!("<span>{words}")), "{fact}");
+    }
+    assert!(
+        page.body.contains(&format!("formaction=\"/tasks/{TASK}/reopen\"")) && page.body.contains("aria-label=\"Reopen: Order timber\"")
+    );
+    for ask in asked.lock().unwrap().iter() {
+        assert_eq!((ask.header("x-request-id"), ask.header("cookie")), ("0123456789abcdef", "session=abc"), "{}", ask.path);
+        assert_eq!((ask.header("x-forwarded-for"), ask.header("x-forwarded-proto")), ("192.0.2.7", "https"));
+    }
 }
 
 #[tokio::test]
@@ -42,7 +54,14 @@ async fn an_empty_board_says_what_to_do() {
         _ => well(method, path),
     })
     .await;
-    assert!(get(&frontend(&url), "/").await.body.contains("Add the first task"));
+    let app = frontend(&url);
+    assert!(get(&app, "/").await.body.contains("Add the first task"));
+    let nothing = get(&app, "/?q=kraken").await.body;
+    assert!(
+        nothing.contains("No tasks found")
+            && nothing.contains("Nothing on the slip matches")
+            && nothing.contains("<a href=\"/\" id=\"clear\">")
+    );
 }
 
 #[tokio::test]
@@ -53,23 +72,44 @@ async fn a_long_list_leads_on_and_back() {
     })
     .await;
     let page = get(&frontend(&url), "/?before=c%26d").await;
-    assert!(page.body.contains("href=\"/?before=a%26b%3D\""), "{}", page.body);
+    assert!(page.body.contains("href=\"&#x2f;?before=a%26b%3D\""), "{}", page.body);
     assert!(page.body.contains("Back to the newest"));
     assert!(page.body.contains("data-count=\"open\">70<"), "a part of a list is counted by the worker");
-    assert!(asked.lock().unwrap().iter().any(|(_, path, _, _)| path == "/api/v1/tasks?before=c%26d"));
+    assert!(asked.lock().unwrap().iter().any(|ask| ask.path == "/api/v1/tasks?before=c%26d"));
+}
+
+#[tokio::test]
+async fn filters_stay_in_the_form_in_links_and_after_a_press() {
+    let (url, asked) = backend(|method, path| match path {
+        "/api/v1/tasks" => Json(json!({ "tasks": [task("open", "x")], "next": "n" })).into_response(),
+        _ => well(method, path),
+    })
+    .await;
+    let page = get(&frontend(&url), "/?q=+red++%22paint&status=open&assignee=me&due=soon&other=1").await.body;
+    assert!(asked.lock().unwrap().iter().any(|ask| ask.path == "/api/v1/tasks?q=red%20%22paint&status=open&assignee=me"));
+    assert!(
+        page.contains("value=\"red &quot;paint\"") && page.contains("value=\"open\" selected") && page.contains("value=\"me\" selected")
+    );
+    assert!(page.contains("1 or more task found") && page.contains("data-filtered=\"true\""));
+    assert!(page.contains("?q=red%20%22paint&amp;status=open&amp;assignee=me&amp;before=n"), "{page}");
+    assert!(page.contains("name=\"next\" value=\"&#x2f;?q=red%20%22paint&amp;status=open&amp;assignee=me\""));
 }
 
 #[tokio::test]
 async fn a_form_that_worked_redirects() {
     let (url, asked) = backend(well).await;
     let app = frontend(&url);
-    let created = post(&app, "/tasks", "title=Caulk+%26+tar").await;
+    let created = post(&app, "/tasks", "csrf_token=t0ken&title=Caulk+%26+tar").await;
     assert_eq!((created.status, created.header("location")), (StatusCode::SEE_OTHER, format!("/#task-{TASK}").as_str()));
-    let completed = post(&app, &format!("/tasks/{TASK}/complete"), "").await;
-    assert_eq!((completed.status, completed.header("location")), (StatusCode::SEE_OTHER, "/"));
+    for (verb, next, location) in [("complete", "%2F%3Fq%3Dx", "/?q=x"), ("reopen", "%2F%2Fevil.example", "/"), ("delete", "", "/")] {
+        let done = post(&app, &format!("/tasks/{TASK}/{verb}"), &format!("csrf_token=t0ken&next={next}")).await;
+        assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, location));
+    }
     let asked = asked.lock().unwrap();
-    assert_eq!(asked[0].3, "{\"title\":\"Caulk & tar\"}");
-    assert_eq!(asked[1].1, format!("/api/v1/tasks/{TASK}/complete"));
+    assert_eq!(asked[0].body, "{\"title\":\"Caulk & tar\"}");
+    let rest: Vec<_> = asked[1..].iter().map(|ask| format!("{} {}", ask.method, ask.path.trim_start_matches("/api/v1/tasks"))).collect();
+    assert_eq!(rest, [format!("POST /{TASK}/complete"), format!("POST /{TASK}/reopen"), format!("DELETE /{TASK}")]);
+    assert!(asked.iter().all(|ask| (ask.header("x-csrf-token"), ask.header("cookie")) == ("t0ken", "session=abc")));
 }
 
 #[tokio::test]
@@ -100,9 +140,13 @@ async fn a_backend_that_is_away_gets_a_page_that_comes_back() {
     assert_eq!(page.header("retry-after"), "3");
     assert_eq!(page.header("cache-control"), "no-store");
     assert!(page.body.contains("http-equiv=\"refresh\" content=\"3\"") && page.body.contains("retry."));
-    let draft = post(&app, "/tasks", "title=Not+lost").await;
+    let draft = post(&app, "/tasks", "title=Not+lost&csrf_token=t0ken").await;
     assert_eq!(draft.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(draft.body.contains("value=\"Not lost\"") && !draft.body.contains("http-equiv=\"refresh\""));
+    assert!(
+        draft.body.contains("value=\"Not lost\"")
+            && draft.body.contains("value=\"t0ken\"")
+            && !draft.body.contains("http-equiv=\"refresh\"")
+    );
     let completed = post(&app, &format!("/tasks/{TASK}/complete"), "").await;
     assert!(completed.body.contains("content=\"3; url=&#x2f;\""), "{}", completed.body);
 }
@@ -121,10 +165,17 @@ async fn what_is_not_there_has_a_page() {
 }
 
 #[tokio::test]
-async fn a_form_address_loaded_again_leads_back() {
+async fn a_form_address_loaded_again_leads_to_its_page() {
     let app = frontend(&nowhere().await);
-    for path in ["/tasks", "/tasks/x/complete"] {
-        assert_eq!(get(&app, path).await.header("location"), "/");
+    let forms = [
+        ("/tasks", "/"),
+        ("/tasks/x/complete", "/tasks/x"),
+        ("/tasks/x/attachments", "/tasks/x"),
+        ("/sign-out", "/"),
+        ("/account/password", "/account"),
+    ];
+    for (path, location) in forms {
+        assert_eq!(get(&app, path).await.header("location"), location);
     }
 }
 
@@ -132,10 +183,10 @@ async fn a_form_address_loaded_again_leads_back() {
 async fn input_without_bounds_is_refused() {
     let (url, asked) = backend(well).await;
     let app = frontend(&url);
-    assert_eq!(post(&app, "/tasks", &"x".repeat(20_000)).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(post(&app, "/tasks", &"x".repeat(200_000)).await.status, StatusCode::PAYLOAD_TOO_LARGE);
     let other = call(&app, Request::post("/tasks").header(header::CONTENT_TYPE, "text/plain"), "title=x").await;
     assert_eq!(other.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert!(asked.lock().unwrap().is_empty());
-    let (endless, _) = backend(|_, _| " ".repeat(3 << 20).into_response()).await;
+    let (endless, _) = backend(|_, _| " ".repeat(5 << 20).into_response()).await;
     assert_eq!(get(&frontend(&endless), "/").await.status, StatusCode::INTERNAL_SERVER_ERROR);
 }
