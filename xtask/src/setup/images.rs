@@ -213,9 +213,9 @@ mod tests {
         let tags = tags();
         let recipe =
             Recipe { project: &project, tags: &tags, packages: Vec::new(), mirror: None, sysroot: String::new(), mmdebstrap: true };
-        let texts = ["mail", "rust"].map(|name| recipe.build(name).expect_err("refused").to_string());
+        let texts = ["queue", "rust"].map(|name| recipe.build(name).expect_err("refused").to_string());
         insta::assert_snapshot!(texts.join("\n---\n"), @r"
-        `infra/images/mail` does not exist, so there is no equivalent to build for `MAIL_IMAGE`
+        `infra/images/queue` does not exist, so there is no equivalent to build for `QUEUE_IMAGE`
 
         hint: bring the official image with `docker image save` and `docker image load`
         ---

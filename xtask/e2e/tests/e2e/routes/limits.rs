@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use super::headers::assert_protected;
 use crate::harness::client::{Answer, client, read};
@@ -63,17 +63,42 @@ async fn a_client_that_asks_too_often_waits_and_then_goes_on() {
     stack.get("/api/v1/health/").await.with(200);
 }
 
+/// Sends 40 requests at once; returns one that was limited. Some must get through, whatever the application says to them.
+async fn forty(stack: &Stack, method: Method, path: &str) -> Option<Answer> {
+    let (client, url) = (client(), format!("{}{path}", stack.url));
+    let answers = join_all((0..40).map(|_| read(client.request(method.clone(), &url)))).await;
+    answers.into_iter().map(Result::unwrap).find(|answer| answer.status == 429)
+}
+
 #[tokio::test]
-async fn many_attempts_to_sign_in_are_limited_and_nothing_else_is() {
+async fn whatever_checks_a_password_is_limited_together_and_nothing_else_is() {
     let (stack, _turn) = alone().await;
-    let (client, url) = (client(), format!("{}/api/v1/sessions", stack.url));
-    let attempts = join_all((0..40).map(|_| read(client.post(&url)))).await;
-    let attempts: Vec<Answer> = attempts.into_iter().map(Result::unwrap).collect();
-    // Signing in comes later: until then what gets through is not found.
-    let (limited, through): (Vec<_>, Vec<_>) = attempts.into_iter().partition(|answer| answer.status == 429);
-    assert!(!limited.is_empty() && !through.is_empty(), "{} of 40 were limited", limited.len());
-    let limited = limited[0].clone().problem();
+    let limited = forty(&stack, Method::POST, "/api/v1/sessions").await.expect("40 are too many").problem();
     assert_protected(&limited);
     assert_eq!(limited.header("retry-after"), "1");
-    stack.get("/api/v1/tasks").await.with(200);
+    forty(&stack, Method::PUT, "/api/v1/account/password").await.expect("they share what an address may do").problem();
+    for page in ["/sign-in", "/account/password"] {
+        forty(&stack, Method::POST, page).await.expect(page).page("Too much at once");
+    }
+    // Reading the form is free, and so is everything else.
+    assert!(forty(&stack, Method::GET, "/sign-in").await.is_none());
+    assert!(forty(&stack, Method::GET, "/api/v1/sessions").await.is_none());
+    stack.get("/api/v1/health/").await.with(200);
+}
+
+#[tokio::test]
+async fn uploads_may_be_large_but_not_without_end() {
+    let (stack, _turn) = shared().await;
+    let upload = |path: &str, length: u64, body: &str| {
+        let host = stack.authority();
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        )
+    };
+    let (api, page) = ("/api/v1/tasks/0/attachments", "/tasks/0/attachments");
+    stack.raw(upload(api, (1100 << 20) + 1, "").as_bytes()).with(413).problem();
+    stack.raw(upload(page, (1100 << 20) + 1, "").as_bytes()).with(413).page("That is too large");
+    // The application hears of an upload at once, not when its last byte is here: nobody is signed in, so it says no to the first.
+    let answer = stack.raw(upload(api, 1100 << 20, "--x\r\n").as_bytes());
+    assert_eq!(answer.status, 401, "{answer:#?}");
 }
