@@ -79,9 +79,9 @@ pub(super) async fn tell(mut request: Request, next: Next) -> Response {
         for (name, value) in [(POLICY, policy), (STATE, state)] {
             headers.extend(HeaderValue::from_str(&value).ok().map(|value| (name, value)));
         }
-        // What somebody asked for with a session is nobody else's.
-        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
     }
+    // What somebody was answered is nobody else's.
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
     response
 }
 

@@ -9,7 +9,7 @@ use anyhow::ensure;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::harness::client::{Answer, client, read};
+use crate::harness::client::{Answer, read};
 use crate::harness::{Stack, alone, eventually};
 use crate::routes::live::Live;
 
@@ -45,9 +45,9 @@ impl Load {
         let mut clients = JoinSet::new();
         for writer in 0..4 {
             let (url, stop, accepted) = (format!("{}/api/v1/tasks", stack.url), stop.clone(), accepted.clone());
-            let prefix = format!("{prefix} {writer}");
+            let (client, prefix) = (stack.client(), format!("{prefix} {writer}"));
             clients.spawn(async move {
-                let (client, mut seen, mut number) = (client(), Seen::default(), 0);
+                let (mut seen, mut number) = (Seen::default(), 0);
                 let mut pace = pace();
                 while !stop.load(Ordering::Relaxed) {
                     pace.tick().await;
@@ -64,9 +64,9 @@ impl Load {
                 seen
             });
         }
-        let (url, reader_stop) = (stack.url.clone(), stop.clone());
+        let (url, client, reader_stop) = (stack.url.clone(), stack.client(), stop.clone());
         clients.spawn(async move {
-            let (client, mut seen) = (client(), Seen::default());
+            let mut seen = Seen::default();
             let mut pace = pace();
             while !reader_stop.load(Ordering::Relaxed) {
                 pace.tick().await;

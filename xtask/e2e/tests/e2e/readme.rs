@@ -41,6 +41,7 @@ async fn the_first_command_ends_with_a_url_that_serves_the_board() {
     dev.see("Slipway is up", PATIENCE);
     let status = stack.status();
     stack.url = status["url"].as_str().expect("a stack that is up has a URL").to_owned();
+    stack.skipper().await;
     let board = stack.get("/").await.with(200);
     assert!(board.body.contains("New task"), "{}", board.body);
     stack.create_task("Read the manual").await.with(201);

@@ -65,6 +65,7 @@ async fn from_nothing_to_ready_and_down_to_nothing() {
     // Without a worker everything works, jobs wait (R1.6).
     let names: Vec<Value> = stack.status()["services"].as_array().unwrap().iter().map(|service| service["name"].clone()).collect();
     assert_eq!(names, ["backend", "db", "frontend", "migrate", "proxy", "redis"]);
+    stack.skipper().await;
     stack.get("/").await.with(200);
     let task = stack.create_task("Step the mast").await.with(201).json();
     assert_eq!(stack.query("SELECT state FROM jobs"), ["queued"]);
@@ -194,7 +195,7 @@ async fn a_migration_that_fails_replaces_nothing() {
     assert_eq!(refused.code, 1, "{}", refused.stderr);
     assert!(refused.stderr.contains("so nothing was replaced") && refused.stderr.contains("sideways"), "{}", refused.stderr);
     assert_eq!(["backend", "proxy"].map(|service| moment(&stack, service, "StartedAt")), before);
-    stack.get("/").await.with(200);
+    stack.get("/").await.with(303);
 
     checkout.edit("infra/compose.yaml", "\"sideways\"", "\"up\"");
     stack.xtask(&["up"]).good();

@@ -12,6 +12,7 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
+use super::account::Account;
 use super::{INSIDE_URL, Stack, eventually};
 
 /// How long a page may take to show something. Pages that try again by themselves do so after some seconds.
@@ -35,8 +36,22 @@ pub(crate) struct Browser {
 }
 
 impl Stack {
-    /// Starts a browser.
+    /// Starts a browser in which the stack's skipper is signed in.
     pub(crate) async fn browser(&self, scripts: Scripts) -> Browser {
+        let browser = self.strange_browser(scripts).await;
+        browser.sign_in(&self.skipper().await).await;
+        browser
+    }
+
+    /// Starts a browser in which somebody is signed in.
+    pub(crate) async fn browser_of(&self, account: &Account, scripts: Scripts) -> Browser {
+        let browser = self.strange_browser(scripts).await;
+        browser.sign_in(account).await;
+        browser
+    }
+
+    /// Starts a browser in which nobody is signed in.
+    pub(crate) async fn strange_browser(&self, scripts: Scripts) -> Browser {
         let arguments = [
             "--headless",
             "--no-sandbox",
@@ -81,6 +96,12 @@ impl Browser {
         write!(stream, "DELETE /session/{} HTTP/1.1\r\nHost: {}\r\n\r\n", self.session, self.webdriver)?;
         // The answer comes when the browser has ended. The connection stays open.
         stream.read(&mut [0; 256]).map(|_| ())
+    }
+
+    /// Gives the browser somebody's session, as signing in would.
+    async fn sign_in(&self, account: &Account) {
+        let cookie = json!({ "name": "session", "value": account.session, "url": INSIDE_URL, "httpOnly": true, "sameSite": "Lax" });
+        self.devtools("Network.setCookie", cookie).await;
     }
 
     /// The WebDriver client, for what has no word of its own here.

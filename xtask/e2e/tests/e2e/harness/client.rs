@@ -72,10 +72,15 @@ pub(crate) fn client() -> reqwest::Client {
 }
 
 impl Stack {
+    /// A client of the stack's skipper, if there is one; of a stranger otherwise.
+    pub(crate) fn client(&self) -> reqwest::Client {
+        self.known_skipper().map_or_else(client, |account| account.client())
+    }
+
     /// Sends a request without a body; `headers` are its own.
     pub(crate) async fn send(&self, method: Method, path: &str, headers: &[(&'static str, &str)]) -> Answer {
         let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
-        let request = client().request(method, format!("{}{path}", self.url)).headers(headers.collect());
+        let request = self.client().request(method, format!("{}{path}", self.url)).headers(headers.collect());
         read(request).await.unwrap_or_else(|error| panic!("{path}: {error:?}"))
     }
 
@@ -87,7 +92,7 @@ impl Stack {
     /// Creates a task with `title`.
     pub(crate) async fn create_task(&self, title: &str) -> Answer {
         let body = serde_json::json!({ "title": title });
-        read(client().post(format!("{}/api/v1/tasks", self.url)).json(&body)).await.unwrap()
+        read(self.client().post(format!("{}/api/v1/tasks", self.url)).json(&body)).await.unwrap()
     }
 
     /// Sends `bytes` over a connection of its own and reads until the other side closes it.

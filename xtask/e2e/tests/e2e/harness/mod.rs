@@ -1,5 +1,6 @@
 //! What every test of the stack needs: where it is, commands, a browser, and taking turns.
 
+pub(crate) mod account;
 pub(crate) mod axe;
 pub(crate) mod browser;
 pub(crate) mod checkout;
@@ -59,13 +60,17 @@ static TURNS: RwLock<()> = RwLock::const_new(());
 /// The stack, for a test that leaves it as it is: others run at the same time.
 pub(crate) async fn shared() -> (Stack, RwLockReadGuard<'static, ()>) {
     let turn = TURNS.read().await;
-    (Stack::from_environment(), turn)
+    let stack = Stack::from_environment();
+    stack.skipper().await;
+    (stack, turn)
 }
 
 /// The stack, for a test that stops or breaks parts of it: nothing else runs meanwhile.
 pub(crate) async fn alone() -> (Stack, RwLockWriteGuard<'static, ()>) {
     let turn = TURNS.write().await;
-    (Stack::from_environment(), turn)
+    let stack = Stack::from_environment();
+    stack.skipper().await;
+    (stack, turn)
 }
 
 impl Stack {

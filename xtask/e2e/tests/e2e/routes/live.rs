@@ -21,6 +21,7 @@ impl Live {
     /// Opens one as a page of `origin` does.
     pub(crate) async fn open(stack: &Stack, origin: &str) -> Result<Self, Error> {
         let mut request = format!("ws://{}/ws", stack.authority()).into_client_request()?;
+        request.headers_mut().extend(stack.skipper().await.headers());
         request.headers_mut().insert("origin", origin.parse().unwrap());
         Ok(Self(connect_async(request).await?.0))
     }
@@ -53,7 +54,7 @@ async fn a_live_connection_greets_and_tells_of_new_tasks() {
     assert_eq!(hello["type"], "hello");
     assert!(hello["version"].is_string());
     let task = stack.create_task("Caulk the seams").await.with(201).json();
-    let told = live.message(|message| message["type"] == "task" && message["id"] == task["id"]).await;
+    let told = live.message(|message| message["type"] == "task" && message["task"]["id"] == task["id"]).await;
     assert_eq!(told["task"], task);
     // The worker counts afterwards, and tells as well.
     let stats = live.message(|message| message["type"] == "stats").await;
