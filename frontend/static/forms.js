@@ -31,6 +31,12 @@ export function sendForms(done) {
         if (isNew) create.removeAttribute("aria-busy");
       });
   });
+  // What is half written is worth more than being led away at once.
+  addEventListener("signedout", (event) => {
+    if (!field.value.trim()) return;
+    event.preventDefault();
+    complain("You are signed out. Copy what you wrote, and load the page again to sign in.");
+  });
   field.addEventListener("input", () => {
     key = null;
     complain("");
