@@ -2,6 +2,7 @@
 
 mod assets;
 mod away;
+mod files;
 mod headers;
 mod identity;
 mod limits;

@@ -66,7 +66,12 @@ async fn everything_that_can_be_used_has_a_role_and_a_name() {
     }
     let mut names = Vec::new();
     // What other tests change meanwhile is left out: the first elements are those of the page itself.
-    for element in browser.client().find_all(Locator::Css("body :is(a, input:not([type=hidden]), select, .primary, progress)")).await.expect("there are elements") {
+    for element in browser
+        .client()
+        .find_all(Locator::Css("body :is(a, input:not([type=hidden]), select, .primary, progress)"))
+        .await
+        .expect("there are elements")
+    {
         if !element.is_displayed().await.unwrap_or(false) {
             continue;
         }
