@@ -28,6 +28,8 @@ const SEND: Duration = Duration::from_secs(5);
 const CLOSE: Duration = Duration::from_secs(1);
 /// Clients have nothing to say.
 const MAX_MESSAGE: usize = 4 * 1024;
+/// What a socket has ready for reading, and for gathering what it writes: by default it is 128 kB each, for as long as the socket is open.
+const BUFFER: usize = 1024;
 
 /// The session has ended: clients sign in again instead of connecting again.
 const SIGNED_OUT: u16 = 4401;
@@ -51,7 +53,7 @@ pub(super) async fn connect(
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many live connections are open, try again in a moment"));
     };
     let span = tracing::Span::current();
-    let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
+    let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).read_buffer_size(BUFFER).write_buffer_size(BUFFER);
     let since = resume.last_event_id.and_then(|id| EventId::parse(&id));
     Ok(upgrade.on_upgrade(move |socket| serve(socket, app, signed, since, permit).instrument(span)))
 }

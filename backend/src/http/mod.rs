@@ -58,7 +58,8 @@ impl Default for Limits {
             requests: 256,
             request_time: Duration::from_secs(10),
             body_bytes: 64 * 1024,
-            sockets: 1000,
+            // Each takes some kilobytes here and in the proxy.
+            sockets: 4000,
             // Containers are killed 10 s after the signal.
             drain: Duration::from_secs(8),
         }
