@@ -10,6 +10,7 @@ mod form;
 mod health;
 mod idempotent;
 mod json;
+mod linger;
 mod live;
 mod observe;
 pub mod openapi;
