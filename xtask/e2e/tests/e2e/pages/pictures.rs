@@ -8,8 +8,7 @@ use crate::harness::browser::{Browser, Scripts};
 use crate::harness::{Stack, alone};
 
 /// A window: what the names of its pictures end with, its size, and whether it is night.
-const WINDOWS: [(&str, (u32, u32), bool); 3] =
-    [("", (1280, 940), false), ("-dark", (1280, 940), true), ("-phone", (390, 844), false)];
+const WINDOWS: [(&str, (u32, u32), bool); 3] = [("", (1280, 940), false), ("-dark", (1280, 940), true), ("-phone", (390, 844), false)];
 /// Pages that only have to be opened.
 const PAGES: [(&str, &str, &str); 7] = [
     ("task", "/tasks/01935000-0000-7000-8000-000000000005", "#files .file"),
