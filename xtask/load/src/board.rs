@@ -56,7 +56,11 @@ pub(crate) async fn measure(stack: &Stack, api: &Api, tasks: u32, pace: Pace) ->
 
     let writes = writes(api, tasks, pace).await?;
     let end = stack.memory(&SERVICES).await?;
-    print(&format!("Creating tasks, {tasks} there before."), ["connections", "tasks/s", "p50 ms", "p99 ms", "failed", "figures right after"], &[writes])?;
+    print(
+        &format!("Creating tasks, {tasks} there before."),
+        ["connections", "tasks/s", "p50 ms", "p99 ms", "failed", "figures right after"],
+        &[writes],
+    )?;
     let rows = SERVICES.map(|service| [service.to_owned(), mb_of(&before, service), mb_of(&after, service), mb_of(&end, service)]);
     print(&format!("Memory in MB, {tasks} tasks."), ["service", "before", "after reading", "after writing"], &rows)
 }

@@ -56,7 +56,8 @@ async fn one(stack: &Stack, api: &Api, count: usize, rounds: u32) -> anyhow::Res
         let mut times = Vec::new();
         while times.len() < count {
             let arrival = timeout(PATIENCE, arrivals.recv()).await;
-            let (of, at): Arrival = arrival.with_context(|| format!("{} of {count} sockets got an event", times.len()))?.context("no socket is open")?;
+            let (of, at): Arrival =
+                arrival.with_context(|| format!("{} of {count} sockets got an event", times.len()))?.context("no socket is open")?;
             if of == round {
                 times.push(at - sent);
             }
