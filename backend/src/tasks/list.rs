@@ -116,7 +116,7 @@ pub async fn list(pool: &PgPool, user: Uuid, filter: &Filter, limit: u32, after:
 }
 
 /// The first tasks of a part of the board in its order. One that begins after an open task has no completed ones.
-fn part(sql: &mut QueryBuilder<'_, Postgres>, user: Uuid, filter: &Filter, limit: i64, after: Option<Cursor>) {
+fn part(sql: &mut QueryBuilder<Postgres>, user: Uuid, filter: &Filter, limit: i64, after: Option<Cursor>) {
     // Each combination of filters is a statement of its own, with a plan that fits it.
     sql.push(concat!(select!(), "WHERE (NOT private OR created_by = "));
     sql.push_bind(user).push(" OR assignee_id = ").push_bind(user).push(")");
