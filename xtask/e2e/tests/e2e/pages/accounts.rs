@@ -67,7 +67,8 @@ async fn a_wrong_password_is_told_and_the_right_one_leads_on() {
 async fn signing_in_never_leads_to_another_site() {
     let (stack, _turn) = shared().await;
     let account = stack.skipper().await;
-    let evil = ["//evil.example", "/\\evil.example", "https://evil.example/", "/\t/evil.example", "javascript:alert(1)", "\\\\evil.example"];
+    let evil =
+        ["//evil.example", "/\\evil.example", "https://evil.example/", "/\t/evil.example", "javascript:alert(1)", "\\\\evil.example"];
     // Whoever is signed in already is sent on at once.
     let browser = stack.browser_of(&account, Scripts::Off).await;
     for next in evil {

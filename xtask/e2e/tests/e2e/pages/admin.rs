@@ -55,7 +55,8 @@ async fn roles_are_given_and_taken() {
         browser.click(&format!("{form} button")).await;
         browser.arrive("/admin/users").await;
         find_account(&browser, &user.id).await;
-        let row = format!("return document.querySelector('form[action*=\"{}\"]').closest('tr').querySelector('.badge').textContent", user.id);
+        let row =
+            format!("return document.querySelector('form[action*=\"{}\"]').closest('tr').querySelector('.badge').textContent", user.id);
         assert_eq!(browser.script(&row).await, role);
     }
     theirs.open("/admin/").await;

@@ -78,7 +78,9 @@ async fn a_long_list_has_pages() {
     let (stack, _turn) = shared().await;
     for scripts in [Scripts::On, Scripts::Off] {
         let word = unique("w").replace([' ', '-'], "");
-        stack.sql(&format!("INSERT INTO tasks (id, title) SELECT gen_random_uuid(), 'Crate ' || number || ' {word}' FROM generate_series(1, 130) AS number"));
+        stack.sql(&format!(
+            "INSERT INTO tasks (id, title) SELECT gen_random_uuid(), 'Crate ' || number || ' {word}' FROM generate_series(1, 130) AS number"
+        ));
         let browser = stack.browser(scripts).await;
         browser.open(&format!("/?q={word}")).await;
         browser.see("#found-text", "100 or more tasks found").await;
@@ -141,6 +143,8 @@ async fn found(browser: &Browser, words: &str, expected: &[&str]) {
 
 /// The titles of all tasks in the page.
 async fn titles(browser: &Browser) -> Vec<String> {
-    let titles = browser.script("return [...document.querySelectorAll('#board .task:not(.launching) .task-title')].map((title) => title.textContent)").await;
+    let titles = browser
+        .script("return [...document.querySelectorAll('#board .task:not(.launching) .task-title')].map((title) => title.textContent)")
+        .await;
     titles.as_array().expect("a list").iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }

@@ -46,7 +46,8 @@ async fn a_full_board_is_light() {
     assert_eq!(browser.script("return document.querySelectorAll('#board .task').length").await, 50);
     let all = "return [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].map((entry) => [new URL(entry.name).pathname, entry.transferSize])";
     let all = browser.script(all).await;
-    let parts: Vec<(&str, u64)> = all.as_array().unwrap().iter().map(|part| (part[0].as_str().unwrap(), part[1].as_u64().unwrap())).collect();
+    let parts: Vec<(&str, u64)> =
+        all.as_array().unwrap().iter().map(|part| (part[0].as_str().unwrap(), part[1].as_u64().unwrap())).collect();
     let weight: u64 = parts.iter().map(|(_, bytes)| bytes).sum();
     println!("a first visit of a board of 50 tasks transfers {weight} bytes: {parts:?}");
     assert!(weight <= WEIGHT, "{weight} bytes: {parts:?}");
@@ -81,7 +82,9 @@ async fn shifts_are_counted() {
     // A page that moves down is noticed, and so is a script that the policy refuses.
     browser.script("document.querySelector('main').prepend(Object.assign(document.createElement('p'), { textContent: 'Wait!', style: 'height: 300px' }))").await;
     browser.until("the shift is counted", &SHIFTS.replace("done(sum)", &format!("done(sum > {SHIFT})"))).await;
-    browser.script("document.body.append(Object.assign(document.createElement('script'), { src: 'https://evil.example/script.js' }))").await;
+    browser
+        .script("document.body.append(Object.assign(document.createElement('script'), { src: 'https://evil.example/script.js' }))")
+        .await;
     crate::harness::eventually("the console has it", crate::harness::browser::PATIENCE, || async {
         if browser.console().await.is_empty() { Err("it is empty") } else { Ok(()) }
     })
