@@ -18,8 +18,6 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, interval, timeout};
 use tracing::Instrument;
 
-/// How often a client is asked for a sign of life: more often than proxies close silent connections.
-const PING: Duration = Duration::from_secs(20);
 /// A client that is silent for this long is gone.
 const SILENCE: Duration = Duration::from_secs(60);
 /// A client that does not take a message within this time is gone.
@@ -28,6 +26,8 @@ const SEND: Duration = Duration::from_secs(5);
 const CLOSE: Duration = Duration::from_secs(1);
 /// Clients have nothing to say.
 const MAX_MESSAGE: usize = 4 * 1024;
+/// What a socket has ready for reading, and for gathering what it writes: by default it is 128 kB each, for as long as the socket is open.
+const BUFFER: usize = 1024;
 
 /// The session has ended: clients sign in again instead of connecting again.
 const SIGNED_OUT: u16 = 4401;
@@ -51,7 +51,7 @@ pub(super) async fn connect(
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many live connections are open, try again in a moment"));
     };
     let span = tracing::Span::current();
-    let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
+    let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).read_buffer_size(BUFFER).write_buffer_size(BUFFER);
     let since = resume.last_event_id.and_then(|id| EventId::parse(&id));
     Ok(upgrade.on_upgrade(move |socket| serve(socket, app, signed, since, permit).instrument(span)))
 }
@@ -116,7 +116,7 @@ async fn greet(
 }
 
 async fn exchange(socket: &mut WebSocket, updates: &mut Receiver<Arc<Event>>, app: &App, signed: &Signed, last: Option<EventId>) -> End {
-    let mut ping = interval(PING);
+    let mut ping = interval(app.ping);
     let mut heard = Instant::now();
     loop {
         let message = tokio::select! {

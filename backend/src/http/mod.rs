@@ -48,6 +48,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Open WebSockets.
     pub sockets: usize,
+    /// How often a socket's client is asked for a sign of life, and whether its session still is one: more often than proxies close silent connections.
+    pub ping: Duration,
     /// How long requests may take to finish after a termination signal.
     pub drain: Duration,
 }
@@ -58,7 +60,9 @@ impl Default for Limits {
             requests: 256,
             request_time: Duration::from_secs(10),
             body_bytes: 64 * 1024,
-            sockets: 1000,
+            // Each takes some kilobytes here and in the proxy.
+            sockets: 4000,
+            ping: Duration::from_secs(20),
             // Containers are killed 10 s after the signal.
             drain: Duration::from_secs(8),
         }

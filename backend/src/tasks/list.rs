@@ -95,8 +95,30 @@ pub struct Page {
 
 /// One page of what somebody may see.
 pub async fn list(pool: &PgPool, user: Uuid, filter: &Filter, limit: u32, after: Option<Cursor>) -> Result<Page, sqlx::Error> {
+    // One more than asked for tells whether there is a next page.
+    let wanted = i64::from(limit) + 1;
+    let mut sql = QueryBuilder::<Postgres>::default();
+    if let (Some(Cursor::Open(_)), None) = (after, filter.status) {
+        // First open ones, then completed ones. Joined by OR, they would make PostgreSQL read all open tasks before the cursor again.
+        sql.push("(");
+        part(&mut sql, user, filter, wanted, after);
+        sql.push(") UNION ALL (");
+        part(&mut sql, user, &Filter { status: Some(Status::Done), ..filter.clone() }, wanted, None);
+        sql.push(") ORDER BY completed_at DESC, id DESC LIMIT ").push_bind(wanted);
+    } else {
+        part(&mut sql, user, filter, wanted, after);
+    }
+    let mut tasks: Vec<Task> = sql.build_query_as().fetch_all(pool).await?;
+    let more = tasks.len() > limit as usize;
+    tasks.truncate(limit as usize);
+    let next = tasks.last().filter(|_| more).map(Cursor::after);
+    Ok(Page { tasks, next })
+}
+
+/// The first tasks of a part of the board in its order. One that begins after an open task has no completed ones.
+fn part(sql: &mut QueryBuilder<Postgres>, user: Uuid, filter: &Filter, limit: i64, after: Option<Cursor>) {
     // Each combination of filters is a statement of its own, with a plan that fits it.
-    let mut sql = QueryBuilder::<Postgres>::new(concat!(select!(), "WHERE (NOT private OR created_by = "));
+    sql.push(concat!(select!(), "WHERE (NOT private OR created_by = "));
     sql.push_bind(user).push(" OR assignee_id = ").push_bind(user).push(")");
     if let Some(query) = &filter.query {
         sql.push(" AND search @@ to_tsquery('simple', ").push_bind(words(query)).push(")");
@@ -120,17 +142,13 @@ pub async fn list(pool: &PgPool, user: Uuid, filter: &Filter, limit: u32, after:
     }
     match after {
         None => {}
-        Some(Cursor::Open(id)) => drop(sql.push(" AND (completed_at IS NOT NULL OR tasks.id < ").push_bind(id).push(")")),
+        // Whoever asks for completed ones after an open one gets all of them.
+        Some(Cursor::Open(_)) if filter.status == Some(Status::Done) => {}
+        Some(Cursor::Open(id)) => drop(sql.push(" AND completed_at IS NULL AND tasks.id < ").push_bind(id)),
         Some(Cursor::Done(at, id)) => drop(sql.push(" AND (completed_at, tasks.id) < (").push_bind(at).push(", ").push_bind(id).push(")")),
     }
-    // `completed_at DESC` puts nulls, the open tasks, first: this reads the index `tasks_board_order` backwards. One more than asked for tells whether
-    // there is a next page.
-    sql.push(" ORDER BY completed_at DESC, tasks.id DESC LIMIT ").push_bind(i64::from(limit) + 1);
-    let mut tasks: Vec<Task> = sql.build_query_as().fetch_all(pool).await?;
-    let more = tasks.len() > limit as usize;
-    tasks.truncate(limit as usize);
-    let next = tasks.last().filter(|_| more).map(Cursor::after);
-    Ok(Page { tasks, next })
+    // `completed_at DESC` puts nulls, the open tasks, first: this reads the index `tasks_board_order` backwards.
+    sql.push(" ORDER BY completed_at DESC, tasks.id DESC LIMIT ").push_bind(limit);
 }
 
 impl Due {

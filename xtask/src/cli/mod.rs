@@ -21,6 +21,7 @@ mod up;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands;
 use crate::engine;
 use crate::interrupt;
 use crate::lock::Lock;
@@ -130,6 +131,19 @@ pub(crate) fn run() -> anyhow::Result<()> {
 fn program() -> anyhow::Result<String> {
     let path = std::env::current_exe()?;
     path.to_str().map(str::to_owned).ok_or_else(|| Failure::new(format!("the path {} is not Unicode", path.display())).into())
+}
+
+/// A command of the cargo that runs us, so that the toolchain is the same.
+fn cargo<const N: usize>(args: [&str; N]) -> Invocation {
+    Invocation::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())).args(args)
+}
+
+/// Removes the images that only this instance used.
+fn remove_images(context: &Context, stack: &Stack) -> anyhow::Result<()> {
+    let suffix = format!(":{}", stack.project.instance);
+    let images = crate::images::parse_list(&commands::engine::images().read()?);
+    let own: Vec<String> = images.into_keys().filter(|name| name.starts_with("slipway/") && name.ends_with(&suffix)).collect();
+    if own.is_empty() { Ok(()) } else { context.perform(&commands::engine::remove_images(&own)) }
 }
 
 /// What the global flags mean for a command.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 
 use super::up::{Builds, StartArgs, bring_up};
-use super::{Context, Globals, program};
+use super::{Context, Globals, cargo, program, remove_images};
 use crate::commands::{self, compose::Volumes};
 use crate::process::{Invocation, last_lines};
 use crate::project;
@@ -119,11 +119,6 @@ impl Test {
 /// Every test target of the applications and of the stack; one fails without the others being left out.
 const STACK_TESTS: [&str; 8] = ["test", "--workspace", "--exclude", "xtask", "--test", "*", "--no-fail-fast", "--quiet"];
 
-fn cargo<const N: usize>(args: [&str; N]) -> Invocation {
-    // The cargo that runs us, so that the toolchain is the same.
-    Invocation::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())).args(args)
-}
-
 /// How tests find the stack, and this program.
 fn own_variables(stack: &Stack, resolved: &stack::Resolved, program: &str) -> BTreeMap<String, String> {
     BTreeMap::from([
@@ -200,14 +195,6 @@ fn show_logs(stack: &Stack) {
             crate::report::Volume::Normal.say(line);
         }
     }
-}
-
-/// Removes the images that only this instance used.
-fn remove_images(context: &Context, stack: &Stack) -> anyhow::Result<()> {
-    let suffix = format!(":{}", stack.project.instance);
-    let images = crate::images::parse_list(&commands::engine::images().read()?);
-    let own: Vec<String> = images.into_keys().filter(|name| name.starts_with("slipway/") && name.ends_with(&suffix)).collect();
-    if own.is_empty() { Ok(()) } else { context.perform(&commands::engine::remove_images(&own)) }
 }
 
 #[cfg(test)]

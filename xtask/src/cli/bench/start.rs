@@ -1,45 +1,29 @@
-//! `bench`: figures for `docs/benchmarks.md`, measured beside what they are compared with.
+//! `bench start`: `up` and `down` beside plain Compose.
 
 use std::time::{Duration, Instant};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::up::{Builds, StartArgs, bring_up};
-use super::{Context, program};
 use crate::bench::{Row, render};
+use crate::cli::up::{Builds, StartArgs, bring_up};
+use crate::cli::{Context, program};
 use crate::commands::compose::Volumes;
 use crate::interrupt;
 use crate::process::Invocation;
 use crate::report::{Interrupted, product};
 use crate::stack::{Resolved, Stack};
 
-/// Measure something in turn with what it is compared with
+/// Measure `up` and `down` in turn with plain `docker compose` on the same files and images
 #[derive(Args)]
-pub(crate) struct Bench {
-    /// What is measured
-    name: Name,
+pub(super) struct Start {
     /// How often
     #[arg(long, default_value_t = 5)]
     rounds: u32,
 }
 
-/// The benchmarks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Name {
-    /// `up` and `down` beside plain `docker compose` on the same files and images
-    Start,
-}
-
-impl Bench {
-    pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
-        let globals = super::Globals {
-            instance: Some(context.globals.instance.clone().unwrap_or_else(|| "bench".to_owned())),
-            ..context.globals.clone()
-        };
-        let context = &Context { globals };
-        match self.name {
-            Name::Start => start(context, self.rounds),
-        }
+impl Start {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
+        start(context, self.rounds)
     }
 }
 

@@ -1,0 +1,33 @@
+//! `bench`: figures for `docs/benchmarks.md`, measured beside what they are compared with.
+
+mod load;
+mod start;
+
+use clap::{Args, Subcommand};
+
+use super::{Context, Globals};
+
+/// Measure something in turn with what it is compared with
+#[derive(Args)]
+pub(crate) struct Bench {
+    #[command(subcommand)]
+    what: What,
+}
+
+/// The benchmarks.
+#[derive(Subcommand)]
+enum What {
+    Start(start::Start),
+    Load(load::Load),
+}
+
+impl Bench {
+    pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
+        let instance = context.globals.instance.clone().unwrap_or_else(|| "bench".to_owned());
+        let globals = Globals { instance: Some(instance), ..context.globals.clone() };
+        match self.what {
+            What::Start(start) => start.run(&Context { globals }),
+            What::Load(load) => load.run(&Context { globals: Globals { env: "bench".to_owned(), ..globals } }),
+        }
+    }
+}
