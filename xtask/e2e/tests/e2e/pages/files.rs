@@ -21,7 +21,7 @@ async fn a_file_is_attached_loaded_and_deleted() {
         let path = place(&stack, "ship's log & more.txt", text.as_bytes());
         upload(&browser, &path).await;
         browser.see("#files .file a", "ship's log & more.txt").await;
-        browser.see("#files .facts", "1.8 kB").await;
+        browser.see("#files .facts", "2 kB").await;
         assert_eq!(browser.script("return document.querySelectorAll('#files .file').length").await, 1);
 
         // What comes back is what was sent, offered for saving under its name.
@@ -82,7 +82,7 @@ async fn a_file_that_is_not_accepted_is_refused_with_the_reason() {
         // By its name, and by what is in it whatever its name says.
         for name in ["page.html", "page.png"] {
             upload(&browser, &place(&stack, name, page)).await;
-            browser.see("#file-error", "file").await;
+            browser.see("#file-error", "none of the types that can be attached").await;
             browser.see("#files", "No files yet.").await;
             assert_eq!(browser.script("return document.getElementById('file').getAttribute('aria-invalid')").await, "true");
             let answer = browser.client().current_url().await.expect("an address");

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::board::{List, unique};
-use crate::harness::browser::{Browser, Scripts};
-use crate::harness::{alone, shared};
+use crate::harness::browser::{Browser, PATIENCE, Scripts};
+use crate::harness::{alone, eventually, shared};
 
 #[tokio::test]
 async fn words_and_filters_find_tasks() {
@@ -131,10 +131,14 @@ async fn show(browser: &Browser, scripts: Scripts) {
 /// Waits until exactly the tasks whose titles begin like this are shown.
 async fn found(browser: &Browser, words: &str, expected: &[&str]) {
     browser.see("#found-text", words).await;
-    let mut shown: Vec<String> = titles(browser).await.iter().filter_map(|title| title.split(' ').next().map(str::to_owned)).collect();
     let mut expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
-    (shown.sort(), expected.sort());
-    assert_eq!(shown, expected);
+    expected.sort();
+    eventually(&format!("{expected:?} are shown"), PATIENCE, || async {
+        let mut shown: Vec<String> = titles(browser).await.iter().filter_map(|title| title.split(' ').next().map(str::to_owned)).collect();
+        shown.sort();
+        if shown == expected { Ok(()) } else { Err(format!("there is {shown:?}")) }
+    })
+    .await;
 }
 
 /// The titles of all tasks in the page.

@@ -34,6 +34,7 @@ const SHIFTS: &str = "return new Promise((done) => {
 })";
 
 #[tokio::test]
+#[allow(clippy::print_stdout, reason = "the figure is worth reading when all is well")]
 async fn a_full_board_is_light() {
     let (stack, _turn) = alone().await;
     let amara = stack.scene().await;
@@ -98,7 +99,6 @@ async fn check(browser: &Browser, path: &str, width: u32) {
     }
     browser.until("the page is complete", "return document.readyState === 'complete'").await;
     let shift = browser.script(SHIFTS).await.as_f64().expect("a number");
-    println!("{path} at {width}: shift {shift:.4}");
     assert!(shift < SHIFT, "{path} shifts by {shift} at {width}");
     let loud: Vec<String> = browser.console().await.into_iter().filter(|line| !is_expected(path, line)).collect();
     assert_eq!(loud, [""; 0], "{path}");
