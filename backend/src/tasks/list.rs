@@ -108,7 +108,8 @@ pub async fn list(pool: &PgPool, user: Uuid, filter: &Filter, limit: u32, after:
     } else {
         part(&mut sql, user, filter, wanted, after);
     }
-    let mut tasks: Vec<Task> = sql.build_query_as().fetch_all(pool).await?;
+    // A search is planned each time: a plan for any word takes each for a rare one, and sorts all tasks for a word that all of them have.
+    let mut tasks: Vec<Task> = sql.build_query_as().persistent(filter.query.is_none()).fetch_all(pool).await?;
     let more = tasks.len() > limit as usize;
     tasks.truncate(limit as usize);
     let next = tasks.last().filter(|_| more).map(Cursor::after);
