@@ -112,10 +112,6 @@ pub(super) async fn sign_in(State(app): State<App>, headers: HeaderMap, Json(bod
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "the address or the password is wrong"));
     };
     attempt.forgive(&app.redis).await.map_err(away)?;
-    // A session that this browser had before must not go on unseen.
-    if let Some(old) = auth::token(&headers) {
-        app.sessions.end(&old).await.map_err(away)?;
-    }
     start(&app, &headers, account, StatusCode::CREATED).await
 }
 
@@ -159,7 +155,6 @@ pub(super) async fn change_password(
     let hash = app.passwords.hash(new).await?;
     let account = accounts::change_password(&app.database, &signed.user, &hash).await?;
     let account = account.ok_or_else(|| Problem::new(StatusCode::CONFLICT, "the password was changed elsewhere meanwhile"))?;
-    app.sessions.end(&signed.token.0).await.map_err(away)?;
     tracing::info!(user_id = %account.id, "password changed");
     start(&app, &headers, account, StatusCode::OK).await
 }
@@ -187,10 +182,18 @@ pub(super) async fn people(
     if query.chars().count() > accounts::MAX_NAME_LENGTH {
         return Err(Problem::bad_parameter("q", format!("must have at most {} characters", accounts::MAX_NAME_LENGTH)));
     }
+    // No name has one, and PostgreSQL has no NUL in texts at all.
+    if query.chars().any(char::is_control) {
+        return Err(Problem::bad_parameter("q", "must not contain control characters"));
+    }
     Ok(axum::Json(People { users: accounts::people(&app.database, query.trim()).await? }))
 }
 
 async fn start(app: &App, headers: &HeaderMap, account: Account, status: StatusCode) -> Result<Response, Problem> {
+    // A session that this browser had before must not go on unseen.
+    if let Some(old) = auth::token(headers) {
+        app.sessions.end(&old).await.map_err(away)?;
+    }
     let (token, session): (Token, sessions::Session) = app.sessions.start(&account).await.map_err(away)?;
     let cookie = auth::set_cookie(Some(&token), headers);
     Ok((status, [(header::SET_COOKIE, cookie)], axum::Json(describe(account, session))).into_response())

@@ -252,6 +252,7 @@ fn tag(version: i64) -> String {
 fn precondition(headers: &HeaderMap) -> Precondition {
     match headers.get(header::IF_MATCH).map(|value| value.to_str().unwrap_or_default().trim()) {
         None => Precondition::None,
+        Some("*") => Precondition::Any,
         Some(tag) => {
             let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|version| version.parse().ok());
             version.map_or(Precondition::Never, Precondition::Version)

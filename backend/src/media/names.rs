@@ -8,8 +8,9 @@ pub fn file_name(text: &str) -> Result<String, &'static str> {
     let last = text.rsplit(['/', '\\']).next().unwrap_or(text);
     // Marks that turn the reading direction make `exe.txt` of `txt.exe`.
     let name: String = last.chars().filter(|char| !is_bidi_control(*char)).collect();
-    let name = name.trim();
-    if name.is_empty() || name.chars().all(|char| char == '.') {
+    // The proxy shows nobody a file whose name begins with a dot.
+    let name = name.trim_start_matches(|char: char| char == '.' || char.is_whitespace()).trim_end();
+    if name.is_empty() {
         Err("must be a file with a name")
     } else if name.chars().count() > MAX {
         Err("must have a name of at most 255 characters")
@@ -54,6 +55,7 @@ mod tests {
         assert_eq!(file_name(r"C:\Users\me\plan v2.pdf").unwrap(), "plan v2.pdf");
         assert_eq!(file_name("evil\u{202e}txt.exe").unwrap(), "eviltxt.exe");
         assert_eq!(file_name(" Größe.png ").unwrap(), "Größe.png");
+        assert_eq!(file_name("../.. .bashrc.txt").unwrap(), "bashrc.txt");
         for bad in ["", "/", "..", "a/..", "\u{202e}", "a\r\nb.txt", "a\0.txt", &"x".repeat(256)] {
             assert!(file_name(bad).unwrap_err().starts_with("must"), "{bad:?}");
         }

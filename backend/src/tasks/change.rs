@@ -24,8 +24,10 @@ pub struct Change {
 /// Which version a change is meant for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precondition {
-    /// Whatever is there.
+    /// None was named.
     None,
+    /// Whatever is there.
+    Any,
     /// This one, which the writer has seen.
     Version(i64),
     /// One that never was.
@@ -165,7 +167,7 @@ async fn lock(connection: &mut PgConnection, user: Uuid, id: Uuid, precondition:
     let task: Option<Task> = sqlx::query_as(sql).bind(user).bind(id).fetch_optional(connection).await?;
     let task = task.ok_or(Refusal::Missing)?;
     match precondition {
-        Precondition::None => Ok(task),
+        Precondition::None | Precondition::Any => Ok(task),
         Precondition::Version(version) if version == task.version => Ok(task),
         _ => Err(Refusal::Outdated(Box::new(task))),
     }

@@ -27,7 +27,8 @@ impl Cursor {
         match text.split('.').collect::<Vec<_>>()[..] {
             ["open", id] => Some(Cursor::Open(id.parse().ok()?)),
             ["done", micros, id] => {
-                let nanos = micros.parse::<i64>().ok().map(i128::from)?.checked_mul(1000)?;
+                // PostgreSQL's times begin later than ours; nothing was completed before 1970.
+                let nanos = micros.parse::<u64>().ok().map(i128::from)?.checked_mul(1000)?;
                 Some(Cursor::Done(OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?, id.parse().ok()?))
             }
             _ => None,
@@ -181,7 +182,16 @@ mod tests {
         for cursor in [Cursor::Open(Uuid::now_v7()), Cursor::Done(at, Uuid::now_v7())] {
             assert_eq!(Cursor::parse(&cursor.text()), Some(cursor));
         }
-        for bad in ["", "open", "open.x", "done.1", "done.99999999999999999999.x", "done.9223372036854775807.x", "x.y.z"] {
+        for bad in [
+            "",
+            "open",
+            "open.x",
+            "done.1",
+            "done.99999999999999999999.x",
+            "done.9223372036854775807.x",
+            "done.-1.01935000-0000-7000-8000-000000000000",
+            "x.y.z",
+        ] {
             assert_eq!(Cursor::parse(bad), None, "{bad}");
         }
     }

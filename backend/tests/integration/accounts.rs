@@ -205,6 +205,7 @@ async fn people_are_found_by_a_part_of_the_name() {
         let bob = server.sign_up("Bob 100%").await;
         assert_eq!(server.get("/api/v1/users?q=00%25").await.body, json!({ "users": [{ "id": bob.id(), "name": "Bob 100%" }] }));
         assert_eq!(server.get("/api/v1/users").await.body["users"].as_array().unwrap().len(), 2);
+        server.get("/api/v1/users?q=%00").await.assert_problem(StatusCode::BAD_REQUEST, "/api/v1/users");
         let renamed = send(bob.request(Method::PATCH, "/api/v1/account").json(&json!({ "name": "Robert" }))).await;
         assert_eq!(renamed.body["name"], "Robert");
         assert_eq!(server.nobody().get("/api/v1/users").await.status, StatusCode::UNAUTHORIZED);

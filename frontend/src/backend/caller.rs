@@ -53,12 +53,6 @@ impl Caller {
         self.0.get(CSRF_TOKEN).and_then(|token| token.to_str().ok()).unwrap_or_default()
     }
 
-    /// The same caller as somebody who is not signed in: for signing in, which an old session must not stand in the way of.
-    pub fn without_session(mut self) -> Self {
-        self.0.remove(COOKIE);
-        self
-    }
-
     /// The headers for the backend.
     pub(super) fn headers(&self) -> HeaderMap {
         self.0.clone()
@@ -79,7 +73,7 @@ mod tests {
         let caller = Caller::new(&headers, "0123456789");
         let names: Vec<_> = caller.0.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
         assert_eq!(names, ["x-forwarded-for: 192.0.2.7", "x-request-id: 0123456789", "cookie: session=abc"]);
-        assert!(!caller.clone().without_session().has_session());
+        assert!(caller.has_session());
         assert_eq!(caller.with_token("a\r\nx: y").0.get(CSRF_TOKEN), None);
     }
 }

@@ -44,13 +44,13 @@ pub(crate) async fn sign_up_form(state: State<App>, caller: Caller, next: Asked<
 
 /// `POST /sign-in`: begins a session.
 pub(crate) async fn sign_in(State(app): State<App>, Sent { caller, fields }: Sent<Credentials>) -> Result<Response, Failure> {
-    let outcome = app.0.backend.sign_in(&fields.email, &fields.password, &caller.without_session()).await;
+    let outcome = app.0.backend.sign_in(&fields.email, &fields.password, &caller).await;
     enter(&app, Door::In, fields, outcome)
 }
 
 /// `POST /sign-up`: makes an account and begins its first session.
 pub(crate) async fn sign_up(State(app): State<App>, Sent { caller, fields }: Sent<Credentials>) -> Result<Response, Failure> {
-    let outcome = app.0.backend.sign_up(&fields.name, &fields.email, &fields.password, &caller.without_session()).await;
+    let outcome = app.0.backend.sign_up(&fields.name, &fields.email, &fields.password, &caller).await;
     enter(&app, Door::Up, fields, outcome)
 }
 

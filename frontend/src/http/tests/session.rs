@@ -30,7 +30,7 @@ async fn signing_in_passes_the_cookie_on_and_goes_on() {
     for (next, location) in
         [("", "/"), ("%2Ftasks%2F1", "/tasks/1"), ("%2F%2Fevil.example", "/"), ("%2F%5Cevil.example", "/"), ("%0D%0Ax", "/")]
     {
-        // A cookie of an earlier session does not stand in the way.
+        // A cookie of an earlier session does not stand in the way; the backend gets it, and ends that session.
         let page = post(&app, "/sign-in", &format!("email=Ines%40example.com&password=a+secret&next={next}")).await;
         assert_eq!((page.status, page.header("location")), (StatusCode::SEE_OTHER, location));
         assert_eq!(page.header("set-cookie"), "session=new; Path=/; HttpOnly; SameSite=Lax");
@@ -40,7 +40,7 @@ async fn signing_in_passes_the_cookie_on_and_goes_on() {
     let out = post(&app, "/sign-out", "csrf_token=t0ken").await;
     assert_eq!((out.header("location"), out.header("set-cookie")), ("/sign-in", "session=; Max-Age=0"));
     let asked = asked.lock().unwrap();
-    assert_eq!((asked[0].path.as_str(), asked[0].header("cookie")), ("/api/v1/sessions", ""));
+    assert_eq!((asked[0].path.as_str(), asked[0].header("cookie")), ("/api/v1/sessions", "session=abc"));
     assert_eq!(asked[0].body, "{\"email\":\"Ines@example.com\",\"password\":\"a secret\"}");
     assert_eq!(asked[5].body, "{\"email\":\"i@example.com\",\"name\":\"Ines\",\"password\":\"a secret\"}");
     assert_eq!((asked[6].method.as_str(), asked[6].header("x-csrf-token")), ("DELETE", "t0ken"));
