@@ -5,7 +5,7 @@ pub fn line(text: &str, max_chars: usize) -> Result<String, String> {
     let line = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
     if line.is_empty() {
         Err("must not be empty".to_owned())
-    } else if line.chars().any(char::is_control) {
+    } else if line.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
         Err("must not contain line breaks, tabs or other control characters".to_owned())
     } else {
         bounded(line, max_chars)
@@ -56,7 +56,7 @@ mod tests {
         for empty in ["", " \t ", "\u{200b}\u{2060}", "\u{202e}", "\u{3164}"] {
             assert_eq!(line(empty, 200).unwrap_err(), "must not be empty", "{empty:?}");
         }
-        for bad in ["a\nb", "a\0b", "a\u{7f}b", "a\u{85}b"] {
+        for bad in ["a\nb", "a\u{2028}b", "a\0b", "a\u{7f}b", "a\u{85}b"] {
             assert!(line(bad, 200).unwrap_err().contains("control characters"), "{bad:?}");
         }
         assert!(line("a\u{202e}b", 200).unwrap_err().contains("direction"));

@@ -184,6 +184,9 @@ async fn without_redis_who_is_signed_in_works_on_and_can_leave_for_good() {
         server.create_task("meanwhile").await;
         let refused = sign_in(&server, email(&server), PASSWORD).await;
         refused.assert_problem(StatusCode::SERVICE_UNAVAILABLE, "/api/v1/sessions");
+        let sign_up = json!({ "email": "late@example.com", "name": "Late", "password": PASSWORD });
+        assert_eq!(server.nobody().post("/api/v1/users", sign_up).await.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(accounts::count(&bench.pool).await.unwrap(), 1, "nothing is in the way of the next try");
         let unseen = Client { cookie: format!("session={}", "a".repeat(64)), ..server.nobody() };
         assert_eq!(unseen.get("/api/v1/tasks").await.status, StatusCode::SERVICE_UNAVAILABLE, "neither accepted nor sent to sign in");
         assert_eq!(server.delete("/api/v1/session").await.status, StatusCode::NO_CONTENT);
