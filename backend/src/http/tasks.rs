@@ -231,9 +231,9 @@ pub(super) async fn remove(State(app): State<App>, signed: Signed, Id(id): Id, h
 /// Tells everybody who may know, and answers with the task.
 fn tell(app: &App, Changed { task, before }: Changed) -> Response {
     if task != before {
-        if task.private {
-            // Whoever saw it and no longer may.
-            app.publisher.publish(&Message::TaskGone { id: task.id }, &Audience::others(&task));
+        let lost = Audience::lost(&before, &task);
+        if !lost.is_nobody() {
+            app.publisher.publish(&Message::TaskGone { id: task.id }, &lost);
         }
         app.publisher.publish(&Message::Task { task: Box::new(task.clone()) }, &Audience::of(&task));
     }

@@ -48,9 +48,19 @@ impl Audience {
         if task.private { Audience::Users(task.involved()) } else { Audience::Everyone }
     }
 
-    /// Who may not.
-    pub fn others(task: &Task) -> Self {
-        if task.private { Audience::Except(task.involved()) } else { Audience::Users(Vec::new()) }
+    /// Who saw a task before a change and no longer may. Nobody else is to learn of it.
+    pub fn lost(before: &Task, task: &Task) -> Self {
+        let remain = task.involved();
+        match (before.private, task.private) {
+            (_, false) => Audience::Users(Vec::new()),
+            (false, true) => Audience::Except(remain),
+            (true, true) => Audience::Users(before.involved().into_iter().filter(|user| !remain.contains(user)).collect()),
+        }
+    }
+
+    /// Whether it is meant for no one.
+    pub fn is_nobody(&self) -> bool {
+        matches!(self, Audience::Users(users) if users.is_empty())
     }
 
     fn contains(&self, user: Uuid) -> bool {

@@ -147,6 +147,9 @@ async fn events_reach_only_who_may_see_the_task() {
         let unassigned = server.change_task(&secret, json!({ "assignee_id": null })).await.body;
         assert_eq!(sockets[0].next_of("task").await["task"], unassigned);
         assert_eq!(sockets[1].next_of("task_gone").await["id"], secret["id"]);
+        // Nobody else learns that there is something at all.
+        let last = server.create_task("Scrub the deck").await;
+        assert_eq!(sockets[2].next().await["task"], last);
     })
     .await;
 }
