@@ -3,6 +3,7 @@ use super::auth::{Signed, SignedForm};
 use super::error::Problem;
 use super::form::{self, Form};
 use super::json::Id;
+use super::linger::linger;
 use super::openapi::Refusals;
 use super::state::App;
 use super::{origin, rate, refuse};
@@ -58,6 +59,7 @@ pub(super) fn uploads() -> Router<App> {
         .layer(middleware::from_fn(origin::require_same))
         .layer(
             ServiceBuilder::new()
+                .layer(middleware::from_fn(linger))
                 .layer(HandleErrorLayer::new(refuse))
                 .layer(LoadShedLayer::new())
                 .layer(GlobalConcurrencyLimitLayer::new(UPLOADS))
@@ -79,11 +81,7 @@ pub(super) async fn list(State(app): State<App>, signed: Signed, Id(id): Id) -> 
 pub(super) async fn upload(State(app): State<App>, signed: SignedForm, Id(id): Id, request: Request) -> Result<Response, Problem> {
     let media = Media::new(&app.media);
     let mut form = Form::begin(request, media.max_attachment_bytes).await?;
-    let outcome = receive(&app, &media, signed, id, &mut form).await;
-    if outcome.is_err() {
-        form.drain().await;
-    }
-    let attachment = outcome?;
+    let attachment = receive(&app, &media, signed, id, &mut form).await?;
     Ok((StatusCode::CREATED, [(header::LOCATION, attachment.url.clone())], Json(attachment)).into_response())
 }
 

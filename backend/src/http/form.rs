@@ -9,15 +9,12 @@ use axum::http::{StatusCode, header};
 use futures_util::StreamExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 use tokio::time::timeout;
 
 /// What may come before a part's contents: the rest of the part before, and the head. The parser would collect any amount of it.
 const MAX_HEAD: usize = 128 * 1024;
 /// The longest text of a part that is no file.
 const MAX_TEXT: usize = 256;
-/// So much of a refused form is still read, for so long: a sender that is still sending would not see the answer otherwise.
-const DRAIN: (usize, Duration) = (16 * 1024 * 1024, Duration::from_secs(5));
 
 /// A form, part by part.
 pub(super) struct Form {
@@ -30,7 +27,9 @@ impl Form {
     /// Begins to read a form with a file of at most this size.
     pub(super) async fn begin(request: Request, max_bytes: u64) -> Result<Self, Problem> {
         let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        let too_large = length.is_some_and(|length| length > max_bytes.saturating_add(MAX_HEAD as u64));
+        if length.is_some_and(|length| length > max_bytes.saturating_add(MAX_HEAD as u64)) {
+            return Err(too_large_for(max_bytes));
+        }
         let allowed = Arc::new(AtomicUsize::new(MAX_HEAD));
         let (parts, body) = request.into_parts();
         let gate = allowed.clone();
@@ -46,12 +45,7 @@ impl Form {
         let multipart = Multipart::from_request(request, &()).await.map_err(|_| {
             Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the file as `multipart/form-data`, in a part with the name `file`")
         })?;
-        let mut form = Form { multipart, allowed };
-        if too_large {
-            form.drain().await;
-            return Err(too_large_for(max_bytes));
-        }
-        Ok(form)
+        Ok(Form { multipart, allowed })
     }
 
     /// The next part.
@@ -60,20 +54,6 @@ impl Form {
         let field = timeout(SILENCE, self.multipart.next_field()).await.map_err(|_| silent())?.map_err(|_| broken())?;
         self.allowed.store(usize::MAX, Ordering::Relaxed);
         Ok(field)
-    }
-
-    /// Reads on for a moment, so that the sender gets to read the answer.
-    pub(super) async fn drain(&mut self) {
-        let (mut left, time) = DRAIN;
-        let read = async {
-            while let Ok(Some(mut field)) = self.next().await {
-                while let Ok(Some(chunk)) = field.chunk().await {
-                    left = left.checked_sub(chunk.len())?;
-                }
-            }
-            None::<()>
-        };
-        let _ = timeout(time, read).await;
     }
 }
 

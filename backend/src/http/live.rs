@@ -18,8 +18,6 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, interval, timeout};
 use tracing::Instrument;
 
-/// How often a client is asked for a sign of life: more often than proxies close silent connections.
-const PING: Duration = Duration::from_secs(20);
 /// A client that is silent for this long is gone.
 const SILENCE: Duration = Duration::from_secs(60);
 /// A client that does not take a message within this time is gone.
@@ -118,7 +116,7 @@ async fn greet(
 }
 
 async fn exchange(socket: &mut WebSocket, updates: &mut Receiver<Arc<Event>>, app: &App, signed: &Signed, last: Option<EventId>) -> End {
-    let mut ping = interval(PING);
+    let mut ping = interval(app.ping);
     let mut heard = Instant::now();
     loop {
         let message = tokio::select! {

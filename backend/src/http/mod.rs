@@ -10,6 +10,7 @@ mod form;
 mod health;
 mod idempotent;
 mod json;
+mod linger;
 mod live;
 mod observe;
 pub mod openapi;
@@ -47,6 +48,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Open WebSockets.
     pub sockets: usize,
+    /// How often a socket's client is asked for a sign of life, and whether its session still is one: more often than proxies close silent connections.
+    pub ping: Duration,
     /// How long requests may take to finish after a termination signal.
     pub drain: Duration,
 }
@@ -59,6 +62,7 @@ impl Default for Limits {
             body_bytes: 64 * 1024,
             // Each takes some kilobytes here and in the proxy.
             sockets: 4000,
+            ping: Duration::from_secs(20),
             // Containers are killed 10 s after the signal.
             drain: Duration::from_secs(8),
         }

@@ -29,7 +29,7 @@ const CLOSE: Duration = Duration::from_millis(500);
 pub async fn serve(listener: TcpListener, config: &ServeConfig, limits: Limits, shutdown: Shutdown) -> anyhow::Result<()> {
     let redis = redis_client::connect_lazily(&config.redis)?;
     let (publisher, publishing) = Publisher::start(redis.clone(), config.redis.live_channel.clone());
-    let state = State::new(config, publisher, redis, limits.sockets, shutdown.clone());
+    let state = State::new(config, publisher, redis, &limits, shutdown.clone());
     let service = router(state.clone(), &limits).map_request(|request: Request<Incoming>| request.map(Body::new));
     let service = TowerToHyperService::new(service);
     let mut http = http1::Builder::new();

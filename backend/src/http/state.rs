@@ -1,4 +1,5 @@
 //! What the handlers share.
+use super::Limits;
 use super::rate::RateLimit;
 use crate::config::{MediaConfig, ReleaseConfig, ServeConfig};
 use crate::database;
@@ -10,6 +11,7 @@ use redis::aio::ConnectionManager;
 use sqlx::postgres::PgPool;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// The shared state, as handlers get it.
@@ -44,13 +46,15 @@ pub struct State {
     pub sockets: Arc<Semaphore>,
     /// How many sockets may be open.
     pub socket_limit: usize,
+    /// How often a socket's client, and its session, are asked for a sign of life.
+    pub ping: Duration,
     /// Tells sockets to close.
     pub shutdown: Shutdown,
 }
 
 impl State {
     /// The state of a new server. Nothing is connected yet.
-    pub fn new(config: &ServeConfig, publisher: Publisher, redis: ConnectionManager, sockets: usize, shutdown: Shutdown) -> App {
+    pub fn new(config: &ServeConfig, publisher: Publisher, redis: ConnectionManager, limits: &Limits, shutdown: Shutdown) -> App {
         Arc::new(State {
             release: config.release.clone(),
             database: database::pool(&config.database, "backend"),
@@ -63,8 +67,9 @@ impl State {
             hub: Hub::default(),
             publisher,
             was_ready: AtomicBool::new(false),
-            sockets: Arc::new(Semaphore::new(sockets)),
-            socket_limit: sockets,
+            sockets: Arc::new(Semaphore::new(limits.sockets)),
+            socket_limit: limits.sockets,
+            ping: limits.ping,
             shutdown,
         })
     }

@@ -1,8 +1,9 @@
 //! `/ws`
-use crate::harness::{eventually, run, send};
+use crate::harness::{PASSWORD, eventually, run, send};
 use backend::http::Limits;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use std::time::Duration;
 
 #[tokio::test]
 async fn every_browser_sees_a_change_on_any_server() {
@@ -92,12 +93,33 @@ async fn a_stopping_server_says_goodbye() {
 }
 
 #[tokio::test]
-async fn sockets_want_a_session_and_end_with_it() {
+async fn sockets_want_a_session() {
     run(async |bench| {
         let server = bench.server().await;
         let request = server.nobody().request(Method::GET, "/ws").header("connection", "upgrade").header("upgrade", "websocket");
         let request = request.header("sec-websocket-version", "13").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
         send(request).await.assert_problem(StatusCode::UNAUTHORIZED, "/ws");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_socket_ends_with_its_session() {
+    run(async |bench| {
+        let server = bench.server_with(Limits { ping: Duration::from_millis(100), ..Limits::default() }).await;
+        let (mut kept, bob) = (server.socket().await, server.sign_up("Bob").await);
+        let (mut left, mut changed) = (bob.socket().await, server.sign_up("Eve").await);
+        assert_eq!(bob.delete("/api/v1/session").await.status, StatusCode::NO_CONTENT);
+        assert_eq!(left.close_code().await, 4401);
+        let mut socket = changed.socket().await;
+        let body = json!({ "current_password": PASSWORD, "new_password": "another good one" });
+        changed = server.with(&changed.put("/api/v1/account/password", body).await);
+        assert_eq!(socket.close_code().await, 4401);
+        let mut socket = changed.socket().await;
+        let task = server.create_task("Buy milk").await;
+        for socket in [&mut kept, &mut socket] {
+            assert_eq!(socket.next_of("task").await["task"], task, "other sessions go on");
+        }
     })
     .await;
 }

@@ -1,5 +1,5 @@
 //! Many jobs, and workers that are killed at random: every job takes effect exactly once, and none is lost.
-//! `SOAK_JOBS` says how many; `cargo test -p backend --test integration soak -- --nocapture` shows the figures.
+//! `SOAK_JOBS` says how many; `cargo xtask test e2e --filter no_job_is_lost` runs only this.
 use crate::harness::{Bench, PATIENCE, Worker, run};
 use backend::jobs::{Handlers, NewJob, Settings, enqueue};
 use serde_json::json;

@@ -30,8 +30,9 @@ pub(crate) fn render(app: &App, status: StatusCode, name: &str, session: Option<
     };
     let site = app.0.site.current()?;
     let page = site.templates.render(name, context! { ..data, ..common }).map_err(|error| Failure::Broken(error.to_string()))?;
-    // Asked about each time and never shared: what a page shows belongs to whoever asked, and changes.
-    Ok((status, [(CACHE_CONTROL, "private, no-cache")], Html(page)).into_response())
+    // Never shared, and not kept: after signing out, going back in the browser shows nothing of whoever was signed in.
+    let caching = if session.is_some() { "private, no-store" } else { "private, no-cache" };
+    Ok((status, [(CACHE_CONTROL, caching)], Html(page)).into_response())
 }
 
 /// Turns the failures of handlers and of other layers into pages.

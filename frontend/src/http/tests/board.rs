@@ -24,7 +24,7 @@ async fn the_board_shows_tasks_escaped_and_counted() {
     assert!(page.body.contains("data-count=\"open\">1<"), "a whole list is its own count");
     assert!(page.body.contains(">4711</span> tasks created"));
     assert!(page.body.contains("data-whole=\"true\" data-first-page=\"true\""), "scripts read these words");
-    assert_eq!(page.header("cache-control"), "private, no-cache");
+    assert_eq!(page.header("cache-control"), "private, no-store");
     assert_eq!(page.header("x-request-id"), "0123456789abcdef");
     for (fact, words) in
         [("due", "Overdue since 2 Jan 2026"), ("assignee", "Amara &lt;A&gt;"), ("private", "Private"), ("attachments", "2")]

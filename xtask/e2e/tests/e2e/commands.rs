@@ -163,3 +163,34 @@ async fn restart_starts_one_service_again_and_no_other() {
     assert_eq!(unknown.code, 1);
     assert!(unknown.stderr.contains("no service `sails`") && unknown.stderr.contains("worker"), "{}", unknown.stderr);
 }
+
+#[tokio::test]
+async fn accounts_and_demo_data_are_made_beside_the_database() {
+    let (stack, _turn) = shared().await;
+    let mate = stack.new_account("Mate").await;
+    let admin =
+        |arguments: &[&str], input: &str| stack.xtask_with(&[&["shell", "backend", "--", "backend", "admin"], arguments].concat(), input);
+    let see = async || mate.client().get(format!("{}/admin/", stack.url)).send().await.unwrap().status().as_u16();
+    assert_eq!(see().await, 403);
+    admin(&["set-role", &mate.email, "admin"], "").good();
+    assert_eq!(see().await, 200, "a role counts at once, without signing in again");
+    for (arguments, password, problem) in [
+        (
+            &["create-user", "harbour", "--name", "Mate"][..],
+            "long enough to be one",
+            "the e-mail address `harbour` must be an e-mail address",
+        ),
+        (&["create-user", "new@example.org", "--name", "Mate"], "short", "the password must have at least 10 characters"),
+        (&["create-user", &mate.email, "--name", "Mate"], "long enough to be one", "has an account already"),
+        (&["set-role", "nobody@example.org", "user"], "", "has no account: `backend admin create-user"),
+    ] {
+        let refused = admin(arguments, password);
+        assert_eq!(refused.code, 1, "{}", refused.stderr);
+        assert!(refused.stderr.contains(problem), "{}", refused.stderr);
+    }
+    // Accounts of real people are there: a password that everybody knows has to be wanted.
+    let seed = stack.xtask(&["shell", "backend", "--", "backend", "seed"]);
+    assert!(seed.code == 1 && seed.stderr.contains("add `--yes`"), "{}", seed.stderr);
+    let document = stack.xtask(&["shell", "backend", "--", "backend", "openapi"]).good().stdout;
+    assert_eq!(serde_json::from_str::<Value>(&document).unwrap()["openapi"], "3.1.0");
+}

@@ -135,25 +135,17 @@ fn whole(stack: &Stack) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Kills `service` under load and checks everything that must hold afterwards.
-async fn kill(service: &str) {
+/// Lets something happen to `service` under load and checks everything that must hold afterwards. Returns how many requests were refused.
+async fn endure(what: &str, service: &str, fault: impl AsyncFnOnce(&Stack)) -> usize {
     let (stack, _turn) = alone().await;
     let prefix = format!("{service} {}", std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis());
-    let before = stack.inspect(service)["RestartCount"].as_u64().unwrap();
     let mut load = Load::begin(&stack, &prefix);
     load.accepts(ENOUGH).await;
 
     let killed = Instant::now();
-    stack.kill(service);
-    eventually(&format!("the engine starts {service} again"), PATIENCE, || async {
-        let state = stack.inspect(service);
-        let (restarts, health) = (&state["RestartCount"], &state["State"]["Health"]["Status"]);
-        ensure!(restarts.as_u64().unwrap() > before && health == "healthy", "{restarts} restarts, {health}");
-        Ok(())
-    })
-    .await;
-    let healthy = killed.elapsed();
+    fault(&stack).await;
     eventually("every service is healthy", PATIENCE, || async { whole(&stack) }).await;
+    let healthy = killed.elapsed();
     load.accepts(ENOUGH).await;
     let seen = load.end().await;
 
@@ -182,11 +174,11 @@ async fn kill(service: &str) {
     let mut live = Live::open(&stack, &stack.url).await.unwrap();
     live.message(|message| message["type"] == "hello").await;
     let task = stack.create_task(&format!("{prefix} afterwards")).await.with(201).json();
-    live.message(|message| message["type"] == "task" && message["id"] == task["id"]).await;
+    live.message(|message| message["type"] == "task" && message["task"]["id"] == task["id"]).await;
     live.message(|message| message["type"] == "stats").await;
 
     eprintln!(
-        "kill -9 {service:<8} {:>4} accepted, 0 lost, {refused:>3} refused, last refusal after {:.1} s, healthy after {:.1} s, all jobs done ({}) after {:.1} s, slowest answer {:.1} s",
+        "{what:<24} {:>4} accepted, 0 lost, {refused:>3} refused, last refusal after {:.1} s, healthy after {:.1} s, all jobs done ({}) after {:.1} s, slowest answer {:.1} s",
         accepted.len(),
         normal.as_secs_f64(),
         healthy.as_secs_f64(),
@@ -194,6 +186,45 @@ async fn kill(service: &str) {
         settled.as_secs_f64(),
         slowest.as_secs_f64(),
     );
+    refused
+}
+
+/// Kills `service` as a lack of memory would. The engine starts it again.
+async fn kill(service: &str) {
+    endure(&format!("kill -9 {service}"), service, async |stack| {
+        let before = stack.inspect(service)["RestartCount"].as_u64().unwrap();
+        stack.kill(service);
+        eventually(&format!("the engine starts {service} again"), PATIENCE, || async {
+            let state = stack.inspect(service);
+            let (restarts, health) = (&state["RestartCount"], &state["State"]["Health"]["Status"]);
+            ensure!(restarts.as_u64().unwrap() > before && health == "healthy", "{restarts} restarts, {health}");
+            Ok(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_redis_nobody_who_is_signed_in_is_refused() {
+    // A minute for the figures of the documentation.
+    let seconds = std::env::var("TEST_OUTAGE_SECONDS").map_or(5, |seconds| seconds.parse().expect("a number of seconds"));
+    let refused = endure(&format!("redis away for {seconds} s"), "redis", async |stack| {
+        let redis = stack.stop("redis");
+        // The outage itself: nothing is waited for.
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        redis.start();
+    })
+    .await;
+    assert_eq!(refused, 0, "reading and writing tasks needs no Redis");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_restarted_loses_nothing() {
+    endure("restart of db", "db", async |stack| {
+        stack.docker(&["restart", &stack.container("db")]).good();
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

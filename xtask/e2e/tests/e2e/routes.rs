@@ -2,6 +2,7 @@
 
 mod assets;
 mod away;
+mod files;
 mod headers;
 mod identity;
 mod limits;
@@ -30,8 +31,8 @@ async fn every_route_leads_where_it_should() {
     let missing = stack.get("/api/v1/no-such-thing").await.with(404).problem();
     // That the backend answered, not the proxy, shows in what only the backend adds.
     assert_eq!(missing.json()["instance"], "/api/v1/no-such-thing");
-    // The backend has no such pages yet; that it is asked for them is the proxy's part.
-    assert_eq!(stack.get("/admin/").await.with(404).problem().json()["instance"], "/admin/");
+    // Pages of the backend, for others than this account.
+    stack.get("/admin/").await.with(403).page("administrators");
     assert_eq!(stack.get("/media/no-such-file").await.with(404).problem().json()["instance"], "/media/no-such-file");
     // A WebSocket is asked for in another way.
     stack.get("/ws").await.with(400).problem();
