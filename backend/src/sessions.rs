@@ -8,6 +8,7 @@ use redis::aio::ConnectionManager;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -62,6 +63,13 @@ impl Token {
 
     fn key(&self) -> String {
         format!("session:{}", hex(&Sha256::digest(&self.0)))
+    }
+}
+
+impl fmt::Debug for Token {
+    /// Without the secret: this ends up in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
     }
 }
 

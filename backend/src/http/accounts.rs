@@ -127,7 +127,7 @@ pub(super) async fn current(signed: Signed) -> axum::Json<Session> {
 /// Sign out
 #[utoipa::path(delete, path = "/api/v1/session", tag = "accounts", responses((status = 204), Refusals))]
 pub(super) async fn sign_out(State(app): State<App>, signed: Signed, headers: HeaderMap) -> Result<Response, Problem> {
-    if let Err(error) = app.sessions.end(&signed.token.0).await {
+    if let Err(error) = app.sessions.end(&signed.token).await {
         // The session cannot be removed from Redis now, and must not go on afterwards: all sessions of the account end instead.
         tracing::warn!(%error, "Redis is away: all sessions of the account end");
         accounts::end_sessions(&app.database, signed.user.id).await?;

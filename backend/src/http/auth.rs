@@ -20,17 +20,7 @@ pub struct Signed {
     /// The session.
     pub session: Session,
     /// What ends it.
-    pub(super) token: TokenInHeader,
-}
-
-/// The token of a session, which no log may show.
-#[derive(Clone)]
-pub(super) struct TokenInHeader(pub(super) Token);
-
-impl std::fmt::Debug for TokenInHeader {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TokenInHeader(…)")
-    }
+    pub(super) token: Token,
 }
 
 /// Somebody who is signed in and sends a form, whose CSRF token may stand in the form itself.
@@ -64,16 +54,11 @@ impl FromRequestParts<App> for SignedForm {
             Some(_) => true,
             None => parts.method.is_safe(),
         };
-        Ok(SignedForm { signed: Signed { user, session, token: TokenInHeader(token) }, checked })
+        Ok(SignedForm { signed: Signed { user, session, token }, checked })
     }
 }
 
 impl SignedForm {
-    /// Whether the CSRF token was in the header, and right.
-    pub fn is_checked(&self) -> bool {
-        self.checked
-    }
-
     /// Checks the CSRF token of the form, if the header had none.
     pub fn check_csrf(self, token: &str) -> Result<Signed, Problem> {
         if self.checked || same(token.as_bytes(), self.signed.session.csrf_token.as_bytes()) { Ok(self.signed) } else { Err(forged()) }

@@ -160,7 +160,7 @@ async fn exchange(socket: &mut WebSocket, updates: &mut Receiver<Arc<Event>>, ap
 
 /// Whether the session, or the account behind it, is gone. What cannot be asked now is asked again at the next ping.
 async fn has_ended(app: &App, signed: &Signed) -> bool {
-    let session = app.sessions.find(&signed.token.0).await;
+    let session = app.sessions.find(&signed.token).await;
     let account = accounts::get(&app.database, signed.user.id).await;
     matches!(session, Ok(None)) || account.is_ok_and(|account| account.is_none_or(|account| account.session_epoch != signed.session.epoch))
 }
