@@ -31,8 +31,7 @@ impl Key {
     /// A client's key for a request. `None`: it is not 1 to 255 printable ASCII characters.
     pub fn new(user: Uuid, key: &str, route: &str, body: &impl std::fmt::Debug) -> Option<Self> {
         let sane = (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
-        let digest = Sha256::digest(format!("{route}\n{body:?}"));
-        let fingerprint = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let fingerprint = format!("{:x}", Sha256::digest(format!("{route}\n{body:?}")));
         sane.then(|| Key { user, key: key.to_owned(), fingerprint })
     }
 }

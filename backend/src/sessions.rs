@@ -62,7 +62,7 @@ impl Token {
     }
 
     fn key(&self) -> String {
-        format!("session:{}", hex(&Sha256::digest(&self.0)))
+        format!("session:{:x}", Sha256::digest(&self.0))
     }
 }
 

@@ -40,7 +40,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// Overrides and isolates of the bidirectional algorithm (Unicode UAX 9): they reach beyond the text that contains them.
-fn is_override(c: char) -> bool {
+pub fn is_override(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

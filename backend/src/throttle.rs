@@ -20,7 +20,7 @@ pub struct Attempt([(String, u32); 3]);
 impl Attempt {
     /// An attempt from an address on an account's e-mail, existing or not.
     pub fn new(email: &str, address: &str) -> Self {
-        let digest = |text: &str| -> String { Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect() };
+        let digest = |text: &str| format!("{:x}", Sha256::digest(text));
         let (email, address) = (digest(email), digest(address));
         Attempt([
             (format!("sign-in:{email}:{address}"), FOR_BOTH),

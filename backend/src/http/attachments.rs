@@ -6,6 +6,7 @@ use super::json::Id;
 use super::linger::linger;
 use super::openapi::Refusals;
 use super::state::App;
+use super::tasks::missing as missing_task;
 use super::{origin, rate, refuse};
 use crate::attachments::{self, Added, Attachment, MAX_PER_TASK, NewAttachment};
 use crate::live::{Audience, Message};
@@ -192,8 +193,4 @@ fn full() -> Problem {
 
 fn missing() -> Problem {
     Problem::not_found("there is no file with this id")
-}
-
-fn missing_task() -> Problem {
-    Problem::not_found("there is no task with this id")
 }

@@ -1,5 +1,7 @@
 //! Names of files, as people chose them: cleaned when they come in, encoded when they go out.
 
+use crate::text::is_override;
+
 /// The most characters of a name.
 const MAX: usize = 255;
 
@@ -21,8 +23,9 @@ pub fn file_name(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// Also the marks, which are legitimate in running text (Unicode UAX 9).
 fn is_bidi_control(char: char) -> bool {
-    matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}') || is_override(char)
 }
 
 /// Percent-encodes everything but letters, digits and `-._~`: fit for a part of an address, and for RFC 5987.

@@ -1,25 +1,10 @@
 //! Pages keep nobody out, as far as a program can tell: contrast, names, roles, structure. Every page, by day and by night, wide and narrow.
 
 use super::looks::dark;
-use super::scene::RIGGING;
+use super::scene::{PAGES, RIGGING};
 use crate::harness::browser::{Browser, Scripts};
 use crate::harness::{alone, shared};
 
-/// Where whoever is signed in goes, and one page of the proxy's own.
-const PAGES: [&str; 12] = [
-    "/",
-    "/?q=rigging&status=open",
-    "/?q=teak",
-    "/tasks/01935000-0000-7000-8000-000000000005",
-    "/account",
-    "/exports",
-    "/admin/",
-    "/admin/users",
-    "/admin/jobs",
-    "/api/v1/docs",
-    "/no/such/page",
-    "/_dev/",
-];
 /// Wide by day and by night, and a phone by day and by night.
 const WINDOWS: [(u32, bool); 4] = [(1280, false), (1280, true), (390, false), (390, true)];
 

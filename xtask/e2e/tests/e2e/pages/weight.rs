@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::scene::RIGGING;
+use super::scene::{PAGES, RIGGING};
 use crate::harness::alone;
 use crate::harness::browser::{Browser, Scripts};
 
@@ -10,20 +10,6 @@ use crate::harness::browser::{Browser, Scripts};
 const WEIGHT: u64 = 60 * 1024;
 /// The largest shift of a page that nobody notices.
 const SHIFT: f64 = 0.02;
-/// Where whoever is signed in goes.
-const PAGES: [&str; 11] = [
-    "/",
-    "/?q=teak",
-    "/?status=done",
-    "/tasks/01935000-0000-7000-8000-000000000005",
-    "/account",
-    "/exports",
-    "/admin/",
-    "/admin/users",
-    "/admin/jobs",
-    "/api/v1/docs",
-    "/no/such/page",
-];
 /// The sum of all shifts since the page began to load.
 const SHIFTS: &str = "return new Promise((done) => {
     let sum = 0;

@@ -1,12 +1,14 @@
 //! Child processes: an [`Invocation`] is plain data that builders return and tests compare; running it happens here and nowhere else.
 
+mod stream;
+
 use std::ffi::OsString;
 use std::fmt;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+pub(crate) use self::stream::Stream;
 use crate::report::Failure;
 
 /// One command line, not yet run.
@@ -153,7 +155,7 @@ impl Invocation {
     pub(crate) fn stream(&self) -> anyhow::Result<Stream> {
         let expression = self.expression().stdin_null().stderr_to_stdout().unchecked();
         let reader = expression.reader().with_context(|| format!("cannot run `{}`", self.program))?;
-        Ok(Stream(std::sync::Arc::new(reader)))
+        Ok(reader.into())
     }
 
     /// Starts it, feeding `self`'s stdout into `next`; returns once both ended.
@@ -224,29 +226,6 @@ impl Detached {
     /// Whether it has ended already.
     pub(crate) fn ended(&self) -> bool {
         self.0.try_wait().is_ok_and(|output| output.is_some())
-    }
-}
-
-/// A running child whose output is read as it comes. Clones share it, so that another thread can end it.
-#[derive(Clone)]
-pub(crate) struct Stream(std::sync::Arc<duct::ReaderHandle>);
-
-impl Stream {
-    /// The exit code, once the end of the stream was read; nothing when a signal ended the child.
-    pub(crate) fn code(&self) -> Option<i32> {
-        self.0.try_wait().ok().flatten()?.status.code()
-    }
-
-    /// Ends the child; its readers see the end of the stream.
-    pub(crate) fn kill(&self) {
-        // A child that is already gone is what was wanted.
-        let _ = self.0.kill();
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
-        (&*self.0).read(buf)
     }
 }
 
