@@ -1,9 +1,14 @@
 //! The compose model: what `docker compose config --format json` says, as far as xtask needs it.
 
+mod develop;
+
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use serde::Deserialize;
+
+pub(crate) use self::develop::{Action, Develop, Reload, Rule};
 
 /// The merged, interpolated orchestration files; only services whose profile is on.
 #[derive(Clone, Debug, Deserialize)]
@@ -19,6 +24,9 @@ pub(crate) struct Model {
     /// Our own key: how migrations are run.
     #[serde(rename = "x-migrations")]
     pub(crate) migrations: Option<Migrations>,
+    /// Our own key: what the development loop must know.
+    #[serde(rename = "x-develop")]
+    pub(crate) develop: Option<Develop>,
     /// Our own key: variables for tests on the host, with placeholders to be filled in.
     #[serde(rename = "x-tests", default)]
     pub(crate) tests: BTreeMap<String, String>,
@@ -36,6 +44,34 @@ pub(crate) struct Service {
     pub(crate) depends_on: BTreeMap<String, Dependency>,
     /// How its health is checked.
     pub(crate) healthcheck: Option<Healthcheck>,
+    /// What it has mounted.
+    #[serde(default)]
+    volumes: Vec<Volume>,
+    /// Compose's own rules for edits.
+    develop: Option<develop::Section>,
+}
+
+/// An entry of `volumes`.
+#[derive(Clone, Debug, Deserialize)]
+struct Volume {
+    /// `bind`, `volume`, …
+    #[serde(rename = "type")]
+    kind: String,
+    /// A path of the host for `bind`.
+    #[serde(default)]
+    source: PathBuf,
+}
+
+impl Service {
+    /// The directories and files of the host that it has mounted.
+    pub(crate) fn mounts(&self) -> impl Iterator<Item = &std::path::Path> {
+        self.volumes.iter().filter(|volume| volume.kind == "bind").map(|volume| volume.source.as_path())
+    }
+
+    /// Compose's rules for edits: `develop.watch`.
+    pub(crate) fn rules(&self) -> &[Rule] {
+        self.develop.as_ref().map_or(&[], |section| &section.watch)
+    }
 }
 
 /// An entry of `depends_on`.
