@@ -4,4 +4,7 @@
 pub(crate) mod crates;
 pub(crate) mod cycle;
 pub(crate) mod diagnostic;
+pub(crate) mod heal;
 pub(crate) mod plan;
+pub(crate) mod protocol;
+pub(crate) mod tell;

@@ -1,5 +1,6 @@
 //! Child processes: an [`Invocation`] is plain data that builders return and tests compare; running it happens here and nowhere else.
 
+mod conversation;
 mod stream;
 
 use std::ffi::OsString;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+pub(crate) use self::conversation::Conversation;
 pub(crate) use self::stream::Stream;
 use crate::report::Failure;
 
