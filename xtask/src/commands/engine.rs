@@ -120,6 +120,31 @@ pub(crate) fn top(ids: &[String]) -> Invocation {
     docker(["stats", "--format", "table {{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.NetIO}}\t{{.PIDs}}"]).args(ids)
 }
 
+/// Runs `command` in the container `id`, with nothing on its stdin.
+pub(crate) fn run_in(id: &str, command: &[String]) -> Invocation {
+    docker(["container", "exec", id]).args(command)
+}
+
+/// Runs `command` in the container `id` as a filter that is talked with.
+pub(crate) fn talk_to(id: &str, command: &[&str]) -> Invocation {
+    docker(["container", "exec", "--interactive", id]).args(command.iter().copied())
+}
+
+/// Copies the file or directory `host` of the host to `target` in the container `id`.
+pub(crate) fn copy(host: &str, id: &str, target: &str) -> Invocation {
+    docker(["container", "cp", host]).arg(format!("{id}:{target}"))
+}
+
+/// Restarts the containers `ids`, with `grace` seconds to end.
+pub(crate) fn restart(ids: &[String], grace: u32) -> Invocation {
+    docker(["container", "restart", "--time"]).arg(grace.to_string()).args(ids)
+}
+
+/// Starts the container `id` and waits for its end, with what it writes and its exit code.
+pub(crate) fn start_to_end(id: &str) -> Invocation {
+    docker(["container", "start", "--attach", id])
+}
+
 /// Runs `command` in the container `id`, with a terminal or as a filter.
 pub(crate) fn exec(id: &str, terminal: bool, command: &[String]) -> Invocation {
     let flags = if terminal { "--interactive --tty" } else { "--interactive" };
@@ -156,6 +181,11 @@ mod tests {
             tail("a1", 10),
             stats(&ids),
             top(&ids),
+            run_in("a1", &["true".to_owned()]),
+            talk_to("a1", &["hub", "feed"]),
+            copy("/repo/a", "a1", "/app/a"),
+            restart(&ids, 3),
+            start_to_end("a1"),
             exec("a1", true, &["psql".to_owned()]),
             exec("a1", false, &["sh".to_owned(), "-c".to_owned(), "echo a b".to_owned()]),
         ];

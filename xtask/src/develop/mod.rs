@@ -1,10 +1,16 @@
 //! The development loop: what changed, what has to happen for it, in which order, and what people and browsers are told about it.
 //! Everything that decides is pure; `run` has the threads and the children.
 
+mod carry;
+mod connect;
 pub(crate) mod crates;
 pub(crate) mod cycle;
-pub(crate) mod diagnostic;
-pub(crate) mod heal;
+mod deeds;
+mod diagnostic;
+mod heal;
+mod picture;
 pub(crate) mod plan;
-pub(crate) mod protocol;
-pub(crate) mod tell;
+mod protocol;
+pub(crate) mod run;
+mod tell;
+mod tend;

@@ -1,0 +1,113 @@
+//! Carrying out what the cycle orders, and what became of it.
+
+use std::time::Instant;
+
+use super::cycle::{Ended, Id, Next, Order, Outcome as End};
+use super::connect::{plain, tell};
+use super::deeds::{self, Outcome};
+use super::protocol::{Phase, Problem, ToAgent, ToReloader};
+use super::run::{Current, Loop, Message};
+use crate::commands;
+
+impl Loop<'_, '_> {
+    /// Does what `next` orders, and tells how the change ended that was under way.
+    pub(super) fn follow(&mut self, next: Next) {
+        if let Some(end) = &next.outcome {
+            self.finish(end);
+        }
+        for order in next.orders {
+            self.carry_out(order);
+        }
+    }
+
+    /// The order `id` ended.
+    pub(super) fn ended(&mut self, id: Id, ended: Ended) {
+        let next = self.cycle.ended(id, ended);
+        self.follow(next);
+    }
+
+    /// The build `id` ended; cargo took so long.
+    pub(super) fn built(&mut self, id: Id, cargo_ms: u64, ended: Ended) {
+        if let (Some(current), Ended::Built(Some(_))) = (&mut self.current, &ended) {
+            current.built = Some(Instant::now());
+            current.change.build_ms = Some(cargo_ms);
+        }
+        self.ended(id, ended);
+        if let Some(current) = self.current.as_mut().filter(|current| current.built.is_some() && current.change.phase == Phase::Building) {
+            current.change.phase = Phase::Swapping;
+            let change = current.change.clone();
+            self.tell.change(&change);
+        }
+    }
+
+    fn carry_out(&mut self, order: Order) {
+        match order {
+            Order::Build(id, packages) => {
+                self.errors.clear();
+                self.talk.clear();
+                if self.current.is_none() {
+                    let change = self.new_change(vec!["what waited".to_owned()], 0, Phase::Building);
+                    self.tell.change(&change);
+                    self.current = Some(Current { change, built: None });
+                }
+                let touched = self.current.as_ref().map(|current| current.change.paths.clone()).unwrap_or_default();
+                match &self.agent {
+                    Some(agent) => tell(agent, &ToAgent::Build { id, packages: &packages, touched: &touched }),
+                    None => {
+                        let title = "the builder is away: nothing can be built".to_owned();
+                        let text = "`cargo xtask up` starts it again".to_owned();
+                        self.tell.problem(Problem { title, text, ..plain("compile:builder", "service", "builder") });
+                        self.ended(id, Ended::Built(None));
+                    }
+                }
+            }
+            Order::Promote(program, path) => {
+                if let Some(agent) = &self.agent {
+                    tell(agent, &ToAgent::Promote { program: &program, path: &path });
+                }
+            }
+            Order::Migrate(id) => self.migrate(id),
+            Order::Swap(id, service, build) => match self.reloaders.get(&service) {
+                Some((_, reloader)) => tell(reloader, &ToReloader::Swap { id, path: &build }),
+                None => self.ended(id, Ended::Swapped(service, false)),
+            },
+        }
+    }
+
+    fn migrate(&mut self, id: Id) {
+        let service = self.resolved.model.migrations.as_ref().map(|migrations| migrations.service.clone()).unwrap_or_default();
+        let Some(container) = self.container(&service) else {
+            self.migrated(id, Err(format!("the service `{service}` has no container")));
+            return;
+        };
+        let send = self.send.clone();
+        self.scope.spawn(move || drop(send.send(Message::Migrated(id, deeds::perform(&commands::engine::start_to_end(&container))))));
+    }
+
+    pub(super) fn migrated(&mut self, id: Id, outcome: Outcome) {
+        let good = outcome.is_ok();
+        match outcome {
+            Ok(()) => self.tell.solved("migration"),
+            Err(text) => {
+                let title = "the migration failed: the programs before it go on".to_owned();
+                self.tell.problem(Problem { title, text, ..plain("migration", "migration", "migrate") });
+            }
+        }
+        self.ended(id, Ended::Migrated(good));
+    }
+
+    fn finish(&mut self, end: &End) {
+        let Some(mut current) = self.current.take() else { return };
+        match end {
+            End::Live(services) => {
+                current.change.phase = Phase::Done;
+                current.change.what = services.iter().cloned().collect();
+                let since = current.built.filter(|_| !services.is_empty()).map(|built| built.elapsed().as_millis());
+                current.change.swap_ms = since.and_then(|ms| u64::try_from(ms).ok());
+            }
+            End::NotBuilt | End::NotMigrated | End::NotStarted(_) => current.change.phase = Phase::Failed,
+        }
+        self.tell.change(&current.change);
+        self.paint();
+    }
+}

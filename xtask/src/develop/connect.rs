@@ -1,0 +1,229 @@
+//! Conversations with the builder's agent, the reloaders and the hub: begun when a container runs, begun anew when it was restarted.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::crates::Crates;
+use super::cycle::Ended;
+use super::diagnostic::Diagnostic;
+use super::plan::Planner;
+use super::protocol::{Asked, Exited, FromAgent, FromHub, FromReloader, Problem};
+use super::run::{Loop, Message, sender};
+use super::tell;
+use crate::commands;
+use crate::interrupt;
+use crate::logs::Stamp;
+use crate::process::{Conversation, Invocation};
+use crate::stack::{Resolved, Stack};
+
+/// So many of cargo's last lines are kept, for errors that are no message of the compiler.
+const TALK: usize = 30;
+
+/// What each file of the checkout means for `stack`.
+///
+/// # Errors
+/// When cargo does not know the workspace.
+pub(super) fn planner(stack: &Stack, resolved: &Resolved) -> anyhow::Result<Planner> {
+    let cargo = Invocation::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+    let metadata = cargo.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).dir(&stack.project.root);
+    let crates = Crates::parse(&metadata.read()?)?;
+    let mut settings: BTreeSet<PathBuf> = stack.environment.compose.files.iter().map(|file| PathBuf::from("infra").join(file)).collect();
+    settings.insert(PathBuf::from("infra/env").join(format!("{}.toml", stack.project.environment)));
+    Ok(Planner::new(&stack.project.root, &resolved.model, crates, settings))
+}
+
+/// Sends `message` as a line.
+pub(super) fn tell(conversation: &Conversation, message: &impl Serialize) {
+    if let Ok(line) = serde_json::to_string(message) {
+        conversation.send(&line);
+    }
+}
+
+impl Loop<'_, '_> {
+    /// Hears of a request to stop, from here on.
+    pub(super) fn listen(&self) {
+        let send = self.send.clone();
+        interrupt::listen(move || drop(send.send(Message::Interrupted)));
+    }
+
+    /// Ends all conversations.
+    pub(super) fn hang_up(&mut self) {
+        self.tell.connect(None);
+        let reloaders = std::mem::take(&mut self.reloaders).into_values().map(|(_, conversation)| conversation);
+        reloaders.chain(self.agent.take()).for_each(|conversation| conversation.close());
+    }
+
+    /// Begins the conversation that a service is good for, with the container `id` that runs now.
+    pub(super) fn connect(&mut self, service: &str, id: &str) {
+        let Some(develop) = self.resolved.model.develop.clone() else { return };
+        let control = |socket: &str| commands::engine::talk_to(id, &["/srv/bin/reloader", "control", socket]);
+        if service == develop.builder {
+            self.agent = self.begun(&control("/tmp/agent.sock"), sender(&self.send, Message::Agent));
+        }
+        if develop.programs.contains_key(service) && !self.resolved.model.one_shot(service) {
+            self.conversations += 1;
+            let (name, number) = (service.to_owned(), self.conversations);
+            let hear = sender(&self.send, move |line| Message::Reloader(name.clone(), number, line));
+            if let Some(conversation) = self.begun(&control("/tmp/reloader.sock"), hear)
+                && let Some((_, old)) = self.reloaders.insert(service.to_owned(), (number, conversation))
+            {
+                old.close();
+            }
+        }
+        if service == develop.hub {
+            let hub = self.begun(&commands::engine::talk_to(id, &["hub", "feed"]), sender(&self.send, Message::Hub));
+            self.tell.connect(hub);
+        }
+    }
+
+    fn begun(&self, invocation: &Invocation, hear: impl Fn(Option<String>) + Send + 'static) -> Option<Conversation> {
+        self.volume.detail(format!("running {invocation}"));
+        invocation.converse(hear).map_err(|error| self.volume.say(format!("{error:#}"))).ok()
+    }
+
+    pub(super) fn agent_said(&mut self, line: Option<&str>) {
+        let Some(line) = line else {
+            self.agent = None;
+            return;
+        };
+        let Ok(said) = serde_json::from_str::<FromAgent>(line) else { return };
+        if let Some(hello) = said.hello {
+            self.cycle.promoted(hello.programs);
+        }
+        if let Some(diagnostic) = said.cargo.as_ref().and_then(Diagnostic::read) {
+            self.diagnosed(&diagnostic);
+        }
+        if let Some(talk) = said.talk {
+            self.volume.detail(&talk);
+            self.talk.push(talk);
+            let surplus = self.talk.len().saturating_sub(TALK);
+            self.talk.drain(..surplus);
+        }
+        if let Some(refused) = said.error {
+            self.volume.say(format!("the builder refuses: {}", refused.reason));
+        }
+        let (Some(id), Some(done)) = (said.id, said.done) else { return };
+        if done.cancelled {
+            return;
+        }
+        let builds = done.ok.then(|| done.programs.into_iter().map(|program| (program.program, program.path)).collect());
+        if done.ok {
+            self.tell.solved("compile:");
+        } else if self.errors.is_empty() {
+            // Nothing that the compiler says: a manifest that cannot be read, a dependency that is nowhere.
+            let text = std::mem::take(&mut self.talk).join("\n");
+            let title = "cargo cannot build this".to_owned();
+            self.tell.problem(Problem { title, text, ..plain("compile:cargo", "compile", "cargo") });
+        }
+        self.errors.clear();
+        self.talk.clear();
+        self.built(id, done.cargo_ms, Ended::Built(builds));
+    }
+
+    fn diagnosed(&mut self, diagnostic: &Diagnostic) {
+        if !diagnostic.error {
+            self.volume.detail(diagnostic.text.trim_end());
+        } else if self.errors.insert(diagnostic.package.clone()) {
+            self.tell.problem(tell::problem(diagnostic, &self.stack.project.root.display().to_string()));
+        } else {
+            self.volume.say(diagnostic.text.trim_end());
+        }
+    }
+
+    pub(super) fn reloader_said(&mut self, service: &str, number: u64, line: Option<&str>) {
+        if self.reloaders.get(service).is_none_or(|(newest, _)| *newest != number) {
+            return;
+        }
+        let Some(line) = line else {
+            self.reloaders.remove(service);
+            let next = self.cycle.lost(service);
+            self.follow(next);
+            return;
+        };
+        let Ok(said) = serde_json::from_str::<FromReloader>(line) else { return };
+        if let Some(hello) = said.hello
+            && let Some(package) = self.resolved.model.develop.as_ref().and_then(|develop| develop.programs.get(service)).cloned()
+        {
+            self.cycle.connected(service, &package, hello.path);
+        }
+        if let Some(exited) = said.exited {
+            self.exited(service, &exited);
+        }
+        let Some(id) = said.id else { return };
+        if said.ready.is_some() {
+            self.tell.solved(&format!("start:{service}"));
+            self.healer.forget(service);
+            let cause = self.current.as_ref().and_then(|current| current.change.paths.first().cloned());
+            self.restarts.add(service, Stamp::now().to_string(), &cause.unwrap_or_else(|| "an older build again".to_owned()));
+            self.ended(id, Ended::Swapped(service.to_owned(), true));
+        }
+        if let Some(failed) = said.failed {
+            let text = format!("{}\n{}", failed.reason, failed.output.join("\n"));
+            let title = format!("the new program does not start: {}", failed.reason);
+            self.tell.problem(Problem { title, text, ..plain(&format!("start:{service}"), "panic", service) });
+            self.ended(id, Ended::Swapped(service.to_owned(), false));
+        }
+    }
+
+    fn exited(&mut self, service: &str, exited: &Exited) {
+        let how = exited.code.map_or_else(|| "was killed".to_owned(), |code| format!("ended with exit code {code}"));
+        self.restarts.add(service, Stamp::now().to_string(), &how);
+        self.paint();
+        let next = match exited.next.as_str() {
+            "rollback" => "the build before it serves again",
+            "gave_up" => "it ended too often: it is started again with the next edit",
+            _ => "it is started again",
+        };
+        if exited.next == "restart" {
+            self.volume.say(format!("{service} {how}: {next}"));
+            return;
+        }
+        let (title, text) = (format!("the program {how}: {next}"), exited.output.join("\n"));
+        self.tell.problem(Problem { title, text, ..plain(&format!("start:{service}"), "panic", service) });
+    }
+
+    pub(super) fn hub_said(&mut self, line: Option<&str>) {
+        let asked = line.and_then(|line| serde_json::from_str::<FromHub>(line).ok()).and_then(|said| said.action);
+        if let Some(asked) = asked {
+            self.asked(&asked);
+        }
+    }
+
+    fn asked(&mut self, asked: &Asked) {
+        let container = asked.service.as_deref().and_then(|service| self.container(service));
+        let migrations = self.resolved.model.migrations.as_ref().map(|migrations| migrations.service.clone());
+        let invocation = match (asked.name.as_str(), container) {
+            ("restart", Some(id)) => Ok(commands::engine::restart(&[id], super::deeds::GRACE)),
+            ("restart", None) => Err("there is no such service".to_owned()),
+            ("migrate", _) => match migrations.and_then(|service| self.container(&service)) {
+                Some(id) => Ok(commands::engine::start_to_end(&id)),
+                None => Err("no service of this stack migrates".to_owned()),
+            },
+            (other, _) => Err(format!("`{other}` is unknown")),
+        };
+        let (send, id) = (self.send.clone(), asked.id);
+        self.scope.spawn(move || drop(send.send(Message::Answered(id, invocation.and_then(|invocation| super::deeds::perform(&invocation))))));
+    }
+
+    /// The id of the container of `service`.
+    pub(super) fn container(&self, service: &str) -> Option<String> {
+        self.containers.iter().find(|container| container.service() == service).map(|container| container.id.clone())
+    }
+}
+
+/// A problem that is about a service and no place in a file.
+pub(super) fn plain(key: &str, kind: &'static str, service: &str) -> Problem {
+    Problem {
+        key: key.to_owned(),
+        kind,
+        service: service.to_owned(),
+        title: String::new(),
+        text: String::new(),
+        file: None,
+        line: None,
+        column: None,
+        editor: None,
+    }
+}

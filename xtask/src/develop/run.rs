@@ -1,0 +1,282 @@
+//! The loop: everything that happens comes in as a [`Message`]; what it means is decided by `plan` and `cycle`, and done by children and threads.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use super::cycle::{Cycle, Id};
+use super::deeds::Outcome;
+use super::heal::Healer;
+use super::picture::{self, Restarts};
+use super::plan::{Plan, Planner, Refresh};
+use super::protocol::{Change, Phase, ToHub};
+use super::tell::Tell;
+use crate::engine::containers::Container;
+use crate::engine::events::{self, Event};
+use crate::interrupt;
+use crate::logs::Stamp;
+use crate::process::Conversation;
+use crate::report::{Interrupted, Volume};
+use crate::stack::{Resolved, Stack};
+use crate::watch::{Batch, Options, Watcher};
+
+/// Without anything to do, the loop looks at the clock so often.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// Looks at the stack anew and brings it to what its files say; builds images of these services before.
+pub(crate) type Again<'a> = dyn Fn(&[String]) -> anyhow::Result<(Stack, Resolved)> + Sync + 'a;
+
+/// Something that happened.
+pub(super) enum Message {
+    /// Files changed.
+    Changed(Batch),
+    /// The watcher has something to say.
+    Notice(String),
+    /// A line of the agent; its end.
+    Agent(Option<String>),
+    /// A line of a service's reloader; its end. The number tells conversations apart.
+    Reloader(String, u64, Option<String>),
+    /// A line of the hub; its end.
+    Hub(Option<String>),
+    /// Something happened to a container.
+    Engine(Event),
+    /// What is.
+    Containers(Vec<Container>),
+    /// The database is up to date, or not.
+    Migrated(Id, Outcome),
+    /// A service took its new files, or did not.
+    Reloaded(String, Outcome),
+    /// A rule of Compose was followed, or not.
+    Ruled(String, Outcome),
+    /// A restart for somebody's health, or not.
+    Restarted(String, Outcome),
+    /// What a person asked for on the page.
+    Answered(u64, Outcome),
+    /// The stack was brought to what its files say, or not.
+    Again(anyhow::Result<Box<(Stack, Resolved)>>),
+    /// Somebody wants to stop.
+    Interrupted,
+}
+
+/// What the loop works on.
+pub(crate) struct Desk<'a> {
+    /// How much is said.
+    pub(crate) volume: Volume,
+    /// The stack, which is up.
+    pub(crate) stack: Stack,
+    /// How it is.
+    pub(crate) resolved: Resolved,
+    /// Compare files again and again instead of asking the system.
+    pub(crate) poll: bool,
+    /// Brings the stack to what its files say.
+    pub(crate) again: &'a Again<'a>,
+}
+
+/// Watches until somebody wants to stop.
+///
+/// # Errors
+/// When nothing can be watched.
+pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
+    let (send, receive) = mpsc::channel();
+    let root = desk.stack.project.root.clone();
+    let watcher = Watcher::start(
+        &root,
+        Options { poll: desk.poll },
+        sender(&send, Message::Changed),
+        sender(&send, |notice: crate::watch::Notice| Message::Notice(notice.to_string())),
+    )?;
+    let events = events::follow(&desk.stack.project.compose_name(), sender(&send, Message::Engine))?;
+    let result = std::thread::scope(|scope| {
+        let planner = super::connect::planner(&desk.stack, &desk.resolved)?;
+        let mut work = Loop {
+            scope,
+            again: desk.again,
+            planner,
+            cycle: Cycle::default(),
+            tell: Tell::new(desk.volume),
+            healer: Healer::default(),
+            restarts: Restarts::default(),
+            volume: desk.volume,
+            stack: desk.stack,
+            resolved: desk.resolved,
+            send,
+            containers: Vec::new(),
+            agent: None,
+            reloaders: BTreeMap::new(),
+            conversations: 0,
+            looking: false,
+            changes: 0,
+            current: None,
+            errors: BTreeSet::new(),
+            talk: Vec::new(),
+            due: Vec::new(),
+            applying: false,
+            configure: None,
+        };
+        work.listen();
+        work.look();
+        let result = work.until_interrupted(&receive);
+        work.hang_up();
+        result
+    });
+    drop(watcher);
+    events.kill();
+    interrupt::clear();
+    result
+}
+
+/// Sends what comes as a message; the loop is gone only when nobody is interested any more.
+pub(super) fn sender<T>(send: &Sender<Message>, wrap: impl Fn(T) -> Message + Send + 'static) -> impl Fn(T) + Send + 'static {
+    let send = send.clone();
+    move |value| drop(send.send(wrap(value)))
+}
+
+/// The change that is under way, with the moments it reached.
+pub(super) struct Current {
+    pub(super) change: Change,
+    pub(super) built: Option<Instant>,
+}
+
+pub(super) struct Loop<'scope, 'env> {
+    pub(super) scope: &'scope std::thread::Scope<'scope, 'env>,
+    pub(super) again: &'env Again<'env>,
+    pub(super) planner: Planner,
+    pub(super) cycle: Cycle,
+    pub(super) tell: Tell,
+    pub(super) healer: Healer,
+    pub(super) restarts: Restarts,
+    pub(super) volume: Volume,
+    pub(super) stack: Stack,
+    pub(super) resolved: Resolved,
+    pub(super) send: Sender<Message>,
+    pub(super) containers: Vec<Container>,
+    pub(super) agent: Option<Conversation>,
+    /// With the number that its messages carry.
+    pub(super) reloaders: BTreeMap<String, (u64, Conversation)>,
+    pub(super) conversations: u64,
+    /// Whether the engine is being asked how the containers are.
+    pub(super) looking: bool,
+    pub(super) changes: u64,
+    pub(super) current: Option<Current>,
+    /// The packages that the compiler refused in the build that runs.
+    pub(super) errors: BTreeSet<String>,
+    /// The last lines that cargo wrote for people in the build that runs.
+    pub(super) talk: Vec<String>,
+    /// Services whose restart waits for its time.
+    pub(super) due: Vec<(Instant, String)>,
+    /// Whether the stack is being brought to what its files say.
+    pub(super) applying: bool,
+    /// What has to be brought there next: services whose images are built before.
+    pub(super) configure: Option<BTreeSet<String>>,
+}
+
+impl Loop<'_, '_> {
+    fn until_interrupted(&mut self, receive: &Receiver<Message>) -> anyhow::Result<()> {
+        loop {
+            let wait = self.due.iter().map(|(at, _)| at.saturating_duration_since(Instant::now())).min().unwrap_or(IDLE);
+            match receive.recv_timeout(wait) {
+                Ok(Message::Interrupted) => return Ok(()),
+                Ok(Message::Again(Err(error))) if error.is::<Interrupted>() => return Ok(()),
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout) => self.restart_what_is_due(),
+                Err(RecvTimeoutError::Disconnected) => anyhow::bail!("nothing can happen any more"),
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Changed(batch) => self.changed(&batch),
+            Message::Notice(text) => self.volume.say(text),
+            Message::Agent(line) => self.agent_said(line.as_deref()),
+            Message::Reloader(service, number, line) => self.reloader_said(&service, number, line.as_deref()),
+            Message::Hub(line) => self.hub_said(line.as_deref()),
+            Message::Engine(event) => self.engine_said(&event),
+            Message::Containers(containers) => self.seen(containers),
+            Message::Migrated(id, outcome) => self.migrated(id, outcome),
+            Message::Reloaded(service, outcome) => self.reloaded(&service, outcome),
+            Message::Ruled(service, outcome) => self.ruled(&service, outcome),
+            Message::Restarted(service, outcome) => self.restarted(&service, outcome),
+            Message::Answered(id, outcome) => {
+                let (ok, text) = outcome.map_or_else(|reason| (false, reason), |()| (true, "done".to_owned()));
+                self.tell.hub(&ToHub::Action { id, ok, text });
+            }
+            Message::Again(result) => self.applied(result),
+            // Dealt with by the loop.
+            Message::Interrupted => {}
+        }
+    }
+
+    fn changed(&mut self, batch: &Batch) {
+        let paths: Vec<PathBuf> = batch.changed.iter().map(|change| change.path.clone()).collect();
+        // A new package or a new dependency between packages.
+        if paths.iter().any(|path| path.ends_with("Cargo.toml"))
+            && let Ok(planner) = super::connect::planner(&self.stack, &self.resolved)
+        {
+            self.planner = planner;
+        }
+        let plan = self.planner.plan(paths.iter().map(PathBuf::as_path));
+        if plan.is_empty() {
+            return;
+        }
+        let detect = u64::try_from(batch.decided.duration_since(batch.first_event).as_millis()).unwrap_or(u64::MAX);
+        let names: Vec<String> = paths.iter().map(|path| path.to_string_lossy().replace('\\', "/")).collect();
+        let (build, rest) = plan.split();
+        if !rest.is_empty() {
+            self.at_once(rest, &names, detect);
+        }
+        if !build.is_empty() {
+            self.to_be_built(build, names, detect);
+        }
+    }
+
+    /// What needs no compiler.
+    fn at_once(&mut self, plan: Plan, names: &[String], detect_ms: u64) {
+        if let Some(refresh) = plan.refresh {
+            let kind = if refresh == Refresh::Style { "style" } else { "page" };
+            self.tell.hub(&ToHub::Refresh { kind, paths: names.to_vec() });
+            let change = self.new_change(names.to_vec(), detect_ms, Phase::Done);
+            self.tell.change(&change);
+        }
+        for service in &plan.reload {
+            self.reload(service);
+        }
+        self.follow_rules(plan.rules);
+        if plan.configure {
+            self.configure.get_or_insert_default();
+        }
+        self.apply();
+    }
+
+    fn to_be_built(&mut self, plan: Plan, names: Vec<String>, detect_ms: u64) {
+        let next = self.cycle.changed(plan);
+        if next.orders.is_empty() {
+            // It waits for the end of the swap, and is told about with what comes then.
+            return;
+        }
+        let mut paths = names;
+        if let Some(mut current) = self.current.take() {
+            current.change.phase = Phase::Cancelled;
+            self.tell.change(&current.change);
+            paths.extend(current.change.paths);
+            paths.sort();
+            paths.dedup();
+        }
+        let change = self.new_change(paths, detect_ms, Phase::Building);
+        self.tell.change(&change);
+        self.current = Some(Current { change, built: None });
+        self.follow(next);
+    }
+
+    pub(super) fn new_change(&mut self, paths: Vec<String>, detect_ms: u64, phase: Phase) -> Change {
+        self.changes += 1;
+        Change { id: self.changes, at: Stamp::now().to_string(), paths, phase, detect_ms, build_ms: None, swap_ms: None, what: Vec::new() }
+    }
+
+    /// Shows how the stack is now.
+    pub(super) fn paint(&mut self) {
+        let state = picture::state(&self.stack.project, &self.resolved, &self.containers, &self.restarts);
+        self.tell.state(state);
+    }
+}
