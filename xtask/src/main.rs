@@ -21,6 +21,8 @@ mod setup;
 mod stack;
 mod start;
 mod testing;
+#[expect(dead_code, reason = "the command that uses it comes next")]
+mod watch;
 
 fn main() -> std::process::ExitCode {
     let code = match cli::run() {
