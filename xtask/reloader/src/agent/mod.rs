@@ -1,0 +1,298 @@
+//! `reloader agent`: builds programs when asked to, the newest request first, and hands them to the containers that run them.
+mod build;
+mod programs;
+mod touch;
+
+use crate::server::{self, ClientId, Clients, Line};
+use crate::termination;
+use anyhow::{Context, bail};
+use build::{Answer, Build, Done};
+use clap::Args;
+use programs::Programs;
+use serde::Deserialize;
+use serde_json::json;
+use std::collections::{BTreeSet, VecDeque};
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+use tokio::sync::mpsc;
+
+/// What is kept of the first build for clients that come later.
+const KEPT: usize = 4096;
+/// How many messages of cargo may wait; then cargo waits.
+const WAITING: usize = 256;
+
+/// The flags of `reloader agent`.
+#[derive(Debug, Args)]
+pub(crate) struct Agent {
+    /// The workspace to build
+    #[arg(long, value_name = "DIR")]
+    workspace: PathBuf,
+    /// Where programs are put
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// A package whose programs are built at the start; may be given several times
+    #[arg(long = "package", value_name = "PACKAGE", required = true)]
+    packages: Vec<String>,
+    /// The control socket
+    #[arg(long, value_name = "PATH", default_value = SOCKET)]
+    socket: PathBuf,
+}
+
+const SOCKET: &str = "/tmp/agent.sock";
+
+/// The flags of `reloader built`.
+#[derive(Debug, Args)]
+pub(crate) struct Built {
+    /// The control socket of the agent
+    #[arg(long, value_name = "PATH", default_value = SOCKET)]
+    socket: PathBuf,
+}
+
+impl Built {
+    /// Fails if the agent has not built everything once.
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        if !marker(&self.socket).exists() {
+            bail!("the first build has not succeeded yet; the log of this container shows how far it is");
+        }
+        Ok(())
+    }
+}
+
+fn marker(socket: &Path) -> PathBuf {
+    socket.with_extension("built")
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Request {
+    Build {
+        id: u64,
+        packages: Vec<String>,
+        #[serde(default)]
+        touched: Vec<PathBuf>,
+    },
+    Cancel {
+        id: u64,
+    },
+    Promote {
+        program: String,
+        path: PathBuf,
+    },
+    Status {},
+}
+
+/// A build, asked for or running.
+struct Job {
+    id: u64,
+    /// Nobody asked for the first one: everybody hears of it.
+    asker: Option<ClientId>,
+    packages: Vec<String>,
+    touched: Vec<PathBuf>,
+}
+
+/// How far the first build is.
+#[derive(Clone, Copy, PartialEq)]
+enum Initial {
+    Building,
+    Built,
+    Failed,
+}
+
+struct Builder {
+    workspace: PathBuf,
+    packages: Vec<String>,
+    marker: PathBuf,
+    programs: Programs,
+    clients: Clients,
+    answers: mpsc::Sender<Answer>,
+    running: Option<(Job, Build)>,
+    waiting: Option<Job>,
+    initial: Initial,
+    history: VecDeque<Line>,
+    last_start: Option<SystemTime>,
+}
+
+impl Agent {
+    /// Builds until a termination signal.
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let mut stop = std::pin::pin!(termination()?);
+        let marker = marker(&self.socket);
+        let _ = fs::remove_file(&marker);
+        let programs = Programs::open(&self.out)?;
+        programs.put_reloader().with_context(|| format!("the reloader cannot be put into `{}`", self.out.display()))?;
+        let workspace = fs::canonicalize(&self.workspace)
+            .with_context(|| format!("`{}` cannot be read: mount the workspace there", self.workspace.display()))?;
+        let (answers, mut answered) = mpsc::channel(WAITING);
+        let mut builder = Builder {
+            workspace,
+            packages: self.packages.clone(),
+            marker,
+            programs,
+            clients: Clients::listen(&self.socket)?,
+            answers,
+            running: None,
+            waiting: None,
+            initial: Initial::Building,
+            history: VecDeque::new(),
+            last_start: None,
+        };
+        builder.request(Job { id: 0, asker: None, packages: self.packages, touched: Vec::new() });
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                // The builder keeps the other end.
+                Some(answer) = answered.recv() => builder.pass_on(answer),
+                event = builder.clients.next() => match event {
+                    server::Event::Joined(client) => builder.greet(client),
+                    server::Event::Said(client, line) => builder.answer(client, &line),
+                },
+            }
+        }
+        let _ = fs::remove_file(&self.socket);
+        let Some((_, mut build)) = builder.running else { return Ok(()) };
+        build.cancel();
+        while !matches!(answered.recv().await, Some(Answer::Done(_)) | None) {}
+        Ok(())
+    }
+}
+
+impl Builder {
+    fn answer(&mut self, client: ClientId, line: &str) {
+        match serde_json::from_str(line) {
+            Ok(Request::Status {}) => self.hello(client),
+            Ok(Request::Build { packages, .. }) if packages.iter().any(|name| name.is_empty() || name.starts_with('-')) => {
+                self.clients.refuse(client, "a package has no proper name");
+            }
+            Ok(Request::Build { id, packages, touched }) => self.request(Job { id, asker: Some(client), packages, touched }),
+            Ok(Request::Cancel { id }) => self.cancel(client, id),
+            Ok(Request::Promote { program, path }) => match self.programs.promote(&program, &path) {
+                Ok(()) => self.clients.tell_all(&json!({ "promoted": { "program": program, "path": path } }).to_string().into()),
+                Err(error) => self.clients.refuse(client, format_args!("{error:#}")),
+            },
+            Err(error) => self.clients.refuse(client, format_args!("the request is not understood: {error}")),
+        }
+    }
+
+    fn hello(&mut self, client: ClientId) {
+        let initial = match self.initial {
+            Initial::Building => "building",
+            Initial::Built => "built",
+            Initial::Failed => "failed",
+        };
+        self.clients.tell(client, &json!({ "hello": { "programs": self.programs.promoted(), "initial": initial } }));
+    }
+
+    fn greet(&mut self, client: ClientId) {
+        self.hello(client);
+        for line in self.history.clone() {
+            self.clients.tell_line(client, line);
+        }
+    }
+
+    /// The newest request wins: the one that runs ends, and one that waits never begins.
+    fn request(&mut self, job: Job) {
+        if let Some(older) = self.waiting.replace(job) {
+            self.tell_done(&older, &Done::cancelled());
+        }
+        match &mut self.running {
+            Some((_, build)) => build.cancel(),
+            None => self.begin(),
+        }
+    }
+
+    fn cancel(&mut self, client: ClientId, id: u64) {
+        let is_meant = |job: &Job| job.id == id && job.asker == Some(client);
+        if let Some(job) = self.waiting.take_if(|job| is_meant(job)) {
+            self.tell_done(&job, &Done::cancelled());
+        }
+        // Otherwise it is done already, and its answer on the way.
+        if let Some((_, build)) = self.running.as_mut().filter(|(job, _)| is_meant(job)) {
+            build.cancel();
+        }
+    }
+
+    fn begin(&mut self) {
+        let Some(mut job) = self.waiting.take() else { return };
+        if self.initial != Initial::Built {
+            // Until everything was built once, each build builds everything.
+            let packages: BTreeSet<_> = job.packages.drain(..).chain(self.packages.iter().cloned()).collect();
+            job.packages.extend(packages);
+        }
+        let problems = touch::touch(&self.workspace, &job.touched, self.last_start);
+        self.last_start = Some(SystemTime::now());
+        let build = Build::start(&self.workspace, &job.packages, self.programs.clone(), self.answers.clone());
+        self.running = Some((job, build));
+        for problem in problems {
+            self.pass_on(Answer::Talk(problem));
+        }
+    }
+
+    fn pass_on(&mut self, answer: Answer) {
+        if let Answer::Done(done) = answer {
+            return self.finish(&done);
+        }
+        let Some((job, _)) = &self.running else { return };
+        let line: Line = match &answer {
+            // Verbatim: it was JSON when it was read.
+            Answer::Cargo { message, rendered } => {
+                if let Some(rendered) = rendered {
+                    log(rendered.trim_end());
+                }
+                format!("{{\"id\":{},\"cargo\":{message}}}", job.id).into()
+            }
+            Answer::Talk(text) => {
+                log(text);
+                json!({ "id": job.id, "talk": text }).to_string().into()
+            }
+            Answer::Done(_) => return,
+        };
+        self.tell(job.asker, line);
+    }
+
+    fn finish(&mut self, done: &Done) {
+        let Some((job, _)) = self.running.take() else { return };
+        if self.initial != Initial::Built && done.ok {
+            for built in &done.programs {
+                if let Err(error) = self.programs.promote(&built.program, &built.path) {
+                    log(&format!("error: {error:#}"));
+                }
+            }
+            match fs::write(&self.marker, b"built\n") {
+                Ok(()) => self.initial = Initial::Built,
+                Err(error) => log(&format!("error: `{}` cannot be written: {error}", self.marker.display())),
+            }
+            self.tell_done(&job, done);
+            self.history.clear();
+        } else {
+            if self.initial != Initial::Built {
+                self.initial = if self.waiting.is_some() { Initial::Building } else { Initial::Failed };
+            }
+            self.tell_done(&job, done);
+        }
+        self.begin();
+    }
+
+    fn tell_done(&mut self, job: &Job, done: &Done) {
+        self.tell(job.asker, json!({ "id": job.id, "done": done }).to_string().into());
+    }
+
+    fn tell(&mut self, asker: Option<ClientId>, line: Line) {
+        match asker {
+            Some(client) => self.clients.tell_line(client, line),
+            None => {
+                if self.history.len() == KEPT {
+                    self.history.pop_front();
+                }
+                self.history.push_back(line.clone());
+                self.clients.tell_all(&line);
+            }
+        }
+    }
+}
+
+/// Writes to the container's log, for those who follow that alone.
+fn log(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
+}
