@@ -20,6 +20,7 @@ mod secrets;
 mod setup;
 mod stack;
 mod start;
+mod statusline;
 mod testing;
 #[expect(dead_code, reason = "the command that uses it comes next")]
 mod watch;
