@@ -5,13 +5,14 @@ use std::io::IsTerminal as _;
 use clap::Args;
 
 use super::Context;
-use super::up::{Builds, StartArgs, bring_up};
+use super::up::{Builds, StartArgs, bring_up, build};
+use crate::develop::run::{self, Desk};
 use crate::logs::{Begin, Renderer, Stamp};
 use crate::report::{self, Style, Volume, paint, product};
 use crate::stack::{Resolved, Stack};
 use crate::{interrupt, logs};
 
-/// Build and start everything, print the URL, stream the logs; Ctrl-C stops what it started
+/// Build and start everything, bring each edit to where it is used, stream the logs; Ctrl-C stops what it started
 #[derive(Args)]
 pub(crate) struct Dev {
     #[command(flatten)]
@@ -19,6 +20,9 @@ pub(crate) struct Dev {
     /// Leave the stack running at the end
     #[arg(long)]
     keep: bool,
+    /// Compare files again and again, where the system tells nothing of their changes (network drives)
+    #[arg(long)]
+    poll: bool,
 }
 
 impl Dev {
@@ -32,13 +36,28 @@ impl Dev {
         let keep = self.keep || ran_before;
         banner(context.volume(), &stack, &resolved, keep);
         product(resolved.address.url());
-        stream(&stack)?;
+        if resolved.model.develop.is_some() {
+            let again = |services: &[String]| self.again(context, services);
+            run::run(Desk { volume: context.volume(), stack: stack.clone(), resolved, poll: self.poll, again: &again })?;
+        } else {
+            stream(&stack)?;
+        }
         if keep {
             context.volume().say(format!("the stack goes on running; `cargo xtask down{}` stops it", stack.project.flags()));
             return Ok(());
         }
         context.volume().say("stopping");
         context.perform(&stack.compose.stop(&[]))
+    }
+
+    /// Brings the stack to what its files say now, with new images of `services`.
+    fn again(&self, context: &Context, services: &[String]) -> anyhow::Result<(Stack, Resolved)> {
+        let stack = Stack::load(context.project()?)?;
+        if !services.is_empty() {
+            build(context, &stack.resolve()?, services)?;
+        }
+        let resolved = bring_up(context, &stack, Builds::Missing, self.start)?;
+        Ok((stack, resolved))
     }
 }
 

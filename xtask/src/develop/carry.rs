@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::cycle::{Ended, Id, Next, Order, Outcome as End};
 use super::connect::{plain, tell};
+use super::cycle::{Ended, Id, Next, Order, Outcome as End};
 use super::deeds::{self, Outcome};
 use super::protocol::{Phase, Problem, ToAgent, ToReloader};
 use super::run::{Current, Loop, Message};

@@ -204,7 +204,8 @@ impl Loop<'_, '_> {
             (other, _) => Err(format!("`{other}` is unknown")),
         };
         let (send, id) = (self.send.clone(), asked.id);
-        self.scope.spawn(move || drop(send.send(Message::Answered(id, invocation.and_then(|invocation| super::deeds::perform(&invocation))))));
+        self.scope
+            .spawn(move || drop(send.send(Message::Answered(id, invocation.and_then(|invocation| super::deeds::perform(&invocation))))));
     }
 
     /// The id of the container of `service`.

@@ -1,6 +1,8 @@
 //! The loop: everything that happens comes in as a [`Message`]; what it means is decided by `plan` and `cycle`, and done by children and threads.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::IsTerminal as _;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -10,14 +12,14 @@ use super::deeds::Outcome;
 use super::heal::Healer;
 use super::picture::{self, Restarts};
 use super::plan::{Plan, Planner, Refresh};
-use super::protocol::{Change, Phase, ToHub};
+use super::protocol::{Change, LogLine, Phase, ToHub};
 use super::tell::Tell;
 use crate::engine::containers::Container;
 use crate::engine::events::{self, Event};
 use crate::interrupt;
-use crate::logs::Stamp;
+use crate::logs::{self, Begin, Level, Line, Renderer, Stamp};
 use crate::process::Conversation;
-use crate::report::{Interrupted, Volume};
+use crate::report::{self, Interrupted, Volume};
 use crate::stack::{Resolved, Stack};
 use crate::watch::{Batch, Options, Watcher};
 
@@ -41,6 +43,8 @@ pub(super) enum Message {
     Hub(Option<String>),
     /// Something happened to a container.
     Engine(Event),
+    /// Lines of logs, in the order of their times.
+    Lines(Vec<Line>),
     /// What is.
     Containers(Vec<Container>),
     /// The database is up to date, or not.
@@ -87,6 +91,13 @@ pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
         sender(&send, |notice: crate::watch::Notice| Message::Notice(notice.to_string())),
     )?;
     let events = events::follow(&desk.stack.project.compose_name(), sender(&send, Message::Engine))?;
+    let project = desk.stack.project.compose_name();
+    let lines = sender(&send, Message::Lines);
+    let logs = logs::follow(&project, &[], Begin::At(Stamp::now()), move |found| {
+        lines(found);
+        ControlFlow::Continue(())
+    })?;
+    let stop_logs = logs.stopper();
     let result = std::thread::scope(|scope| {
         let planner = super::connect::planner(&desk.stack, &desk.resolved)?;
         let mut work = Loop {
@@ -113,6 +124,7 @@ pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
             due: Vec::new(),
             applying: false,
             configure: None,
+            renderer: Renderer::new(&project, std::io::stdout().is_terminal()),
         };
         work.listen();
         work.look();
@@ -121,6 +133,8 @@ pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
         result
     });
     drop(watcher);
+    stop_logs();
+    drop(logs);
     events.kill();
     interrupt::clear();
     result
@@ -169,6 +183,7 @@ pub(super) struct Loop<'scope, 'env> {
     pub(super) applying: bool,
     /// What has to be brought there next: services whose images are built before.
     pub(super) configure: Option<BTreeSet<String>>,
+    renderer: Renderer,
 }
 
 impl Loop<'_, '_> {
@@ -193,6 +208,7 @@ impl Loop<'_, '_> {
             Message::Reloader(service, number, line) => self.reloader_said(&service, number, line.as_deref()),
             Message::Hub(line) => self.hub_said(line.as_deref()),
             Message::Engine(event) => self.engine_said(&event),
+            Message::Lines(lines) => self.lines(&lines),
             Message::Containers(containers) => self.seen(containers),
             Message::Migrated(id, outcome) => self.migrated(id, outcome),
             Message::Reloaded(service, outcome) => self.reloaded(&service, outcome),
@@ -229,6 +245,22 @@ impl Loop<'_, '_> {
         if !build.is_empty() {
             self.to_be_built(build, names, detect);
         }
+    }
+
+    fn lines(&mut self, lines: &[Line]) {
+        let mut out = String::new();
+        for line in lines {
+            self.renderer.line(&line.origin(), &line.text, &mut out);
+            self.tell.hub(&ToHub::Log(LogLine {
+                at: line.at.to_string(),
+                service: line.service.to_string(),
+                level: logs::level_of(&line.text).unwrap_or(Level::Info).name().to_uppercase(),
+                request_id: logs::request_id_of(&line.text),
+                text: line.text.clone(),
+            }));
+        }
+        // Where nobody reads any more, the loop goes on.
+        let _ = report::lines(&out);
     }
 
     /// What needs no compiler.
