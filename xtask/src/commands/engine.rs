@@ -146,6 +146,11 @@ pub(crate) fn top(ids: &[String]) -> Invocation {
     docker(["stats", "--format", "table {{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.NetIO}}\t{{.PIDs}}"]).args(ids)
 }
 
+/// What the container `id` writes from the begin of its current run on, as it comes.
+pub(crate) fn follow_from_start(id: &str) -> Invocation {
+    docker(["container", "logs", "--follow", "--since", "1s", id])
+}
+
 /// Runs `command` in the container `id`, with nothing on its stdin.
 pub(crate) fn run_in(id: &str, command: &[String]) -> Invocation {
     docker(["container", "exec", id]).args(command)

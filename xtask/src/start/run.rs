@@ -12,7 +12,7 @@ use crate::commands;
 use crate::engine::containers::Container;
 use crate::engine::events::{self, Change, Event};
 use crate::interrupt;
-use crate::process::{Output, last_lines};
+use crate::process::{Output, Stream, last_lines};
 use crate::report::{Interrupted, Style, Volume, human, paint};
 use crate::stack::{Resolved, Stack};
 
@@ -60,8 +60,9 @@ pub(crate) fn start(stack: &Stack, resolved: &Resolved, services: &BTreeSet<Stri
         let startup = Startup::new(&resolved.model, services, &containers);
         let ids = containers.iter().map(|container| (container.service().to_owned(), container.id.clone())).collect();
         let ended = containers.into_iter().filter(|container| !container.running());
+        let builder = resolved.model.develop.as_ref().map(|develop| develop.builder.clone());
         let last_runs = ended.map(|container| (container.id, container.state.started_at)).collect();
-        Run { stack, options, begin, send, ids, last_runs, in_flight: 0, startup }.until_ready(&receive)
+        Run { stack, options, begin, send, ids, last_runs, in_flight: 0, startup, builder, build_log: None }.until_ready(&receive)
     });
     follow.kill();
     if interrupt::requested() {
@@ -104,6 +105,16 @@ struct Run<'a> {
     /// How many `docker container start` have not come back.
     in_flight: usize,
     startup: Startup,
+    /// The service that compiles, if there is one.
+    builder: Option<String>,
+    /// What it writes, as long as it is shown.
+    build_log: Option<Stream>,
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        self.build_log.take().into_iter().for_each(|stream| stream.kill());
+    }
 }
 
 impl Run<'_> {
@@ -122,7 +133,7 @@ impl Run<'_> {
                 self.options.volume.say(self.summary());
                 return Ok(());
             }
-            let Some(left) = self.options.limit.checked_sub(self.begin.elapsed()) else { return Err(self.late()) };
+            let Some(left) = self.left() else { return Err(self.late()) };
             match receive.recv_timeout(left.min(QUIET)) {
                 // While Compose replaced a container, the old one's end was an event too.
                 Ok(Message::Engine(event)) if self.ids.get(&event.service) != Some(&event.id) => {}
@@ -134,6 +145,32 @@ impl Run<'_> {
                 Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the engine's events ended"),
             }
         }
+    }
+
+    /// How much of the limit is left. Compiling takes as long as it takes, and shows what it does: it does not count.
+    fn left(&self) -> Option<Duration> {
+        let builder = self.builder.as_ref().and_then(|builder| self.startup.get(builder)).map(|entry| &entry.phase);
+        match builder {
+            Some(Phase::Starting { .. }) => Some(self.options.limit),
+            Some(Phase::Ready { begun: Some(begun), at }) => {
+                (self.options.limit + at.saturating_sub(*begun)).checked_sub(self.begin.elapsed())
+            }
+            _ => self.options.limit.checked_sub(self.begin.elapsed()),
+        }
+    }
+
+    /// Shows what the builder does, until it is ready.
+    fn show_build(&mut self) {
+        let Some(id) = self.builder.as_ref().and_then(|builder| self.ids.get(builder)) else { return };
+        let volume = self.options.volume;
+        // What it says is shown only; a start does not fail for want of it.
+        let Ok(stream) = commands::engine::follow_from_start(id).stream() else { return };
+        self.build_log = Some(stream.clone());
+        std::thread::spawn(move || {
+            for line in std::io::BufRead::lines(std::io::BufReader::new(stream)).map_while(Result::ok) {
+                volume.say(line);
+            }
+        });
     }
 
     fn start_what_may(&mut self) {
@@ -153,6 +190,13 @@ impl Run<'_> {
 
     fn apply(&mut self, service: &str, change: &Change) {
         let at = self.begin.elapsed();
+        if self.builder.as_deref() == Some(service) {
+            match change {
+                Change::Started if self.build_log.is_none() => self.show_build(),
+                Change::Healthy => self.build_log.take().into_iter().for_each(|stream| stream.kill()),
+                _ => {}
+            }
+        }
         if self.startup.apply(at, service, change)
             && let Some(entry) = self.startup.get(service)
             && let Phase::Ready { begun: Some(begun), at } = entry.phase
