@@ -19,6 +19,7 @@ mod secrets;
 mod setup;
 mod stack;
 mod start;
+mod statusline;
 mod testing;
 
 fn main() -> std::process::ExitCode {

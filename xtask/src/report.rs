@@ -1,8 +1,11 @@
 //! What a person reads: errors with hints, exit codes, talk on stderr, product on stdout.
 
 use std::fmt;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
+use std::ops::ControlFlow;
 use std::time::Duration;
+
+use crate::statusline::{self, Channel};
 
 /// A refusal or failed check that the user can act on: exit code 1. Any other error is unexpected: exit code 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,16 +124,22 @@ impl Volume {
 
 /// Writes the product of a command to stdout. A closed pipe (`… | head`) ends the process quietly.
 pub(crate) fn product(text: impl AsRef<str>) {
-    let mut stdout = std::io::stdout().lock();
-    let written = writeln!(stdout, "{}", text.as_ref()).and_then(|()| stdout.flush());
-    if written.is_err() {
+    if lines(&format!("{}\n", text.as_ref())).is_break() {
         std::process::exit(0);
+    }
+}
+
+/// Writes whole lines to stdout, as a part of the product; breaks where the pipe is closed.
+pub(crate) fn lines(text: &str) -> ControlFlow<()> {
+    match statusline::shared().print_above(Channel::Product, text) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
     }
 }
 
 fn to_stderr(text: &str) {
     // Nothing can be told where stderr itself is gone.
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = statusline::shared().print_above(Channel::Talk, &format!("{text}\n"));
 }
 
 /// What a colour stands for.
