@@ -40,6 +40,12 @@ impl Project {
         if self.instance == "main" { BASE.to_owned() } else { format!("{BASE}-{}", self.instance) }
     }
 
+    /// The instance's name where it runs beside the main one of its environment.
+    pub(crate) fn apart(&self) -> Option<&str> {
+        let main = default_instance(None, &self.environment);
+        Some(self.instance.as_str()).filter(|instance| *instance != main && *instance != "main")
+    }
+
     /// `infra/` of the checkout, which is also Compose's project directory.
     pub(crate) fn infra(&self) -> PathBuf {
         self.root.join("infra")
@@ -130,6 +136,15 @@ mod tests {
     fn the_main_worktree_has_the_bare_name() {
         assert_eq!(project("local", "main").compose_name(), "slipway");
         assert_eq!(project("test", "test").compose_name(), "slipway-test");
+    }
+
+    #[test]
+    fn the_main_instance_of_an_environment_is_not_apart() {
+        assert_eq!(
+            (project("local", "main").apart(), project("test", "test").apart(), project("test", "main").apart()),
+            (None, None, None)
+        );
+        assert_eq!((project("local", "fix").apart(), project("local", "test").apart()), (Some("fix"), Some("test")));
     }
 
     #[test]

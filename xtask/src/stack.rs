@@ -103,7 +103,7 @@ impl Stack {
             compose = compose.with(&variable, image);
         }
         let proxy = containers.iter().find(|container| container.service() == ports::PROXY.0);
-        let address = ports::choose(&self.environment.proxy, proxy)?;
+        let address = ports::choose(&self.environment.proxy, self.project.apart(), proxy)?;
         let compose = compose.with("HTTP_PORT", address.port.to_string());
         let (model, hashes) = std::thread::scope(|scope| {
             let hashes = scope.spawn(|| compose.hashes().read());

@@ -40,3 +40,19 @@ fn a_running_stack_keeps_its_port() {
     let again = checkout.run(["up"]).success();
     assert_eq!(again.mutations(), [""; 0]);
 }
+
+#[test]
+fn another_instance_has_a_port_of_its_own_also_after_down() {
+    let checkout = Checkout::new();
+    let up = || {
+        let outcome = checkout.run(["up", "--instance", "fix"]).success();
+        assert!(!outcome.stderr.contains("is taken by"), "{outcome}");
+        checkout.published("c-slipway-fix-proxy")
+    };
+    let first = up();
+    assert!((checkout.port + 1..=checkout.port + 99).contains(&first), "{first}");
+    checkout.run(["down", "--instance", "fix"]).success();
+    assert_eq!(up(), first);
+    checkout.run(["up"]).success();
+    assert_eq!(checkout.published("c-slipway-proxy"), checkout.port);
+}
