@@ -1,11 +1,13 @@
 //! `dev`: the stack in the foreground, with its logs.
 
+use std::io::IsTerminal as _;
+
 use clap::Args;
 
 use super::Context;
 use super::up::{Builds, StartArgs, bring_up};
-use crate::commands::compose::LogOptions;
-use crate::report::{Style, Volume, paint, product};
+use crate::logs::{Begin, Renderer, Stamp};
+use crate::report::{self, Style, Volume, paint, product};
 use crate::stack::{Resolved, Stack};
 use crate::{interrupt, logs};
 
@@ -30,7 +32,7 @@ impl Dev {
         let keep = self.keep || ran_before;
         banner(context.volume(), &stack, &resolved, keep);
         product(resolved.address.url());
-        stream(&resolved)?;
+        stream(&stack)?;
         if keep {
             context.volume().say(format!("the stack goes on running; `cargo xtask down{}` stops it", stack.project.flags()));
             return Ok(());
@@ -54,14 +56,15 @@ fn banner(volume: Volume, stack: &Stack, resolved: &Resolved, keep: bool) {
 }
 
 /// Prints log lines until somebody asks to stop.
-fn stream(resolved: &Resolved) -> anyhow::Result<()> {
-    let options = LogOptions { follow: true, tail: Some("0".to_owned()), since: None };
-    let stream = resolved.compose.logs(&[], &options).stream()?;
-    interrupt::listen({
-        let stream = stream.clone();
-        move || stream.kill()
-    });
-    logs::print(stream, &logs::Filter::default())?;
+fn stream(stack: &Stack) -> anyhow::Result<()> {
+    let mut renderer = Renderer::new(&stack.project.compose_name(), std::io::stdout().is_terminal());
+    let handle = logs::follow(&stack.project.compose_name(), &[], Begin::At(Stamp::now()), move |lines| {
+        let mut out = String::new();
+        lines.iter().for_each(|line| renderer.line(&line.origin(), &line.text, &mut out));
+        report::lines(&out)
+    })?;
+    interrupt::listen(handle.stopper());
+    handle.wait()?;
     interrupt::clear();
     Ok(())
 }

@@ -87,19 +87,21 @@ impl Compose {
         self.compose().args(["run", "--rm", "--no-deps", service]).args(args)
     }
 
-    /// The logs of `services` (all when empty), one line each with the container's name in front.
-    pub(crate) fn logs(&self, services: &[String], options: &LogOptions) -> Invocation {
-        let mut logs = self.compose().args(["--profile", "*", "logs", "--no-color"]);
-        if options.follow {
-            logs = logs.arg("--follow");
+    /// The names of the profiles of all services, one a line.
+    pub(crate) fn profiles(&self) -> Invocation {
+        self.compose().args(["config", "--profiles"])
+    }
+
+    /// The same with `profiles` on as well.
+    pub(crate) fn with_profiles(mut self, profiles: &[String]) -> Self {
+        let on = self.variables.entry("COMPOSE_PROFILES".to_owned()).or_default();
+        for profile in profiles {
+            if !on.is_empty() {
+                on.push(',');
+            }
+            on.push_str(profile);
         }
-        if let Some(tail) = &options.tail {
-            logs = logs.args(["--tail", tail]);
-        }
-        if let Some(since) = &options.since {
-            logs = logs.args(["--since", since]);
-        }
-        logs.args(services)
+        self
     }
 }
 
@@ -110,17 +112,6 @@ pub(crate) enum Volumes {
     Keep,
     /// It does not.
     Remove,
-}
-
-/// Which part of the logs is wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LogOptions {
-    /// Go on with what comes.
-    pub(crate) follow: bool,
-    /// Lines from the end for each container, or `all`.
-    pub(crate) tail: Option<String>,
-    /// From this time on, as the engine takes it: `10m`, or RFC 3339.
-    pub(crate) since: Option<String>,
 }
 
 #[cfg(test)]
@@ -137,7 +128,6 @@ pub(crate) mod tests {
     fn every_command_line() {
         let compose = sample();
         let services = ["db".to_owned()];
-        let options = LogOptions { follow: true, tail: Some("10".to_owned()), since: Some("5m".to_owned()) };
         let lines = [
             compose.model(),
             compose.hashes(),
@@ -149,8 +139,7 @@ pub(crate) mod tests {
             compose.down(Volumes::Keep),
             compose.down(Volumes::Remove),
             compose.run("migrate", &["migrate".to_owned(), "status".to_owned()]),
-            compose.logs(&services, &options),
-            compose.logs(&[], &LogOptions::default()),
+            compose.profiles(),
         ];
         let prefix = "docker compose --project-name slipway-fix --file infra/compose.yaml ";
         let rest: Vec<String> =
@@ -166,8 +155,7 @@ pub(crate) mod tests {
         --profile '*' down --remove-orphans
         --profile '*' down --remove-orphans --volumes
         run --rm --no-deps migrate migrate status
-        --profile '*' logs --no-color --follow --tail 10 --since 5m db
-        --profile '*' logs --no-color
+        config --profiles
         ");
     }
 
@@ -175,5 +163,15 @@ pub(crate) mod tests {
     fn variables_stand_before_the_command() {
         let compose = sample().with("SLIPWAY_TEST_TAG", "a b".to_owned());
         assert!(compose.model().to_string().starts_with("SLIPWAY_TEST_TAG='a b' docker compose "));
+    }
+
+    #[test]
+    fn profiles_are_added_to_those_of_the_environment() {
+        let profiles = ["expose-db".to_owned(), "expose-redis".to_owned()];
+        let line = |compose: Compose| compose.with_profiles(&profiles).profiles().to_string();
+        assert!(line(sample()).starts_with("COMPOSE_PROFILES=expose-db,expose-redis docker "));
+        let mut compose = sample();
+        compose.variables.insert("COMPOSE_PROFILES".to_owned(), "worker".to_owned());
+        assert!(line(compose).starts_with("COMPOSE_PROFILES=worker,expose-db,expose-redis docker "));
     }
 }

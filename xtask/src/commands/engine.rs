@@ -110,6 +110,32 @@ pub(crate) fn tail(id: &str, tail: usize) -> Invocation {
     docker(["container", "logs", "--tail"]).args([&tail.to_string(), id])
 }
 
+/// The log of the container `id`, each line with its time in front.
+pub(crate) fn logs(id: &str, options: &LogOptions) -> Invocation {
+    let mut logs = docker(["container", "logs", "--timestamps"]);
+    if options.follow {
+        logs = logs.arg("--follow");
+    }
+    if let Some(tail) = &options.tail {
+        logs = logs.args(["--tail", tail]);
+    }
+    if let Some(since) = &options.since {
+        logs = logs.args(["--since", since]);
+    }
+    logs.arg(id)
+}
+
+/// Which part of a log is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LogOptions {
+    /// Go on with what comes.
+    pub(crate) follow: bool,
+    /// Lines from the end.
+    pub(crate) tail: Option<String>,
+    /// From this time on, as the client takes it: `10m`, or RFC 3339.
+    pub(crate) since: Option<String>,
+}
+
 /// One sample of processor and memory use of `ids`, a JSON object a line.
 pub(crate) fn stats(ids: &[String]) -> Invocation {
     docker(["stats", "--no-stream", "--no-trunc", "--format", "json"]).args(ids)
@@ -154,6 +180,8 @@ mod tests {
             remove_networks(&ids),
             events("slipway", "12.5"),
             tail("a1", 10),
+            logs("a1", &LogOptions::default()),
+            logs("a1", &LogOptions { follow: true, tail: Some("10".to_owned()), since: Some("5m".to_owned()) }),
             stats(&ids),
             top(&ids),
             exec("a1", true, &["psql".to_owned()]),

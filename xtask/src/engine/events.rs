@@ -13,6 +13,8 @@ use crate::process::Stream;
 pub(crate) struct Event {
     /// The container.
     pub(crate) id: String,
+    /// Its name; empty where the engine does not say it.
+    pub(crate) name: String,
     /// Its service.
     pub(crate) service: String,
     /// What happened.
@@ -62,7 +64,8 @@ fn parse(line: &str) -> Option<Event> {
         _ => return None,
     };
     let service = attribute("com.docker.compose.service").to_owned();
-    (!service.is_empty()).then_some(Event { id: line.actor.id, service, change })
+    let name = attribute("name").to_owned();
+    (!service.is_empty()).then_some(Event { id: line.actor.id, name, service, change })
 }
 
 /// Follows the project's events from now on, calling `send` with each on a thread of its own, until the returned stream is killed.

@@ -13,6 +13,11 @@ impl Stream {
         self.0.try_wait().ok().flatten()?.status.code()
     }
 
+    /// Whether the child still runs.
+    pub(crate) fn running(&self) -> bool {
+        self.0.try_wait().is_ok_and(|output| output.is_none())
+    }
+
     /// Ends the child; its readers see the end of the stream.
     pub(crate) fn kill(&self) {
         // A child that is already gone is what was wanted.

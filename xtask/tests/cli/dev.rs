@@ -6,8 +6,8 @@ use crate::harness::{Checkout, Target};
 
 #[test]
 fn ctrl_c_stops_what_it_started() {
-    let checkout = Checkout::new().stream("backend-1  | listening\n");
-    let outcome = checkout.start(["dev"]).until("call compose logs").signal("INT", Target::Process).finish();
+    let checkout = Checkout::new();
+    let outcome = checkout.start(["dev"]).until("call container logs --timestamps --follow").signal("INT", Target::Process).finish();
     assert!(checkout.containers().iter().all(|line| line.ends_with(" exited")), "{:?}", checkout.containers());
     assert_eq!(outcome.mutations()[0], "compose build backend frontend proxy");
     assert_eq!(outcome.mutations().last(), Some(&"compose stop"));
@@ -19,7 +19,7 @@ fn what_ran_before_goes_on_running() {
     let checkout = Checkout::new();
     checkout.run(["up"]).success();
     let before = checkout.containers();
-    let outcome = checkout.start(["dev"]).until("call compose logs").signal("INT", Target::Process).finish();
+    let outcome = checkout.start(["dev"]).until("call container logs --timestamps --follow").signal("INT", Target::Process).finish();
     assert_eq!(checkout.containers(), before);
     assert_snapshot!(outcome);
 }
@@ -27,7 +27,7 @@ fn what_ran_before_goes_on_running() {
 #[test]
 fn keep_leaves_it_running() {
     let checkout = Checkout::new();
-    checkout.start(["dev", "--keep"]).until("call compose logs").signal("INT", Target::Process).finish().success();
+    checkout.start(["dev", "--keep"]).until("call container logs --timestamps --follow").signal("INT", Target::Process).finish().success();
     assert!(checkout.containers().contains(&"proxy running".to_owned()));
 }
 

@@ -2,12 +2,15 @@
 
 use insta::assert_snapshot;
 
-use crate::harness::{Checkout, Target};
+use crate::harness::{Checkout, Reply, Target};
 
-const LINES: &str = "backend-1  | {\"level\":\"INFO\",\"message\":\"listening\"}\ndb-1       | LOG:  ready\nbackend-1  | {\"level\":\"ERROR\",\"message\":\"no tasks\"}\n";
+const BACKEND: &str = "2026-01-01T00:00:01.000000000Z {\"level\":\"INFO\",\"message\":\"listening\"}\n2026-01-01T00:00:03.000000000Z {\"level\":\"ERROR\",\"message\":\"no tasks\"}\n";
+const DB: &str = "2026-01-01T00:00:02.000000000Z UTC [1] LOG:  ready\n";
+/// Both, in the order of their times.
+const LINES: &str = "backend-1   | {\"level\":\"INFO\",\"message\":\"listening\"}\ndb-1        | UTC [1] LOG:  ready\nbackend-1   | {\"level\":\"ERROR\",\"message\":\"no tasks\"}\n";
 
 fn running() -> Checkout {
-    let checkout = Checkout::new().stream(LINES);
+    let checkout = Checkout::new().says("backend", &[BACKEND]).says("db", &[DB]);
     checkout.run(["up"]).success();
     checkout
 }
@@ -25,17 +28,59 @@ fn grep_filters() {
 }
 
 #[test]
-fn options_reach_compose() {
-    let outcome = running().run(["logs", "backend", "--tail", "5", "--since", "10m"]).success();
-    assert_eq!(outcome.log.last().map(String::as_str), Some("call compose logs --no-color --tail 5 --since 10m backend"));
+fn a_level_filters() {
+    let outcome = running().run(["logs", "--level", "warn"]).success();
+    assert_eq!(outcome.stdout.lines().collect::<Vec<_>>(), LINES.lines().skip(2).collect::<Vec<_>>());
+}
+
+#[test]
+fn options_reach_the_engine() {
+    let outcome = running().run(["logs", "backend", "--tail", "1", "--since", "10m"]).success();
+    let call = "call container logs --timestamps --tail 1 --since 10m c-slipway-backend";
+    assert_eq!(outcome.log.last().map(String::as_str), Some(call));
+    assert_eq!(outcome.stdout, "backend-1  | {\"level\":\"ERROR\",\"message\":\"no tasks\"}\n");
+}
+
+#[test]
+fn dry_run_prints_the_command_lines() {
+    let outcome = running().run(["logs", "backend", "db", "--follow", "--tail", "5", "--dry-run"]).success();
+    let lines = ["backend", "db"].map(|service| format!("docker container logs --timestamps --follow --tail 5 slipway-{service}-1"));
+    assert_eq!(outcome.stdout.lines().collect::<Vec<_>>(), lines);
+    assert!(!outcome.log.iter().any(|line| line.starts_with("call container logs")), "{:?}", outcome.log);
+}
+
+#[test]
+fn a_log_that_cannot_be_read_is_a_failure() {
+    let checkout = running();
+    let refusal = "invalid value for \"since\": failed to parse value as time or duration: \"soon\"\n";
+    let checkout = checkout.docker("container logs --timestamps --since soon *", Reply::fails(1, refusal));
+    assert_snapshot!(checkout.run(["logs", "db", "--since", "soon"]));
 }
 
 #[test]
 fn following_ends_with_ctrl_c() {
     let checkout = running();
-    let outcome = checkout.start(["logs", "--follow"]).until("call compose logs").signal("INT", Target::Process).finish();
+    let follow = checkout.start(["logs", "--follow"]).until("call container logs --timestamps --follow");
+    let outcome = follow.signal("INT", Target::Process).finish();
     assert!(matches!(outcome.code, Some(0 | 130)), "{outcome}");
     assert_eq!(outcome.stderr, "");
+}
+
+/// A container that was restarted is followed on, from where its log was read to, and no line comes twice.
+#[test]
+fn following_goes_on_over_a_restart() {
+    let second = "2026-01-01T00:00:09.000000000Z back again\n";
+    let checkout = Checkout::new().says("backend", &[BACKEND, second]).says("db", &[DB]);
+    checkout.run(["up"]).success();
+    let checkout = checkout.behaves("backend", "healthy");
+    let follow = checkout.start(["logs", "--follow", "backend"]).until("call container logs --timestamps --follow");
+    checkout.start(["restart", "backend"]).finish().success();
+    let again = "call container logs --timestamps --follow --since 2026-01-01T00:00:02.000000000Z c-slipway-backend";
+    let follow = follow.until_times(again, 2).until_output("back again");
+    let outcome = follow.signal("INT", Target::Process).finish();
+    let texts: Vec<&str> = outcome.stdout.lines().filter_map(|line| line.split_once(" | ")).map(|(_, text)| text).collect();
+    let expected: Vec<&str> = BACKEND.lines().chain(second.lines()).filter_map(|line| line.split_once(' ')).map(|(_, text)| text).collect();
+    assert_eq!(texts, expected, "{outcome}");
 }
 
 #[test]

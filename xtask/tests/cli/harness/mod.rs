@@ -24,6 +24,7 @@ pub(crate) struct Checkout {
     model: Value,
     replies: Cell<usize>,
     running: Cell<usize>,
+    started: Cell<usize>,
 }
 
 /// A fixed answer of `docker`.
@@ -55,7 +56,7 @@ impl Checkout {
     pub(crate) fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("xtask-cli-").tempdir().expect("a temporary directory");
         let model = serde_json::from_str(include_str!("../../../src/model/sample.json")).expect("JSON");
-        let mut checkout = Self { dir, port: free_port(), model, replies: Cell::new(0), running: Cell::new(0) };
+        let mut checkout = Self { dir, port: free_port(), model, replies: Cell::new(0), running: Cell::new(0), started: Cell::new(0) };
         checkout.model["secrets"] = json!({ "password": { "file": checkout.root().join("infra/secrets/local/password") } });
         for dir in ["bin", "engine/services", "engine/replies", "engine/containers", "engine/volumes", "engine/networks"] {
             std::fs::create_dir_all(checkout.dir.path().join(dir)).expect("created");
@@ -66,7 +67,7 @@ impl Checkout {
         checkout.file("backend/migrations/20260101000000_begin.sql", "-- Begins.\n");
         checkout.environment(&format!("port = {}\nport_fallback = true", checkout.port));
         checkout.engine("variables", "NAME            REQUIRED  DEFAULT VALUE  ALTERNATE VALUE\nPOSTGRES_IMAGE  false     postgres:17\nREDIS_IMAGE     false     redis:8\n");
-        checkout.engine("logs", "");
+        checkout.engine("profiles", "worker\n");
         let images = ["slipway/backend:main", "slipway/frontend:main", "slipway/proxy:main", "postgres:17", "redis:8"];
         checkout.engine("images", &images.map(|image| format!("{image} sha256:{image}\n")).concat());
         let order = ["db", "frontend", "redis", "migrate", "backend", "proxy"];
@@ -133,9 +134,11 @@ impl Checkout {
         self
     }
 
-    /// What `docker compose logs` prints.
-    pub(crate) fn stream(self, lines: &str) -> Self {
-        self.engine("logs", lines);
+    /// What the containers of `service` log in their first, second… run, each line with its time in front.
+    pub(crate) fn says(self, service: &str, runs: &[&str]) -> Self {
+        for (index, lines) in runs.iter().enumerate() {
+            self.of_service(service, &format!("said-{}", index + 1), lines);
+        }
         self
     }
 
@@ -228,6 +231,12 @@ impl Checkout {
             format!("{} {}", read(&dir.join("service")).trim(), state.split(' ').next().unwrap_or_default())
         };
         dirs.map(line).collect()
+    }
+
+    /// The host port of the container `id`.
+    pub(crate) fn published(&self, id: &str) -> u16 {
+        let text = std::fs::read_to_string(self.dir.path().join(format!("engine/containers/{id}/port"))).expect("readable");
+        text.trim().parse().expect("a port")
     }
 
     /// The names of everything that the engine has of a project: containers, volumes, networks.

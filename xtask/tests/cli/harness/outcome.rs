@@ -98,6 +98,7 @@ impl Checkout {
             (r"localhost:\d+", "localhost:[PORT]"),
             (r"HTTP_PORT=\d+", "HTTP_PORT=[PORT]"),
             (r"--since \d+\.\d+", "--since [TIME]"),
+            (r"--since \d{4}-\S+Z", "--since [TIME]"),
             (r"\b\d{14}_", "[TIME]_"),
         ];
         rules.iter().fold(text, |text, (rule, by)| regex_lite::Regex::new(rule).expect("a rule").replace_all(&text, *by).into_owned())

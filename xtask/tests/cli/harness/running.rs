@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::{Checkout, Outcome};
@@ -23,6 +23,7 @@ impl Checkout {
 
     /// Starts `cargo xtask` with `args` in `dir`.
     pub(crate) fn start_in(&self, dir: &Path, args: &[&str]) -> Running<'_> {
+        let number = self.started.replace(self.started.get() + 1);
         if self.running.replace(self.running.get() + 1) == 0 {
             // Each run has a log of its own; what runs at the same time shares one.
             self.engine("log", "");
@@ -35,11 +36,13 @@ impl Checkout {
         self.engine("model.json", &self.model.to_string());
         // Only what is named here: the caller's own variables and programs must not decide how a test ends.
         let environment = BTreeMap::from([("PATH", self.dir.path().join("bin")), ("HOME", self.dir.path().to_owned())]);
+        // A file, so that a test can see what came so far.
+        let stdout = self.dir.path().join(format!("stdout-{number}"));
         let handle = duct::cmd(env!("CARGO_BIN_EXE_xtask"), args)
             .full_env(environment)
             .dir(dir)
             .stdin_null()
-            .stdout_capture()
+            .stdout_path(&stdout)
             .stderr_capture()
             .unchecked()
             // A group of its own, as a shell gives it: a terminal sends Ctrl-C to all of it.
@@ -49,13 +52,14 @@ impl Checkout {
             })
             .start()
             .expect("xtask starts");
-        Running { checkout: self, handle }
+        Running { checkout: self, stdout, handle }
     }
 }
 
 /// An `xtask` that runs.
 pub(crate) struct Running<'a> {
     checkout: &'a Checkout,
+    stdout: PathBuf,
     handle: duct::Handle,
 }
 
@@ -71,13 +75,28 @@ pub(crate) enum Target {
 impl Running<'_> {
     /// Waits until the engine's log has a line that begins with `prefix`.
     pub(crate) fn until(self, prefix: &str) -> Self {
+        self.until_times(prefix, 1)
+    }
+
+    /// Waits until the engine's log has so many lines that begin with `prefix`.
+    pub(crate) fn until_times(self, prefix: &str, times: usize) -> Self {
+        self.wait(prefix, || self.checkout.log().iter().filter(|line| line.starts_with(prefix)).count() >= times);
+        self
+    }
+
+    /// Waits until `text` was written to stdout.
+    pub(crate) fn until_output(self, text: &str) -> Self {
+        self.wait(text, || std::fs::read_to_string(&self.stdout).is_ok_and(|all| all.contains(text)));
+        self
+    }
+
+    fn wait(&self, what: &str, happened: impl Fn() -> bool) {
         let begin = Instant::now();
-        while !self.checkout.log().iter().any(|line| line.starts_with(prefix)) {
+        while !happened() {
             let ended = self.handle.try_wait().expect("waited").is_some();
-            assert!(!ended && begin.elapsed() < PATIENCE, "`{prefix}` did not happen: {:#?}", self.checkout.log());
+            assert!(!ended && begin.elapsed() < PATIENCE, "`{what}` did not happen: {:#?}", self.checkout.log());
             std::thread::sleep(Duration::from_millis(5));
         }
-        self
     }
 
     /// Asserts that it does not end within `time`.
@@ -107,7 +126,8 @@ impl Running<'_> {
         };
         let checkout = self.checkout;
         checkout.running.set(checkout.running.get() - 1);
+        let stdout = std::fs::read(&self.stdout).expect("readable");
         let text = |bytes: &[u8]| checkout.filtered(&String::from_utf8_lossy(bytes));
-        Outcome { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr), log: checkout.log() }
+        Outcome { code: output.status.code(), stdout: text(&stdout), stderr: text(&output.stderr), log: checkout.log() }
     }
 }
