@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout};
 pub const CONTAINER_PATH: &str = "/api/v1/health/container";
 /// A dependency that takes longer counts as away.
 const BOUND: Duration = Duration::from_secs(1);
+const PENDING: &str = "migrations are pending: run `backend migrate up`";
 
 /// The state of everything the server depends on.
 #[derive(Debug, Serialize)]
@@ -74,12 +75,22 @@ pub async fn report(pool: &PgPool, redis: &ConnectionManager) -> Report {
     let mut schema = migrations.0;
     if pending.is_some_and(|pending| pending > 0) {
         schema.ok = false;
-        schema.detail = Some("migrations are pending: run `backend migrate up`".to_owned());
+        schema.detail = Some(PENDING.to_owned());
     }
     let ready = connection.0.ok && redis.0.ok && schema.ok;
     Report {
         status: if ready { "ready" } else { "unready" },
         checks: Checks { database: connection.0, redis: redis.0, migrations: Migrations { check: schema, applied, pending } },
+    }
+}
+
+/// Why requests cannot be answered at all now: the database does not answer, or has not the schema of this binary.
+pub async fn obstacle(pool: &PgPool) -> Option<String> {
+    let (check, progress) = check(async { migrations::progress(pool).await.map_err(|error| database::reason(&error)) }).await;
+    match progress {
+        Some((_, 0)) => None,
+        Some(_) => Some(PENDING.to_owned()),
+        None => Some(format!("the database is away: {}", check.detail.unwrap_or_default())),
     }
 }
 

@@ -1,4 +1,5 @@
 //! The worker's sign of life: a file that its main loop touches, and that the container's health check looks at.
+use crate::supervisor::Supervisor;
 use anyhow::{Context, bail};
 use std::fs;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ const STALE: Duration = Duration::from_secs(15);
 #[derive(Debug, Clone)]
 pub struct Heartbeat {
     path: PathBuf,
+    supervisor: Supervisor,
 }
 
 impl Default for Heartbeat {
@@ -24,7 +26,32 @@ impl Default for Heartbeat {
 impl Heartbeat {
     /// A heartbeat in a file of the caller's choice.
     pub fn at(path: PathBuf) -> Self {
-        Heartbeat { path }
+        Heartbeat { path, supervisor: Supervisor::default() }
+    }
+
+    /// Tells the supervisor, too.
+    pub fn supervised(self, supervisor: Supervisor) -> Self {
+        Heartbeat { supervisor, ..self }
+    }
+
+    /// Begins the life of a worker that is not ready yet. A supervised one leaves the file alone: the process before it works on and gives its signs of
+    /// life there until this one is ready, and if that ends, or this one stands still, the file grows old as ever.
+    pub fn begin(&self) {
+        if !self.supervisor.is_there() {
+            self.clear();
+        }
+    }
+
+    /// The queue was reached for the first time.
+    pub fn ready(&self) {
+        self.supervisor.ready();
+    }
+
+    /// The queue cannot be reached.
+    pub fn waits(&self, reason: &str) {
+        if self.supervisor.is_there() {
+            self.supervisor.waits(reason);
+        }
     }
 
     /// Forgets the sign of life of an earlier process, so that this one is unhealthy until it was ready once.
@@ -69,7 +96,10 @@ mod tests {
         let long_ago = SystemTime::now() - Duration::from_secs(60);
         File::options().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();
         assert!(heartbeat.check().unwrap_err().to_string().contains("has not turned for 60 s"));
-        heartbeat.clear();
+        // While it starts, a supervised worker does not take the sign of life of the one before it.
+        heartbeat.clone().supervised(Supervisor::at(path.with_extension("socket"))).begin();
+        assert!(path.exists());
+        heartbeat.begin();
         assert!(!path.exists());
     }
 }

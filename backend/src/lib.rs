@@ -9,6 +9,7 @@
 //! - `text`: what people may enter
 //! - `jobs`: the queue in PostgreSQL, the worker, one file for each kind of job
 //! - `media`: files on disk; `mail`: letters
+//! - `supervisor`: who swaps this process for newer builds in development
 //! - `live`: updates for open browsers through Redis
 //!
 //! Invariant: only `http` knows HTTP. Storage functions return plain values and `sqlx::Error`.
@@ -33,6 +34,7 @@ pub mod redis_client;
 pub mod sessions;
 pub mod shutdown;
 pub mod stats;
+pub mod supervisor;
 pub mod tasks;
 pub mod text;
 pub mod throttle;

@@ -9,4 +9,5 @@ pub mod http;
 pub mod logging;
 pub mod server;
 pub mod site;
+pub mod supervisor;
 pub mod templates;

@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
 use crate::config::Config;
-use crate::http;
+use crate::{http, supervisor};
 
 /// How long requests may go on after the signal to stop. It is shorter than the ten seconds after which Compose kills.
 const DRAIN: Duration = Duration::from_secs(8);
@@ -26,9 +26,12 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 
     let port = config.port;
     let app = http::router(http::App::new(config)?);
-    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))
-        .await
-        .with_context(|| format!("port {port} cannot be opened; set `PORT` to a free one"))?;
+    let listener = match supervisor::inherited()? {
+        Some(listener) => TcpListener::from_std(listener)?,
+        None => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))
+            .await
+            .with_context(|| format!("port {port} cannot be opened; set `PORT` to a free one"))?,
+    };
     info!(port, "listening");
 
     let (stop, stopped) = tokio::sync::watch::channel(());
@@ -41,6 +44,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             })
             .await
     });
+    // Settings and site are read, and the socket is open: whoever connects from now on is answered.
+    supervisor::ready();
     tokio::select! {
         ended = &mut server => return Ok(ended??),
         () = first(&mut terminate, &mut interrupt) => {}

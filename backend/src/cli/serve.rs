@@ -3,6 +3,7 @@ use crate::config::{Env, ServeConfig};
 use crate::http::{Limits, server};
 use crate::logging;
 use crate::shutdown::Shutdown;
+use crate::supervisor::{self, Supervisor};
 use anyhow::Context;
 use std::net::Ipv4Addr;
 use tokio::net::TcpListener;
@@ -15,11 +16,14 @@ pub fn run() -> anyhow::Result<()> {
         let shutdown = Shutdown::on_signals()?;
         let config = ServeConfig::read(Env::process())?;
         logging::init("backend", &config.log);
-        let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, config.server.port))
-            .await
-            .with_context(|| format!("port {} cannot be listened on: stop what uses it, or set another `PORT`", config.server.port))?;
+        let listener = match supervisor::inherited()? {
+            Some(listener) => TcpListener::from_std(listener)?,
+            None => TcpListener::bind((Ipv4Addr::UNSPECIFIED, config.server.port))
+                .await
+                .with_context(|| format!("port {} cannot be listened on: stop what uses it, or set another `PORT`", config.server.port))?,
+        };
         tracing::info!(port = config.server.port, version = config.release.version, "listening");
-        server::serve(listener, &config, Limits::default(), shutdown).await?;
+        server::serve(listener, &config, Limits::default(), &Supervisor::from_env(), shutdown).await?;
         tracing::info!("stopped");
         Ok(())
     })

@@ -6,6 +6,7 @@ use crate::live::Publisher;
 use crate::mail::Mailer;
 use crate::media::Media;
 use crate::shutdown::Shutdown;
+use crate::supervisor::Supervisor;
 use crate::{database, logging, redis_client};
 use tokio::runtime::Builder;
 
@@ -26,7 +27,8 @@ pub fn run() -> anyhow::Result<()> {
         let context = Context { pool, publisher, media: Media::new(&config.media), mailer };
         let handlers = jobs::handlers(&context);
         tracing::info!(kinds = ?handlers.kinds(), "working");
-        worker::run(&context.pool, handlers, &Settings::default(), Some(Heartbeat::default()), shutdown).await;
+        let heartbeat = Heartbeat::default().supervised(Supervisor::from_env());
+        worker::run(&context.pool, handlers, &Settings::default(), Some(heartbeat), shutdown).await;
         drop(context);
         publishing.flush().await;
         tracing::info!("stopped");

@@ -1,9 +1,11 @@
 //! The server: accepts connections, bounds them, and ends them in order.
-use super::{Limits, State, router};
+use super::{App, Limits, State, router};
 use crate::config::ServeConfig;
+use crate::health;
 use crate::live::{self, Publisher};
 use crate::redis_client;
 use crate::shutdown::Shutdown;
+use crate::supervisor::Supervisor;
 use axum::body::Body;
 use axum::http::Request;
 use hyper::body::Incoming;
@@ -22,11 +24,20 @@ const MAX_HEAD: usize = 32 * 1024;
 /// For sending a head, and for idle connections as well: longer than proxies keep those, so that it is never the server that closes one
 /// while a request is on its way.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+/// How often to look again at what has to be there before a supervised server accepts connections.
+const LOOK: Duration = Duration::from_millis(100);
 /// How long to wait for connections to the database to end politely.
 const CLOSE: Duration = Duration::from_millis(500);
 
-/// Serves until shutdown, then lets requests finish and closes sockets.
-pub async fn serve(listener: TcpListener, config: &ServeConfig, limits: Limits, shutdown: Shutdown) -> anyhow::Result<()> {
+/// Serves until shutdown, then lets requests finish and closes sockets. Under a supervisor it accepts nothing before it is ready: as long as it is not,
+/// the process before it goes on serving.
+pub async fn serve(
+    listener: TcpListener,
+    config: &ServeConfig,
+    limits: Limits,
+    supervisor: &Supervisor,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
     let redis = redis_client::connect_lazily(&config.redis)?;
     let (publisher, publishing) = Publisher::start(redis.clone(), config.redis.live_channel.clone());
     let state = State::new(config, publisher, redis, &limits, shutdown.clone());
@@ -40,6 +51,12 @@ pub async fn serve(listener: TcpListener, config: &ServeConfig, limits: Limits, 
         let (config, hub) = (config.redis.clone(), state.hub.clone());
         async move { live::subscribe(&config, &hub).await }
     });
+    if supervisor.is_there() {
+        tokio::select! {
+            () = become_ready(&state, supervisor) => supervisor.ready(),
+            () = shutdown.requested() => {}
+        }
+    }
     loop {
         let stream = tokio::select! {
             stream = accept(&listener) => stream,
@@ -79,6 +96,18 @@ pub async fn serve(listener: TcpListener, config: &ServeConfig, limits: Limits, 
     drop(state);
     publishing.flush().await;
     Ok(())
+}
+
+/// Waits until the database answers and its schema is that of this binary.
+async fn become_ready(state: &App, supervisor: &Supervisor) {
+    let mut told = None;
+    while let Some(obstacle) = health::obstacle(&state.database).await {
+        if told.as_ref() != Some(&obstacle) {
+            supervisor.waits(&obstacle);
+            told = Some(obstacle);
+        }
+        sleep(LOOK).await;
+    }
 }
 
 async fn accept(listener: &TcpListener) -> TcpStream {

@@ -27,7 +27,7 @@ const SCHEDULE_INTERVAL: Duration = Duration::from_secs(30);
 /// Works until asked to stop. Jobs that are running then may finish, and are handed back when they do not.
 pub async fn run(pool: &PgPool, handlers: Handlers, settings: &Settings, heartbeat: Option<Heartbeat>, shutdown: Shutdown) {
     if let Some(heartbeat) = &heartbeat {
-        heartbeat.clear();
+        heartbeat.begin();
     }
     let kinds = handlers.kinds();
     let wake = Notify::new();
@@ -77,7 +77,11 @@ async fn work(
                 if std::mem::take(&mut away) {
                     tracing::info!("the database is back");
                 }
-                ready = true;
+                if !std::mem::replace(&mut ready, true)
+                    && let Some(heartbeat) = heartbeat
+                {
+                    heartbeat.ready();
+                }
                 match found {
                     Found::Job(job) => {
                         running.spawn(attempt(pool.clone(), handlers.clone(), settings.clone(), job, shutdown.clone()));
@@ -88,6 +92,9 @@ async fn work(
                 }
             }
             Err(error) => {
+                if let Some(heartbeat) = heartbeat.filter(|_| !ready) {
+                    heartbeat.waits(&error);
+                }
                 if !std::mem::replace(&mut away, true) {
                     tracing::warn!(error, "the database is away, waiting for it");
                 }

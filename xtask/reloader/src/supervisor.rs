@@ -25,8 +25,8 @@ pub(crate) struct Run {
     /// How long a new process may take to be ready
     #[arg(long, value_name = "SECONDS", default_value_t = 15)]
     ready_seconds: u64,
-    /// How long an old process may take to finish its requests
-    #[arg(long, value_name = "SECONDS", default_value_t = 8)]
+    /// How long an old process may take to finish its requests: a little longer than it allows itself, and less than containers have
+    #[arg(long, value_name = "SECONDS", default_value_t = 9)]
     drain_seconds: u64,
     /// The control socket
     #[arg(long, value_name = "PATH", default_value = "/tmp/reloader.sock")]

@@ -3,6 +3,7 @@ use super::{Client, PATIENCE};
 use backend::config::{DatabaseConfig, LogConfig, RedisConfig, ReleaseConfig, ServeConfig, ServerConfig};
 use backend::http::{Limits, server};
 use backend::shutdown::{Shutdown, Trigger};
+use backend::supervisor::Supervisor;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
@@ -30,6 +31,7 @@ pub(crate) struct Answer {
 
 impl Server {
     pub(super) async fn start(database: DatabaseConfig, redis: RedisConfig, limits: Limits) -> Self {
+        let supervisor = Supervisor::default();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let config = ServeConfig {
@@ -41,7 +43,7 @@ impl Server {
             redis,
         };
         let (trigger, shutdown) = Shutdown::manual();
-        let task = tokio::spawn(async move { server::serve(listener, &config, limits, shutdown).await });
+        let task = tokio::spawn(async move { server::serve(listener, &config, limits, &supervisor, shutdown).await });
         let stranger = Client::stranger(address.to_string());
         let client = stranger.try_sign_up("Ada").await.unwrap_or(stranger);
         Server { client, trigger, task }
