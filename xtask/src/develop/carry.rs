@@ -41,6 +41,7 @@ impl Loop<'_, '_> {
     }
 
     fn carry_out(&mut self, order: Order) {
+        self.volume.detail(format!("order: {order:?}"));
         match order {
             Order::Build(id, packages) => {
                 self.errors.clear();

@@ -91,6 +91,9 @@ impl Loop<'_, '_> {
         let Ok(said) = serde_json::from_str::<FromAgent>(line) else { return };
         if let Some(hello) = said.hello {
             self.cycle.promoted(hello.programs);
+            // What was edited while nobody watched.
+            let plan = self.planner.everything();
+            self.to_be_built(plan, vec!["all sources".to_owned()], 0);
         }
         if let Some(diagnostic) = said.cargo.as_ref().and_then(Diagnostic::read) {
             self.diagnosed(&diagnostic);
@@ -142,6 +145,7 @@ impl Loop<'_, '_> {
             self.follow(next);
             return;
         };
+        self.volume.detail(format!("{service} says {line}"));
         let Ok(said) = serde_json::from_str::<FromReloader>(line) else { return };
         if let Some(hello) = said.hello
             && let Some(package) = self.resolved.model.develop.as_ref().and_then(|develop| develop.programs.get(service)).cloned()

@@ -95,6 +95,11 @@ impl Planner {
         paths.into_iter().map(|path| self.one(path)).fold(Plan::default(), Plan::and)
     }
 
+    /// As if every source had changed.
+    pub(crate) fn everything(&self) -> Plan {
+        Plan { build: self.programs.clone(), migrate: self.migrations.is_some(), ..Plan::default() }
+    }
+
     fn one(&self, path: &Path) -> Plan {
         let mut plan = Plan { configure: self.settings.contains(path), ..Plan::default() };
         for (service, rule) in &self.rules {

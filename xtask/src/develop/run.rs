@@ -281,7 +281,7 @@ impl Loop<'_, '_> {
         self.apply();
     }
 
-    fn to_be_built(&mut self, plan: Plan, names: Vec<String>, detect_ms: u64) {
+    pub(super) fn to_be_built(&mut self, plan: Plan, names: Vec<String>, detect_ms: u64) {
         let next = self.cycle.changed(plan);
         if next.orders.is_empty() {
             // It waits for the end of the swap, and is told about with what comes then.
