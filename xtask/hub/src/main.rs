@@ -8,6 +8,7 @@ mod patience;
 mod serve;
 mod settings;
 mod store;
+mod supervisor;
 
 use std::process::ExitCode;
 

@@ -174,7 +174,7 @@ impl Store {
     pub(crate) fn health(&self) -> Value {
         let known = self.known();
         let (browsers, attached) = (self.browsers(), known.actions.attached());
-        json!({ "status": "ok", "attached": attached, "browsers": browsers, "log_lines": known.logs.count(), "log_bytes": known.logs.bytes() })
+        json!({ "status": "ok", "attached": attached, "browsers": browsers, "feeds": known.feed, "log_lines": known.logs.count(), "log_bytes": known.logs.bytes() })
     }
 }
 

@@ -215,11 +215,9 @@ impl Builder {
 
     fn begin(&mut self) {
         let Some(mut job) = self.waiting.take() else { return };
-        if self.initial != Initial::Built {
-            // Until everything was built once, each build builds everything.
-            let packages: BTreeSet<_> = job.packages.drain(..).chain(self.packages.iter().cloned()).collect();
-            job.packages.extend(packages);
-        }
+        // Always all of them: cargo chooses the features of what they share from what is built together, and another choice compiles all of it anew.
+        let packages: BTreeSet<_> = job.packages.drain(..).chain(self.packages.iter().cloned()).collect();
+        job.packages.extend(packages);
         let problems = touch::touch(&self.workspace, &job.touched, self.last_start);
         self.last_start = Some(SystemTime::now());
         let build = Build::start(&self.workspace, &job.packages, self.programs.clone(), self.answers.clone());
