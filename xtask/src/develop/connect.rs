@@ -9,7 +9,7 @@ use super::crates::Crates;
 use super::cycle::Ended;
 use super::diagnostic::Diagnostic;
 use super::plan::Planner;
-use super::protocol::{Asked, Exited, FromAgent, FromHub, FromReloader, Problem};
+use super::protocol::{Asked, Exited, FromAgent, FromHub, FromReloader, Problem, ToReloader};
 use super::run::{Loop, Message, sender};
 use super::tell;
 use crate::commands;
@@ -66,7 +66,10 @@ impl Loop<'_, '_> {
             self.conversations += 1;
             let (name, number) = (service.to_owned(), self.conversations);
             let hear = sender(&self.send, move |line| Message::Reloader(name.clone(), number, line));
-            if let Some(conversation) = self.begun(&control("/tmp/reloader.sock"), hear)
+            let conversation = self.begun(&control("/tmp/reloader.sock"), hear);
+            // It says so by itself as well; what comes before the engine listens can be lost.
+            conversation.iter().for_each(|conversation| tell(conversation, &ToReloader::Status {}));
+            if let Some(conversation) = conversation
                 && let Some((_, old)) = self.reloaders.insert(service.to_owned(), (number, conversation))
             {
                 old.close();

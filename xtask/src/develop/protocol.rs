@@ -101,11 +101,8 @@ pub(crate) enum ToReloader<'a> {
         /// Where the build is.
         path: &'a str,
     },
-    /// Start the same build again, on the same socket.
-    Restart {
-        /// Comes back with the answer.
-        id: Id,
-    },
+    /// Say what runs.
+    Status {},
 }
 
 /// What a reloader says.
