@@ -1,7 +1,7 @@
 //! `reloader control`: a bridge between standard input and output and a control socket, for `docker exec -i`.
 use anyhow::Context;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -28,11 +28,11 @@ pub(crate) fn bridge(path: &Path) -> anyhow::Result<()> {
     let (to, from) = (socket.try_clone()?, socket.try_clone()?);
     let input_ended = ended.clone();
     thread::spawn(move || {
-        let _ = io::copy(&mut &input, &mut &to);
+        let _ = pass_on(&input, &to);
         let _ = input_ended.send(false);
     });
     thread::spawn(move || {
-        let _ = io::copy(&mut &from, &mut &output);
+        let _ = pass_on(&from, &output);
         let _ = ended.send(true);
     });
     let socket_ended = ends.recv()?;
@@ -42,6 +42,19 @@ pub(crate) fn bridge(path: &Path) -> anyhow::Result<()> {
         let _ = ends.recv_timeout(LAST_ANSWER);
     }
     Ok(())
+}
+
+/// Passes on each piece at once. (`io::copy` would leave it to the kernel, which keeps pieces back until there is more.)
+fn pass_on(mut from: impl Read, mut to: impl Write) -> io::Result<()> {
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        match from.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(length) => to.write_all(&piece[..length])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 fn connect(path: &Path) -> anyhow::Result<UnixStream> {
