@@ -22,7 +22,7 @@ pub fn run() -> anyhow::Result<()> {
                 .await
                 .with_context(|| format!("port {} cannot be listened on: stop what uses it, or set another `PORT`", config.server.port))?,
         };
-        tracing::info!(port = config.server.port, version = config.release.version, "listening again");
+        tracing::info!(port = config.server.port, version = config.release.version, "listening");
         server::serve(listener, &config, Limits::default(), &Supervisor::from_env(), shutdown).await?;
         tracing::info!("stopped");
         Ok(())
