@@ -1,7 +1,7 @@
 //! `reloader control`: a bridge between standard input and output and a control socket, for `docker exec -i`.
 use anyhow::Context;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -28,11 +28,11 @@ pub(crate) fn bridge(path: &Path) -> anyhow::Result<()> {
     let (to, from) = (socket.try_clone()?, socket.try_clone()?);
     let input_ended = ended.clone();
     thread::spawn(move || {
-        let _ = io::copy(&mut &input, &mut &to);
+        pass(input, to);
         let _ = input_ended.send(false);
     });
     thread::spawn(move || {
-        let _ = io::copy(&mut &from, &mut &output);
+        pass(from, output);
         let _ = ended.send(true);
     });
     let socket_ended = ends.recv()?;
@@ -42,6 +42,18 @@ pub(crate) fn bridge(path: &Path) -> anyhow::Result<()> {
         let _ = ends.recv_timeout(LAST_ANSWER);
     }
     Ok(())
+}
+
+/// Not `io::copy`: on Linux that leaves it to `splice`, which keeps who reads from a pipe waiting until more comes.
+fn pass(mut from: impl Read, mut to: impl Write) {
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        match from.read(&mut chunk) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(length) if length > 0 && to.write_all(&chunk[..length]).is_ok() => {}
+            _ => return,
+        }
+    }
 }
 
 fn connect(path: &Path) -> anyhow::Result<UnixStream> {

@@ -133,6 +133,7 @@ impl Run {
             }
         }
         let _ = std::fs::remove_file(&self.socket);
+        supervisor.clients.close().await;
         Ok(())
     }
 }

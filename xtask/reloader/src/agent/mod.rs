@@ -151,9 +151,16 @@ impl Agent {
             }
         }
         let _ = fs::remove_file(&self.socket);
-        let Some((_, mut build)) = builder.running else { return Ok(()) };
-        build.cancel();
-        while !matches!(answered.recv().await, Some(Answer::Done(_)) | None) {}
+        builder.waiting = None;
+        if let Some((_, build)) = &mut builder.running {
+            build.cancel();
+        }
+        while builder.running.is_some() {
+            // The builder keeps the other end.
+            let Some(answer) = answered.recv().await else { break };
+            builder.pass_on(answer);
+        }
+        builder.clients.close().await;
         Ok(())
     }
 }
