@@ -36,7 +36,6 @@ impl Supervisor {
 
     /// Tells what this process waits for.
     pub fn waits(&self, reason: &str) {
-        tracing::info!(reason, "not ready yet");
         self.tell(&format!("STATUS={}", reason.replace('\n', " ")));
     }
 

@@ -103,6 +103,7 @@ async fn become_ready(state: &App, supervisor: &Supervisor) {
     let mut told = None;
     while let Some(obstacle) = health::obstacle(&state.database).await {
         if told.as_ref() != Some(&obstacle) {
+            tracing::info!(reason = obstacle, "not ready yet");
             supervisor.waits(&obstacle);
             told = Some(obstacle);
         }

@@ -28,11 +28,11 @@ pub(crate) fn bridge(path: &Path) -> anyhow::Result<()> {
     let (to, from) = (socket.try_clone()?, socket.try_clone()?);
     let input_ended = ended.clone();
     thread::spawn(move || {
-        let _ = pass_on(&input, &to);
+        pass(input, to);
         let _ = input_ended.send(false);
     });
     thread::spawn(move || {
-        let _ = pass_on(&from, &output);
+        pass(from, output);
         let _ = ended.send(true);
     });
     let socket_ended = ends.recv()?;
@@ -44,15 +44,14 @@ pub(crate) fn bridge(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Passes on each piece at once. (`io::copy` would leave it to the kernel, which keeps pieces back until there is more.)
-fn pass_on(mut from: impl Read, mut to: impl Write) -> io::Result<()> {
-    let mut piece = vec![0; 64 * 1024];
+/// Not `io::copy`: on Linux that leaves it to `splice`, which keeps who reads from a pipe waiting until more comes.
+fn pass(mut from: impl Read, mut to: impl Write) {
+    let mut chunk = vec![0; 64 * 1024];
     loop {
-        match from.read(&mut piece) {
-            Ok(0) => return Ok(()),
-            Ok(length) => to.write_all(&piece[..length])?,
+        match from.read(&mut chunk) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Ok(length) if length > 0 && to.write_all(&chunk[..length]).is_ok() => {}
+            _ => return,
         }
     }
 }

@@ -7,6 +7,7 @@ mod lines;
 mod output;
 mod process;
 mod program;
+mod run;
 mod server;
 mod supervisor;
 
@@ -28,11 +29,11 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Keep a program running; hold its socket at `PORT`, and swap the program when the control socket asks for it
-    Run(supervisor::Run),
+    Run(run::Run),
     /// Build programs when the control socket asks for it
     Agent(agent::Agent),
     /// Succeed if the first build of `agent` did
-    Built(agent::Built),
+    Built(agent::built::Built),
     /// Connect standard input and output with a control socket
     Control {
         /// The control socket of `run` or `agent`

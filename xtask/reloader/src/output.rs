@@ -36,24 +36,42 @@ impl Stream {
     }
 }
 
-/// The last lines of a process.
+/// The last lines of a process, and what it said when it panicked: a backtrace is longer than what is kept.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tail(Arc<Mutex<VecDeque<String>>>);
+pub(crate) struct Tail(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    last: VecDeque<String>,
+    /// The place and the message of the last panic.
+    panic: Vec<String>,
+    /// How many lines came since the panic began.
+    since: usize,
+}
 
 impl Tail {
     /// The lines, oldest first.
     pub(crate) fn lines(&self) -> Vec<String> {
-        lock(&self.0).iter().cloned().collect()
+        let kept = lock(&self.0);
+        let scrolled_out = if kept.since > KEPT.0 { kept.panic.len() } else { 0 };
+        kept.panic.iter().take(scrolled_out).chain(kept.last.iter().skip(scrolled_out)).cloned().collect()
     }
 
     fn keep(&self, lines: &[u8]) {
         let mut kept = lock(&self.0);
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
-            if kept.len() == KEPT.0 {
-                kept.pop_front();
-            }
             let line = line.strip_suffix(b"\n").unwrap_or(line);
-            kept.push_back(String::from_utf8_lossy(&line[..line.len().min(KEPT.1)]).into_owned());
+            let line = String::from_utf8_lossy(&line[..line.len().min(KEPT.1)]).into_owned();
+            kept.since += 1;
+            if line.contains(" panicked at ") {
+                (kept.panic, kept.since) = (vec![line.clone()], 1);
+            } else if kept.since == 2 && kept.panic.len() == 1 {
+                kept.panic.push(line.clone());
+            }
+            if kept.last.len() == KEPT.0 {
+                kept.last.pop_front();
+            }
+            kept.last.push_back(line);
         }
     }
 }
@@ -124,5 +142,17 @@ mod tests {
         let lines = tail.lines();
         assert_eq!(lines.len(), KEPT.0);
         assert_eq!((lines[0].as_str(), &lines[37..]), ("line 13", &["line 50".to_owned(), "a".to_owned(), "b".to_owned()][..]));
+    }
+
+    #[test]
+    fn a_panic_is_kept_over_its_backtrace() {
+        let tail = Tail::default();
+        tail.keep(b"before\nthread 'main' panicked at src/main.rs:1:2:\nit is broken\n");
+        assert_eq!(tail.lines().len(), 3);
+        for line in 1..=50 {
+            tail.keep(format!("line {line}\n").as_bytes());
+        }
+        let lines = tail.lines();
+        assert_eq!((lines.len(), lines[1].as_str(), lines[2].as_str()), (KEPT.0, "it is broken", "line 13"));
     }
 }

@@ -18,6 +18,8 @@ use tokio::time::{sleep, timeout};
 const WAITING: usize = 8192;
 /// How long a client may take for one line.
 const SLOW: Duration = Duration::from_secs(10);
+/// How long all clients together may take for the last lines.
+const GOODBYE: Duration = Duration::from_secs(1);
 /// How long to wait before accepting again when the system is out of file descriptors.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
@@ -37,13 +39,17 @@ pub(crate) enum Event {
 enum Incoming {
     Joined(ClientId, mpsc::Sender<Line>),
     Said(ClientId, String),
-    Left(ClientId),
+    /// Nothing more comes from it, perhaps for this reason.
+    Left(ClientId, Option<String>),
+    /// Everything was sent, or cannot be.
+    Closed,
 }
 
 /// All clients of a socket.
 pub(crate) struct Clients {
     incoming: mpsc::Receiver<Incoming>,
     lines: HashMap<ClientId, mpsc::Sender<Line>>,
+    open: usize,
 }
 
 impl Clients {
@@ -57,7 +63,7 @@ impl Clients {
         let listener = UnixListener::bind(path).with_context(cannot)?;
         let (sender, incoming) = mpsc::channel(64);
         tokio::spawn(accept(listener, sender));
-        Ok(Clients { incoming, lines: HashMap::new() })
+        Ok(Clients { incoming, lines: HashMap::new(), open: 0 })
     }
 
     /// Waits for what a client does next. May be dropped at any time.
@@ -66,12 +72,17 @@ impl Clients {
             match self.incoming.recv().await {
                 Some(Incoming::Joined(id, lines)) => {
                     self.lines.insert(id, lines);
+                    self.open += 1;
                     return Event::Joined(id);
                 }
                 Some(Incoming::Said(id, line)) => return Event::Said(id, line),
-                Some(Incoming::Left(id)) => {
+                Some(Incoming::Left(id, reason)) => {
+                    if let Some(reason) = reason {
+                        self.refuse(id, reason);
+                    }
                     self.lines.remove(&id);
                 }
+                Some(Incoming::Closed) => self.open -= 1,
                 None => std::future::pending().await,
             }
         }
@@ -92,6 +103,21 @@ impl Clients {
     /// Tells one client why its request is refused.
     pub(crate) fn refuse(&mut self, id: ClientId, reason: impl std::fmt::Display) {
         self.tell(id, &json!({ "error": { "reason": reason.to_string() } }));
+    }
+
+    /// Says goodbye: everybody still gets what was said, if they take it soon.
+    pub(crate) async fn close(mut self) {
+        self.lines.clear();
+        let all = async {
+            while self.open > 0 {
+                match self.incoming.recv().await {
+                    Some(Incoming::Closed) => self.open -= 1,
+                    Some(_) => {}
+                    None => return,
+                }
+            }
+        };
+        let _ = timeout(GOODBYE, all).await;
     }
 
     /// Tells all clients.
@@ -116,26 +142,26 @@ async fn serve(id: ClientId, stream: UnixStream, incoming: mpsc::Sender<Incoming
     let (reader, writer) = stream.into_split();
     let (sender, waiting) = mpsc::channel(WAITING);
     let mut writing = tokio::spawn(write(writer, waiting));
-    // The channel closes when the process ends.
-    let _ = incoming.send(Incoming::Joined(id, sender.clone())).await;
+    // The channel closes only when the process ends.
+    let _ = incoming.send(Incoming::Joined(id, sender)).await;
     let mut reader = BufReader::new(reader);
-    loop {
+    let reason = loop {
         let line = tokio::select! {
             line = lines::next(&mut reader) => line,
-            _ = &mut writing => break,
+            _ = &mut writing => break None,
         };
         match line {
             Ok(Some(line)) if line.is_empty() => {}
             Ok(Some(line)) => drop(incoming.send(Incoming::Said(id, line)).await),
-            Ok(None) => break,
-            Err(error) => {
-                let _ = sender.try_send(json!({ "error": { "reason": error.to_string() } }).to_string().into());
-                break;
-            }
+            Ok(None) => break None,
+            Err(error) => break Some(error.to_string()),
         }
+    };
+    let _ = incoming.send(Incoming::Left(id, reason)).await;
+    if !writing.is_finished() {
+        let _ = writing.await;
     }
-    // What was said before is still sent: the writer ends when nobody can say anything more.
-    let _ = incoming.send(Incoming::Left(id)).await;
+    let _ = incoming.send(Incoming::Closed).await;
 }
 
 async fn write(mut writer: OwnedWriteHalf, mut waiting: mpsc::Receiver<Line>) {

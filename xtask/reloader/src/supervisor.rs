@@ -1,14 +1,14 @@
-//! `reloader run`: decides which process of the program serves, and what follows when one is ready, or ends.
+//! Decides which process of the program serves, and what follows when one is ready, or ends.
 use crate::exits::Exits;
 use crate::output::{now, say};
 use crate::process::{Ended, Event, Launcher, Process};
+use crate::program;
 use crate::server::{self, ClientId, Clients};
-use crate::{program, termination};
-use clap::Args;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -18,23 +18,6 @@ use tokio::time::{Instant, sleep_until};
 const ON_TRIAL: Duration = Duration::from_secs(10);
 /// How long a start that nobody waits for any more may take to end.
 const UNWANTED: Duration = Duration::from_secs(1);
-
-/// The flags of `reloader run`.
-#[derive(Debug, Args)]
-pub(crate) struct Run {
-    /// How long a new process may take to be ready
-    #[arg(long, value_name = "SECONDS", default_value_t = 15)]
-    ready_seconds: u64,
-    /// How long an old process may take to finish its requests: a little longer than it allows itself, and less than containers have
-    #[arg(long, value_name = "SECONDS", default_value_t = 9)]
-    drain_seconds: u64,
-    /// The control socket
-    #[arg(long, value_name = "PATH", default_value = "/tmp/reloader.sock")]
-    socket: PathBuf,
-    /// The program, by path or by its name on `PATH`, and its arguments
-    #[arg(last = true, required = true)]
-    command: Vec<OsString>,
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,7 +43,8 @@ struct Serving {
     swapped: bool,
 }
 
-struct Supervisor {
+/// The processes of a program, and those who ask for others.
+pub(crate) struct Supervisor {
     launcher: Launcher,
     clients: Clients,
     program: OsString,
@@ -79,27 +63,14 @@ struct Supervisor {
     retry: Option<Instant>,
 }
 
-impl Run {
-    /// Supervises until a termination signal.
-    pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let stop = termination()?;
-        let listener = program::listen()?;
-        let (events, mut happened) = mpsc::unbounded_channel();
-        let mut command = self.command.into_iter();
-        let program = command.next().unwrap_or_default();
-        let launcher = Launcher {
-            arguments: command.collect(),
-            listener,
-            notify: self.socket.with_extension("notify"),
-            ready: Duration::from_secs(self.ready_seconds),
-            events,
-            count: 0,
-        };
-        let mut supervisor = Supervisor {
+impl Supervisor {
+    /// Nothing runs yet. Each process is given `drain` to end.
+    pub(crate) fn new(launcher: Launcher, clients: Clients, program: OsString, drain: Duration) -> Self {
+        Supervisor {
             launcher,
-            clients: Clients::listen(&self.socket)?,
+            clients,
             program,
-            drain: Duration::from_secs(self.drain_seconds),
+            drain,
             serving: None,
             starting: None,
             ending: HashMap::new(),
@@ -108,36 +79,37 @@ impl Run {
             asked: None,
             exits: Exits::default(),
             retry: None,
-        };
-        supervisor.start_again();
+        }
+    }
+
+    /// Keeps the program running until `stop`, then ends everything.
+    pub(crate) async fn supervise(mut self, mut happened: mpsc::UnboundedReceiver<Event>, stop: impl Future<Output = ()>) {
+        self.start_again();
         let mut stop = std::pin::pin!(stop);
         loop {
-            let retry = supervisor.retry;
+            let retry = self.retry;
             tokio::select! {
                 () = &mut stop => break,
-                // The launcher in the supervisor keeps the other end.
-                Some(event) = happened.recv() => supervisor.handle(event),
-                event = supervisor.clients.next() => match event {
-                    server::Event::Joined(client) => supervisor.greet(client),
-                    server::Event::Said(client, line) => supervisor.answer(client, &line),
+                // The launcher keeps the other end.
+                Some(event) = happened.recv() => self.handle(event),
+                event = self.clients.next() => match event {
+                    server::Event::Joined(client) => self.greet(client),
+                    server::Event::Said(client, line) => self.answer(client, &line),
                 },
-                () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => supervisor.start_again(),
+                () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => self.start_again(),
             }
         }
-        supervisor.end();
-        while !supervisor.ending.is_empty() {
+        self.end();
+        while !self.ending.is_empty() {
             match happened.recv().await {
-                Some(Event::Ended(ended)) => supervisor.ended(ended),
+                Some(Event::Ended(ended)) => self.ended(ended),
                 Some(Event::Ready(_)) => {}
                 None => break,
             }
         }
-        let _ = std::fs::remove_file(&self.socket);
-        Ok(())
+        self.clients.close().await;
     }
-}
 
-impl Supervisor {
     fn answer(&mut self, client: ClientId, line: &str) {
         match serde_json::from_str(line) {
             Ok(Request::Status {}) => self.greet(client),

@@ -1,12 +1,14 @@
 //! `reloader agent`: builds programs when asked to, the newest request first, and hands them to the containers that run them.
 mod build;
+pub(crate) mod built;
 mod programs;
 mod touch;
 
 use crate::server::{self, ClientId, Clients, Line};
 use crate::termination;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use build::{Answer, Build, Done};
+use built::{SOCKET, marker};
 use clap::Args;
 use programs::Programs;
 use serde::Deserialize;
@@ -14,7 +16,7 @@ use serde_json::json;
 use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 use tokio::sync::mpsc;
 
@@ -38,30 +40,6 @@ pub(crate) struct Agent {
     /// The control socket
     #[arg(long, value_name = "PATH", default_value = SOCKET)]
     socket: PathBuf,
-}
-
-const SOCKET: &str = "/tmp/agent.sock";
-
-/// The flags of `reloader built`.
-#[derive(Debug, Args)]
-pub(crate) struct Built {
-    /// The control socket of the agent
-    #[arg(long, value_name = "PATH", default_value = SOCKET)]
-    socket: PathBuf,
-}
-
-impl Built {
-    /// Fails if the agent has not built everything once.
-    pub(crate) fn run(self) -> anyhow::Result<()> {
-        if !marker(&self.socket).exists() {
-            bail!("the first build has not succeeded yet; the log of this container shows how far it is");
-        }
-        Ok(())
-    }
-}
-
-fn marker(socket: &Path) -> PathBuf {
-    socket.with_extension("built")
 }
 
 #[derive(Deserialize)]
@@ -151,9 +129,16 @@ impl Agent {
             }
         }
         let _ = fs::remove_file(&self.socket);
-        let Some((_, mut build)) = builder.running else { return Ok(()) };
-        build.cancel();
-        while !matches!(answered.recv().await, Some(Answer::Done(_)) | None) {}
+        builder.waiting = None;
+        if let Some((_, build)) = &mut builder.running {
+            build.cancel();
+        }
+        while builder.running.is_some() {
+            // The builder keeps the other end.
+            let Some(answer) = answered.recv().await else { break };
+            builder.pass_on(answer);
+        }
+        builder.clients.close().await;
         Ok(())
     }
 }
