@@ -15,6 +15,8 @@ const guarded = (work) => async (...parameters) => {
 
 let shownProblems = false;
 let outdated = false;
+/** Up to which moment this page, or whoever takes what is new in its place, has seen to being up to date. */
+let upToDate = readAt();
 
 const receive = guarded(async (message) => {
   if (message.problems && (message.problems.length > 0 || shownProblems)) {
@@ -31,6 +33,8 @@ const receive = guarded(async (message) => {
 
 /** Reads the page again, now or when somebody looks at it. */
 function refreshPage(message) {
+  if (message.at <= upToDate) return;
+  upToDate = Date.now();
   outdated = true;
   if (document.visibilityState === "visible") reload(message);
 }
@@ -74,7 +78,7 @@ function throughWorker(fallback) {
     if (data.alive) clearTimeout(give);
     else if (!failed) receive(data);
   };
-  const greet = () => worker.port.postMessage({ readAt: readAt() });
+  const greet = () => worker.port.postMessage({ readAt: upToDate });
   greet();
   addEventListener("pagehide", () => worker.port.postMessage({ bye: true }));
   // A page that comes back from the browser's memory may have missed something.

@@ -5,23 +5,21 @@ const RETRY = [500, 1000, 2000, 5000];
 
 /**
  * Follows the events and calls `tell` with messages for pages:
- * `{ problems: [...] }` whenever that list changes, `{ refresh: "page" | "style", paths, at }` when a page shows something that is out of date.
+ * `{ problems: [...] }` whenever that list changes, `{ refresh: "page" | "style", paths, at }` when pages that were read before `at` are out of date.
  */
 export function follow(tell) {
   const problems = new Map();
-  let source, retry, attempts = 0, boot, refreshes, heard = false, pageRefresh = 0;
+  let source, retry, attempts = 0, heard = false, pageRefresh = 0;
 
-  const refresh = (kind, paths = []) => {
-    const at = Date.now();
+  const refresh = (kind, paths = [], at = Date.now()) => {
     if (kind === "page") pageRefresh = at;
     tell({ refresh: kind, paths, at });
   };
   const tellProblems = () => heard && tell({ problems: [...problems.values()] });
   const on = {
-    hello(hello) {
-      // The hub tells everything anew. What it did meanwhile shows in its count, unless it is another hub by now.
-      if (boot === hello.boot && refreshes !== hello.refreshes) refresh("page");
-      ({ boot, refreshes } = hello);
+    hello({ refreshed_ms_ago: ago }) {
+      // The hub tells everything anew, and what this connection may have missed: a page knows whether it was read since.
+      if (ago !== null) refresh("page", [], Date.now() - ago);
       attempts = 0;
       heard = false;
       problems.clear();
@@ -38,13 +36,10 @@ export function follow(tell) {
       if (problems.delete(key)) tellProblems();
     },
     change(change) {
-      // Programs were swapped: the same condition as in the hub, which counts.
-      if (change.phase !== "done" || typeof change.swap_ms !== "number") return;
-      refreshes += 1;
-      refresh("page", change.paths);
+      // Programs were swapped: the same condition as in the hub, which remembers when.
+      if (change.phase === "done" && typeof change.swap_ms === "number") refresh("page", change.paths);
     },
     refresh({ kind, paths }) {
-      if (kind === "page") refreshes += 1;
       refresh(kind, paths);
     },
   };

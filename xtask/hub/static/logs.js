@@ -5,8 +5,9 @@ import { element } from "./element.js";
 /** As many as the hub keeps, in number and, roughly, in characters. */
 const KEPT = 20_000;
 const KEPT_CHARACTERS = 16 * 1024 * 1024;
-/** How many are in the document. */
+/** How many are in the document, and how many of them are drawn at once: the others follow when those are to be seen. */
 const SHOWN = 1000;
+const AT_ONCE = 150;
 const LEVELS = { trace: 0, debug: 1, info: 2, warn: 3, warning: 3, error: 4, fatal: 4, panic: 4, critical: 4 };
 /** What a line says elsewhere in its row. */
 const SAID_ELSEWHERE = new Set(["timestamp", "time", "level", "service", "message", "request_id"]);
@@ -17,12 +18,15 @@ const [log, lines, form] = [byId("log"), byId("log-lines"), byId("log-filter")];
 let kept = [];
 let characters = 0;
 let fresh = [];
+/** The newest lines that pass: those in the document, and older ones that are on their way there. */
+let view = [];
 let last = -1;
 let lost = 0;
 let passed = 0;
 let paused = false;
 let following = true;
 let frame = 0;
+let filling = 0;
 let filter = read();
 
 /** Takes lines from the hub. */
@@ -89,6 +93,8 @@ function again() {
   filter = read();
   fresh = kept.filter(passes);
   passed = 0;
+  view = [];
+  clearTimeout(filling);
   lines.replaceChildren();
   following = true;
   draw();
@@ -101,24 +107,39 @@ function draw() {
     const news = fresh;
     fresh = [];
     passed += news.length;
-    if (news.length > SHOWN) lines.replaceChildren();
-    lines.append(...news.slice(-SHOWN).map(row));
-    const surplus = lines.childElementCount - SHOWN;
+    view = [...view, ...news.slice(-SHOWN)];
     // Somebody who reads older lines must not see them move away, up to the bound of the document.
-    if (surplus > 0 && (following || surplus > SHOWN)) {
-      const range = document.createRange();
-      range.setStartBefore(lines.firstElementChild);
-      range.setEndAfter(lines.children[surplus - 1]);
-      range.deleteContents();
+    if (view.length > SHOWN && (following || view.length > 2 * SHOWN)) view = view.slice(-SHOWN);
+    if (news.length > AT_ONCE) {
+      lines.replaceChildren(...view.slice(-AT_ONCE).map(row));
+      clearTimeout(filling);
+      filling = setTimeout(fill, 50);
+    } else {
+      lines.append(...news.map(row));
+      while (lines.childElementCount > view.length) lines.firstElementChild.remove();
     }
-    if (following) log.scrollTop = log.scrollHeight;
-    words();
+    settle();
   });
+}
+
+/** Puts the older lines above those that were drawn at once. */
+function fill() {
+  if (frame) {
+    filling = setTimeout(fill, 50);
+    return;
+  }
+  lines.prepend(...view.slice(0, view.length - lines.childElementCount).map(row));
+  settle();
+}
+
+function settle() {
+  if (following) log.scrollTop = log.scrollHeight;
+  words();
 }
 
 function words() {
   const number = (count) => count.toLocaleString("en-GB");
-  const shown = lines.childElementCount;
+  const shown = view.length;
   const filtered = filter.service || filter.level >= 0 || filter.text || filter.request;
   byId("log-words").textContent = [
     filtered ? `${number(passed)} of ${number(kept.length)} lines` : `${number(kept.length)} lines`,

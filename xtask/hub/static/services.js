@@ -37,6 +37,6 @@ function draw({ service, judged: { kind, words }, up }, actions) {
     element("th", { scope: "row", title: needed }, service.name),
     element("td", {}, element("span", { class: `state state-${kind}` }, words)),
     element("td", { class: "number" }, element("span", { class: "label" }, "up "), up || "–"),
-    element("td", { class: "whole" }, ...restart),
+    element("td", { class: last ? "whole" : "never" }, ...restart),
     element("td", { class: "end" }, actions?.includes("restart") && !service.one_shot && service.state !== "absent" && actionButton("restart", "Restart", service.name)));
 }

@@ -24,8 +24,8 @@ const BROWSERS: usize = 64;
 /// How often something is sent when nothing happens.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// How many log lines one event has.
-const LINES: usize = 500;
+/// How many log lines one event has at most.
+const LINES: usize = 2000;
 
 /// What a browser wants to hear of.
 #[derive(Deserialize)]

@@ -6,7 +6,7 @@ pub(crate) mod events;
 pub(crate) mod logs;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -33,15 +33,13 @@ pub(crate) struct Store {
 
 #[derive(Debug)]
 struct Known {
-    /// Tells this hub from the one before it.
-    boot: u128,
     state: Option<Object>,
     /// In the order in which they came.
     problems: Vec<(String, Object)>,
     changes: Changes,
     logs: Logs,
-    /// How often pages had to be read again: a browser that was away learns from it whether it missed that.
-    refreshes: u64,
+    /// When pages last had to be read again: whoever was away, or was read in that moment, learns from it that it is out of date.
+    refreshed: Option<Instant>,
     /// Counts feeds.
     feed: u64,
     actions: actions::Actions,
@@ -49,14 +47,12 @@ struct Known {
 
 impl Store {
     pub(crate) fn new() -> Self {
-        let boot = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
         let known = Known {
-            boot,
             state: None,
             problems: Vec::new(),
             changes: Changes::default(),
             logs: Logs::default(),
-            refreshes: 0,
+            refreshed: None,
             feed: 0,
             actions: actions::Actions::default(),
         };
@@ -109,7 +105,9 @@ impl Store {
             Message::Change { id, change } => {
                 let feed = known.feed;
                 let change = known.changes.put(feed, id, change).clone();
-                known.refreshes += u64::from(swapped(&change));
+                if swapped(&change) {
+                    known.refreshed = Some(Instant::now());
+                }
                 self.tell(&known, Event::new("change", &change));
             }
             Message::Problem { key, problem } => {
@@ -128,7 +126,9 @@ impl Store {
                 self.tell(&known, Event::new("solved", &json!({ "key": key })));
             }
             Message::Refresh(refresh) => {
-                known.refreshes += u64::from(refresh.get("kind").is_some_and(|kind| kind == "page"));
+                if refresh.get("kind").is_some_and(|kind| kind == "page") {
+                    known.refreshed = Some(Instant::now());
+                }
                 self.tell(&known, Event::new("refresh", &refresh));
             }
             Message::Action { id, answer } => known.actions.answer(id, &answer),
@@ -138,7 +138,9 @@ impl Store {
     /// All that is known, as events, and those that follow.
     pub(crate) fn listen(&self) -> (Vec<Event>, broadcast::Receiver<Event>) {
         let known = self.known();
-        let mut events = vec![Event::new("hello", &json!({ "boot": known.boot, "refreshes": known.refreshes }))];
+        // Not a moment but how long ago it was: clocks of containers and browsers may differ.
+        let refreshed = known.refreshed.map(|moment| u64::try_from(moment.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let mut events = vec![Event::new("hello", &json!({ "refreshed_ms_ago": refreshed }))];
         events.extend(known.state.iter().map(|state| Event::new("state", state)));
         events.extend(known.problems.iter().map(|(_, problem)| Event::new("problem", problem)));
         events.push(Event::new(if known.actions.attached() { "attached" } else { "detached" }, &json!({})));
