@@ -67,7 +67,7 @@ pub(crate) enum Kind {
     Created,
     /// It has another content.
     Modified,
-    /// It is gone.
+    /// It is gone, or ignored from now on.
     Removed,
 }
 
