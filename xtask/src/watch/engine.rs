@@ -36,6 +36,8 @@ pub(super) struct Engine<Send, Say> {
     debounce: Debounce,
     written: BTreeSet<PathBuf>,
     sweep: bool,
+    /// When the first event of a batch was that is looked at once more.
+    deferred: Option<Instant>,
     poll_every: Duration,
     next_poll: Instant,
     send: Send,
@@ -45,7 +47,17 @@ pub(super) struct Engine<Send, Say> {
 impl<Send: Fn(Batch), Say: Fn(Notice)> Engine<Send, Say> {
     pub(super) fn new(tree: Tree, windows: Windows, poll_every: Duration, send: Send, say: Say) -> Self {
         let next_poll = Instant::now() + poll_every;
-        Self { tree, debounce: Debounce::new(windows), written: BTreeSet::new(), sweep: false, poll_every, next_poll, send, say }
+        Self {
+            tree,
+            debounce: Debounce::new(windows),
+            written: BTreeSet::new(),
+            sweep: false,
+            deferred: None,
+            poll_every,
+            next_poll,
+            send,
+            say,
+        }
     }
 
     /// Works until it is told to stop.
@@ -130,6 +142,16 @@ impl<Send: Fn(Batch), Say: Fn(Notice)> Engine<Send, Say> {
 
     /// Compares what may have changed, and tells it if it did.
     fn tell(&mut self, first_event: Instant) {
+        let first_event = match self.deferred.take() {
+            Some(earlier) => earlier,
+            None if self.tree.has_emptied_rule(&self.written) => {
+                // Most likely it is being saved. To take it as it is would be to read all of `target/`.
+                self.deferred = Some(first_event);
+                self.debounce.note(Instant::now());
+                return;
+            }
+            None => first_event,
+        };
         let written = std::mem::take(&mut self.written);
         let rescan = std::mem::take(&mut self.sweep) || written.iter().any(|path| is_rule(path));
         let changed: Vec<Change> = if rescan {

@@ -54,14 +54,9 @@ impl Ledger {
         }
     }
 
-    /// The file is gone.
+    /// The file is gone, or no longer of interest.
     pub(super) fn remove(&mut self, path: &Path) -> Option<Change> {
         self.files.remove(path).map(|_| Change { path: path.to_owned(), kind: Kind::Removed, content: None })
-    }
-
-    /// The file is there but no longer of interest.
-    pub(super) fn forget(&mut self, path: &Path) {
-        self.files.remove(path);
     }
 
     pub(super) fn knows(&self, path: &Path) -> bool {

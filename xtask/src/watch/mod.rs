@@ -67,7 +67,7 @@ pub(crate) enum Kind {
     Created,
     /// It has another content.
     Modified,
-    /// It is gone.
+    /// It is gone, or ignored from now on.
     Removed,
 }
 
@@ -79,8 +79,8 @@ pub(crate) struct Watcher {
     thread: Option<JoinHandle<()>>,
 }
 
-/// How often a directory that the system does not watch is compared.
-const POLL_EVERY: Duration = Duration::from_millis(500);
+/// How often a directory that the system does not watch is compared, unless that takes more than a tenth of the time.
+const POLL_EVERY: Duration = Duration::from_millis(250);
 
 impl Watcher {
     /// Learns the content of all files below `root`, then tells `send` of each batch that differs, and `say` what the user should know.

@@ -48,7 +48,7 @@ impl fmt::Display for Notice {
         match self {
             Self::Directories { limit, needed, polled, every } => {
                 write!(f, "the system watches no more directories: `fs.inotify.max_user_watches` is {}", value(*limit))?;
-                write!(f, " for all programs of this user together, and this tree has {needed}; ")?;
+                write!(f, " for all programs of this user together, and this tree has {needed} directories; ")?;
                 writeln!(f, "{polled} of them are compared every {} instead\n", human(*every))?;
                 let enough = (limit.unwrap_or(0) + *needed as u64).next_power_of_two().max(1 << 19);
                 write!(f, "hint: sudo sysctl fs.inotify.max_user_watches={enough}")
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn a_limit_names_its_setting_and_the_command() {
         insta::assert_snapshot!(Notice::Directories { limit: Some(8192), needed: 312, polled: 40, every: EVERY }, @r"
-        the system watches no more directories: `fs.inotify.max_user_watches` is 8192 for all programs of this user together, and this tree has 312; 40 of them are compared every 0.50s instead
+        the system watches no more directories: `fs.inotify.max_user_watches` is 8192 for all programs of this user together, and this tree has 312 directories; 40 of them are compared every 0.50s instead
 
         hint: sudo sysctl fs.inotify.max_user_watches=524288
         ");

@@ -11,7 +11,7 @@ use super::Change;
 use super::ephemeral::is_ephemeral;
 use super::ledger::{Hint, Ledger};
 use super::registry::Registry;
-use super::rules::Rules;
+use super::rules::{Rules, is_rule};
 
 /// See the module's comment. All paths are relative to the root; the root itself is the empty path.
 #[derive(Debug)]
@@ -129,15 +129,23 @@ impl Tree {
         for path in gone {
             self.leave(&path);
         }
+        let mut changes = Vec::new();
         let mut files: BTreeSet<PathBuf> = self.enter(Path::new("")).into_iter().collect();
         for path in self.ledger.paths().filter(|path| !files.contains(*path)).map(Path::to_owned).collect::<Vec<_>>() {
-            if !self.rules.keep(&path, false) && self.root.join(&path).symlink_metadata().is_ok() {
-                self.ledger.forget(&path);
-            } else {
+            if self.rules.keep(&path, false) {
                 files.insert(path);
+            } else {
+                changes.extend(self.ledger.remove(&path));
             }
         }
-        files.iter().filter_map(|path| self.compare(path, if written.contains(path) { Hint::Written } else { Hint::None })).collect()
+        changes.extend(files.iter().filter_map(|path| self.compare(path, if written.contains(path) { Hint::Written } else { Hint::None })));
+        changes.sort_by(|a, b| a.path.cmp(&b.path));
+        changes
+    }
+
+    /// Whether one of `files` is a list of rules that has none.
+    pub(super) fn has_emptied_rule(&self, files: &BTreeSet<PathBuf>) -> bool {
+        files.iter().any(|path| is_rule(path) && self.root.join(path).metadata().is_ok_and(|found| found.len() == 0))
     }
 
     /// Compares the directories that the system does not watch, and returns the files in them that changed.

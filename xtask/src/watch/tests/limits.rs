@@ -2,6 +2,7 @@
 
 use std::io;
 
+#[cfg(target_os = "linux")]
 use super::registry::Backend;
 use super::*;
 
@@ -45,8 +46,10 @@ fn polling_needs_no_help_of_the_system() {
 }
 
 /// The system's own way, that gives up after some directories, as it does at its limit.
+#[cfg(target_os = "linux")]
 struct Limited(Box<dyn Backend>, usize);
 
+#[cfg(target_os = "linux")]
 impl Backend for Limited {
     fn watch(&mut self, path: &Path) -> notify::Result<()> {
         self.1 = self.1.checked_sub(1).ok_or_else(|| notify::Error::new(notify::ErrorKind::MaxFilesWatch))?;

@@ -90,7 +90,9 @@ impl Scene {
     pub(super) fn rest(&mut self) -> Vec<Vec<(Kind, String)>> {
         self.marks += 1;
         let mark = format!("mark-{}", self.marks);
-        write(&self.at(&mark), &mark);
+        // Whole at once: the end of what is told must not be a half-written mark.
+        write(&self.at("mark~"), &mark);
+        fs::rename(self.at("mark~"), self.at(&mark)).expect("renamed");
         let mut told = Vec::new();
         loop {
             let mut batch = self.next().changed;

@@ -103,9 +103,9 @@ fn ignored_files_are_nothing() {
 fn other_rules_are_taken_up() {
     let mut scene = with_rules();
     write(&scene.at(".gitignore"), "*.log\n/src/\n");
-    assert_eq!(scene.rest(), [[modified(".gitignore"), created("target/debug/deps/main.d")]]);
+    assert_eq!(scene.rest(), [[modified(".gitignore"), removed("src/main.rs"), created("target/debug/deps/main.d")]]);
     write(&scene.at("target/debug/deps/main.d"), "new");
-    write(&scene.at("src/main.rs"), "ignored from now on, though still there");
+    write(&scene.at("src/main.rs"), "ignored");
     assert_eq!(scene.rest(), [[modified("target/debug/deps/main.d")]]);
     fs::remove_file(scene.at("src/main.rs")).expect("removed");
     fs::remove_file(scene.at(".gitignore")).expect("removed");
@@ -113,6 +113,8 @@ fn other_rules_are_taken_up() {
     write(&scene.at("src/.gitignore"), "*.rs\n");
     write(&scene.at("src/main.rs"), "ignored by rules that are as new as itself");
     assert_eq!(scene.rest(), [[created("src/.gitignore")]]);
+    fs::write(scene.at("src/.gitignore"), "").expect("emptied");
+    assert_eq!(scene.rest(), [[modified("src/.gitignore"), created("src/main.rs")]]);
 }
 
 /// The directories that this process watches, by their inode, as the kernel counts them.
