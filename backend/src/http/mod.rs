@@ -50,6 +50,8 @@ pub struct Limits {
     pub sockets: usize,
     /// How often a socket's client is asked for a sign of life, and whether its session still is one: more often than proxies close silent connections.
     pub ping: Duration,
+    /// How long requests are still answered after a termination signal on connections that are open then.
+    pub last_requests: Duration,
     /// How long requests may take to finish after a termination signal.
     pub drain: Duration,
 }
@@ -63,6 +65,7 @@ impl Default for Limits {
             // Each takes some kilobytes here and in the proxy.
             sockets: 4000,
             ping: Duration::from_secs(20),
+            last_requests: Duration::from_millis(300),
             // Containers are killed 10 s after the signal.
             drain: Duration::from_secs(8),
         }

@@ -7,7 +7,9 @@ use crate::redis_client;
 use crate::shutdown::Shutdown;
 use crate::supervisor::Supervisor;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request, StatusCode};
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -42,6 +44,13 @@ pub async fn serve(
     let (publisher, publishing) = Publisher::start(redis.clone(), config.redis.live_channel.clone());
     let state = State::new(config, publisher, redis, &limits, shutdown.clone());
     let service = router(state.clone(), &limits).map_request(|request: Request<Incoming>| request.map(Body::new));
+    let closing = shutdown.clone();
+    let service = service.map_response(move |mut response: Response| {
+        if closing.is_requested() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    });
     let service = TowerToHyperService::new(service);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD);
@@ -69,7 +78,7 @@ pub async fn serve(
             let mut connection = pin!(connection);
             let outcome = tokio::select! {
                 outcome = connection.as_mut() => outcome,
-                () = shutdown.requested() => {
+                () = last_requests(&shutdown, limits.last_requests) => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
                 }
@@ -109,6 +118,13 @@ async fn become_ready(state: &App, supervisor: &Supervisor) {
         }
         sleep(LOOK).await;
     }
+}
+
+/// Waits for the end of the time in which connections may bring a request after the termination signal: who sends one just now must not find the connection
+/// closed. The answer says that it is the last one.
+async fn last_requests(shutdown: &Shutdown, time: Duration) {
+    shutdown.requested().await;
+    sleep(time).await;
 }
 
 async fn accept(listener: &TcpListener) -> TcpStream {

@@ -6,6 +6,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use sqlx::{Executor, Postgres, Transaction};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// Locks the tasks, so that requests that create one hang until the transaction ends.
 async fn lock_tasks(bench: &Bench) -> Transaction<'static, Postgres> {
@@ -105,13 +107,39 @@ async fn a_request_under_way_is_finished_before_the_server_ends() {
         let scenario = async {
             request_hangs(bench).await;
             server.request_stop();
-            eventually("new connections are refused", async || tokio::net::TcpStream::connect(&server.authority).await.is_err()).await;
+            eventually("new connections are refused", async || TcpStream::connect(&server.authority).await.is_err()).await;
             lock.rollback().await.unwrap();
         };
         tokio::join!(server.create_task("under way"), scenario);
         server.stopped().await;
         let stored: i64 = sqlx::query_scalar("SELECT count(*) FROM tasks").fetch_one(&bench.pool).await.unwrap();
         assert_eq!(stored, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_open_at_the_signal_is_answered_once_more() {
+    run(async |bench| {
+        // So long that only the answer can end the connection.
+        let forever = Duration::from_secs(3600);
+        let server = bench.server_with(Limits { last_requests: forever, drain: forever, ..Limits::default() }).await;
+        let mut stream = TcpStream::connect(&server.authority).await.unwrap();
+        let request = b"GET /api/v1/health/ HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let mut last = String::new();
+        stream.write_all(request).await.unwrap();
+        while !last.contains("\"ok\"}") {
+            let mut chunk = [0; 1024];
+            let read = stream.read(&mut chunk).await.unwrap();
+            last.push_str(str::from_utf8(&chunk[..read]).unwrap());
+        }
+        assert!(!last.contains("connection: close"), "{last}");
+        server.request_stop();
+        eventually("new connections are refused", async || TcpStream::connect(&server.authority).await.is_err()).await;
+        stream.write_all(request).await.unwrap();
+        let mut last = String::new();
+        stream.read_to_string(&mut last).await.unwrap();
+        assert!(last.starts_with("HTTP/1.1 200 OK\r\n") && last.contains("connection: close"), "{last}");
     })
     .await;
 }
