@@ -5,6 +5,7 @@ use std::io::IsTerminal as _;
 use clap::Args;
 
 use super::Context;
+use super::expose::ExposeArgs;
 use super::up::{Builds, StartArgs, bring_up};
 use crate::logs::{Begin, Renderer, Stamp};
 use crate::report::{self, Style, Volume, paint, product};
@@ -16,6 +17,8 @@ use crate::{interrupt, logs};
 pub(crate) struct Dev {
     #[command(flatten)]
     start: StartArgs,
+    #[command(flatten)]
+    expose: ExposeArgs,
     /// Leave the stack running at the end
     #[arg(long)]
     keep: bool,
@@ -23,7 +26,7 @@ pub(crate) struct Dev {
 
 impl Dev {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
-        let stack = context.stack()?;
+        let stack = self.expose.apply(context.stack()?)?;
         let ran_before = !crate::start::undo::running(&stack.containers().unwrap_or_default()).is_empty();
         let resolved = bring_up(context, &stack, Builds::All, self.start)?;
         if context.dry_run() {
@@ -31,6 +34,7 @@ impl Dev {
         }
         let keep = self.keep || ran_before;
         banner(context.volume(), &stack, &resolved, keep);
+        self.expose.say(context.volume(), &stack, &resolved);
         product(resolved.address.url());
         stream(&stack)?;
         if keep {
