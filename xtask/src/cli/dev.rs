@@ -5,6 +5,7 @@ use std::io::IsTerminal as _;
 use clap::Args;
 
 use super::Context;
+use super::expose::ExposeArgs;
 use super::up::{Builds, StartArgs, bring_up, build};
 use crate::develop::run::{self, Desk};
 use crate::logs::{Begin, Renderer, Stamp};
@@ -17,6 +18,8 @@ use crate::{interrupt, logs};
 pub(crate) struct Dev {
     #[command(flatten)]
     start: StartArgs,
+    #[command(flatten)]
+    expose: ExposeArgs,
     /// Leave the stack running at the end
     #[arg(long)]
     keep: bool,
@@ -27,7 +30,7 @@ pub(crate) struct Dev {
 
 impl Dev {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
-        let stack = context.stack()?;
+        let stack = self.expose.apply(context.stack()?)?;
         let ran_before = !crate::start::undo::running(&stack.containers().unwrap_or_default()).is_empty();
         let resolved = bring_up(context, &stack, Builds::All, self.start)?;
         if context.dry_run() {
@@ -35,6 +38,7 @@ impl Dev {
         }
         let keep = self.keep || ran_before;
         banner(context.volume(), &stack, &resolved, keep);
+        self.expose.say(context.volume(), &stack, &resolved);
         product(resolved.address.url());
         if resolved.model.develop.is_some() {
             let again = |services: &[String]| self.again(context, services);

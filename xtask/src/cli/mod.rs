@@ -7,6 +7,7 @@ mod confirm;
 mod dev;
 mod doctor;
 mod down;
+mod expose;
 mod images;
 mod logs;
 mod migrate;

@@ -6,9 +6,11 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Context;
+use super::expose::ExposeArgs;
 use crate::commands;
 use crate::engine::containers::Container;
 use crate::interrupt;
+use crate::ports;
 use crate::process::last_lines;
 use crate::report::{Failure, product};
 use crate::secrets;
@@ -21,6 +23,8 @@ use crate::start::run::{self, Options};
 pub(crate) struct Up {
     #[command(flatten)]
     start: StartArgs,
+    #[command(flatten)]
+    expose: ExposeArgs,
     /// Build the images first, also those that are there
     #[arg(long)]
     build: bool,
@@ -51,10 +55,11 @@ pub(crate) enum Builds {
 
 impl Up {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
-        let stack = context.stack()?;
+        let stack = self.expose.apply(context.stack()?)?;
         let resolved = bring_up(context, &stack, if self.build { Builds::All } else { Builds::Missing }, self.start)?;
         if !context.dry_run() {
             context.volume().say(format!("{} answers at {}", stack.project.compose_name(), resolved.address));
+            self.expose.say(context.volume(), &stack, &resolved);
             product(resolved.address.url());
         }
         Ok(())
@@ -68,6 +73,7 @@ impl Up {
 pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: StartArgs) -> anyhow::Result<Resolved> {
     let _lock = context.lock(stack)?;
     let mut resolved = stack.resolve()?;
+    ports::published::check(&resolved.model, &resolved.containers)?;
     let services = match builds {
         Builds::Missing => resolved.missing_builds(),
         Builds::All => resolved.model.builds().into_values().map(str::to_owned).collect(),

@@ -197,9 +197,7 @@ impl Follower {
                         // Where the engine still does not answer, this ends at once, and says so again.
                         let _ = self.listen();
                     }
-                    for log in self.logs.values_mut() {
-                        log.idle = 0;
-                    }
+                    self.logs.values_mut().for_each(|log| log.idle = 0);
                     self.compare();
                 }
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
@@ -273,12 +271,10 @@ impl Follower {
 
     /// Attaches what runs and is not read, and forgets what is gone.
     fn compare(&mut self) {
+        let found = containers::list(&self.project);
         // Where the engine does not answer, it is asked again later.
-        let Ok(found) = containers::list(&self.project) else {
-            self.look = true;
-            return;
-        };
-        self.look = false;
+        self.look = found.is_err();
+        let Ok(found) = found else { return };
         self.logs.retain(|id, log| log.seen.is_none() || found.iter().any(|container| container.id == *id));
         for container in found.iter().filter(|container| container.running()) {
             if !self.wanted(container.service()) {

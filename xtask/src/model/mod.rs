@@ -30,6 +30,9 @@ pub(crate) struct Model {
     /// Our own key: variables for tests on the host, with placeholders to be filled in.
     #[serde(rename = "x-tests", default)]
     pub(crate) tests: BTreeMap<String, String>,
+    /// Our own key: how to connect to what `--expose` publishes.
+    #[serde(rename = "x-expose", default)]
+    pub(crate) exposed: BTreeMap<String, Exposed>,
 }
 
 /// One service.
@@ -49,6 +52,12 @@ pub(crate) struct Service {
     volumes: Vec<Volume>,
     /// Compose's own rules for edits.
     develop: Option<develop::Section>,
+    /// The profiles that turn it on; none for one that is always on.
+    #[serde(default)]
+    pub(crate) profiles: Vec<String>,
+    /// The ports that it publishes.
+    #[serde(default)]
+    pub(crate) ports: Vec<Port>,
 }
 
 /// An entry of `volumes`.
@@ -72,6 +81,40 @@ impl Service {
     pub(crate) fn rules(&self) -> &[Rule] {
         self.develop.as_ref().map_or(&[], |section| &section.watch)
     }
+}
+
+/// An entry of `ports`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub(crate) struct Port {
+    /// The host address; every one when absent.
+    pub(crate) host_ip: Option<String>,
+    /// The host port, as text; the engine chooses when absent or empty.
+    published: Option<String>,
+}
+
+impl Port {
+    /// The host port, where it is fixed.
+    pub(crate) fn published(&self) -> Option<u16> {
+        self.published.as_deref()?.parse().ok().filter(|port| *port != 0)
+    }
+
+    /// The address for a client on this machine.
+    pub(crate) fn host(&self) -> &str {
+        match self.host_ip.as_deref() {
+            None | Some("" | "127.0.0.1" | "0.0.0.0" | "::" | "::1") => "localhost",
+            Some(other) => other,
+        }
+    }
+}
+
+/// An entry of `x-expose`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Exposed {
+    /// What a client takes, with `{address}` in it.
+    pub(crate) connect: String,
+    /// The secret that has the password.
+    pub(crate) password: Option<String>,
 }
 
 /// An entry of `depends_on`.

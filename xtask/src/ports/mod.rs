@@ -1,6 +1,7 @@
 //! The one published port: choosing it, and naming who holds it.
 
 pub(crate) mod holder;
+pub(crate) mod published;
 
 use std::fmt;
 use std::net::{IpAddr, TcpListener};

@@ -21,7 +21,8 @@ pub(crate) struct Checkout {
     dir: TempDir,
     /// The port that `infra/env/local.toml` asks for.
     pub(crate) port: u16,
-    model: Value,
+    /// What Compose makes of the files.
+    pub(crate) model: Value,
     replies: Cell<usize>,
     running: Cell<usize>,
     started: Cell<usize>,

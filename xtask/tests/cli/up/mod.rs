@@ -1,5 +1,6 @@
 //! `up` that succeeds: order, what is said, and what is left alone.
 
+mod expose;
 mod failure;
 mod interrupt;
 mod port;
