@@ -22,7 +22,6 @@ mod stack;
 mod start;
 mod statusline;
 mod testing;
-#[expect(dead_code, reason = "the command that uses it comes next")]
 mod watch;
 
 fn main() -> std::process::ExitCode {

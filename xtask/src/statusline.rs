@@ -52,7 +52,6 @@ fn columns() -> usize {
     size.or_else(|| std::env::var("COLUMNS").ok()?.parse().ok()).unwrap_or(80)
 }
 
-#[allow(dead_code, reason = "for the line of changes of `dev`")]
 impl StatusLine {
     fn new(product: Box<dyn Write + Send>, talk: Box<dyn Write + Send>, screen: Screen) -> Self {
         Self { inner: Mutex::new(Inner { product, talk, screen, shown: None }) }

@@ -96,7 +96,7 @@ impl Loop<'_, '_> {
             self.cycle.promoted(hello.programs);
             // What was edited while nobody watched.
             let plan = self.planner.everything();
-            self.to_be_built(plan, vec!["all sources".to_owned()], 0);
+            self.bring(plan, vec!["all sources".to_owned()], 0);
         }
         if let Some(diagnostic) = said.cargo.as_ref().and_then(Diagnostic::read) {
             self.diagnosed(&diagnostic);

@@ -78,9 +78,6 @@ pub(crate) struct Program {
     pub(crate) program: String,
     /// Where the build is in the containers.
     pub(crate) path: Build,
-    /// Whether it was there before.
-    #[serde(default)]
-    pub(crate) fresh: bool,
 }
 
 /// Why something was refused.
@@ -130,11 +127,7 @@ pub(crate) struct ReloaderHello {
 
 /// A new process serves.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Ready {
-    /// How long it took to start.
-    #[serde(default)]
-    pub(crate) ms: u64,
-}
+pub(crate) struct Ready {}
 
 /// A new process did not start.
 #[derive(Debug, Deserialize)]

@@ -21,6 +21,7 @@ use crate::logs::{self, Begin, Level, Line, Renderer, Stamp};
 use crate::process::Conversation;
 use crate::report::{self, Interrupted, Volume};
 use crate::stack::{Resolved, Stack};
+use crate::statusline;
 use crate::watch::{Batch, Options, Watcher};
 
 /// Without anything to do, the loop looks at the clock so often.
@@ -137,6 +138,7 @@ pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
     drop(logs);
     events.kill();
     interrupt::clear();
+    statusline::shared().clear();
     result
 }
 
@@ -225,6 +227,9 @@ impl Loop<'_, '_> {
     }
 
     fn changed(&mut self, batch: &Batch) {
+        if batch.rescan {
+            self.volume.detail("the whole tree was compared");
+        }
         let paths: Vec<PathBuf> = batch.changed.iter().map(|change| change.path.clone()).collect();
         // A new package or a new dependency between packages.
         if paths.iter().any(|path| path.ends_with("Cargo.toml"))
@@ -243,7 +248,7 @@ impl Loop<'_, '_> {
             self.at_once(rest, &names, detect);
         }
         if !build.is_empty() {
-            self.to_be_built(build, names, detect);
+            self.bring(build, names, detect);
         }
     }
 
@@ -281,7 +286,7 @@ impl Loop<'_, '_> {
         self.apply();
     }
 
-    pub(super) fn to_be_built(&mut self, plan: Plan, names: Vec<String>, detect_ms: u64) {
+    pub(super) fn bring(&mut self, plan: Plan, names: Vec<String>, detect_ms: u64) {
         let next = self.cycle.changed(plan);
         if next.orders.is_empty() {
             // It waits for the end of the swap, and is told about with what comes then.

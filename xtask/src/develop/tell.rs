@@ -6,6 +6,7 @@ use super::diagnostic::Diagnostic;
 use super::protocol::{Change, Phase, Problem, State, ToHub};
 use crate::process::Conversation;
 use crate::report::{Style, Volume, paint};
+use crate::statusline;
 
 /// What is wrong and what is going on, for a hub that comes later, and the way to it.
 #[derive(Debug)]
@@ -78,14 +79,18 @@ impl Tell {
     /// A change went on.
     pub(crate) fn change(&self, change: &Change) {
         self.hub(&ToHub::Change(change.clone()));
-        if let Some(line) = sentence(change) {
-            self.volume.say(line);
+        if self.volume != Volume::Quiet {
+            let line = sentence(change);
+            match change.phase {
+                Phase::Building | Phase::Swapping => statusline::shared().set(&line),
+                Phase::Done | Phase::Failed | Phase::Cancelled => statusline::shared().finish(&line),
+            }
         }
     }
 }
 
-/// One line about a change that is over, or is being built.
-fn sentence(change: &Change) -> Option<String> {
+/// One line about a change and how far it is.
+fn sentence(change: &Change) -> String {
     let first = change.paths.first().map(String::as_str).unwrap_or_default();
     let what = match change.paths.len() {
         0 | 1 => first.to_owned(),
@@ -93,7 +98,8 @@ fn sentence(change: &Change) -> Option<String> {
     };
     let seconds = |ms: Option<u64>| ms.map(|ms| format!("{}.{:02} s", ms / 1000, ms % 1000 / 10)).unwrap_or_default();
     let end = match change.phase {
-        Phase::Building | Phase::Swapping => return None,
+        Phase::Building => "building …".to_owned(),
+        Phase::Swapping => format!("built {} → swapping …", seconds(change.build_ms)),
         Phase::Cancelled => "goes together with a newer change".to_owned(),
         Phase::Failed => "is not live: the programs before it go on".to_owned(),
         Phase::Done if change.swap_ms.is_some() => {
@@ -102,7 +108,7 @@ fn sentence(change: &Change) -> Option<String> {
         Phase::Done if change.build_ms.is_some() => format!("built {}, no program is another one", seconds(change.build_ms)),
         Phase::Done => format!("live ({})", change.what.join(", ")),
     };
-    Some(format!("{} {what} → {end}", change.at.get(11..19).unwrap_or_default()))
+    format!("{} {what} → {end}", change.at.get(11..19).unwrap_or_default())
 }
 
 /// The problem that `diagnostic` is; `root` is where the workspace is on the host.
@@ -145,15 +151,18 @@ mod tests {
             change(Phase::Done, Some(310), None, &["backend/README.md", "b"]),
             change(Phase::Done, None, None, &["frontend/static/app.css"]),
             change(Phase::Failed, None, None, &["a", "b", "c"]),
+            change(Phase::Building, None, None, &["a"]),
+            change(Phase::Swapping, Some(1830), None, &["a"]),
         ];
-        let lines: Vec<String> = lines.iter().filter_map(sentence).collect();
+        let lines: Vec<String> = lines.iter().map(sentence).collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
         03:04:05 backend/src/a.rs → built 1.83 s → swapped 0.12 s (backend, worker)
         03:04:05 backend/README.md and 1 more → built 0.31 s, no program is another one
         03:04:05 frontend/static/app.css → live (backend, worker)
         03:04:05 a and 2 more → is not live: the programs before it go on
+        03:04:05 a → building …
+        03:04:05 a → built 1.83 s → swapping …
         ");
-        assert_eq!(sentence(&change(Phase::Building, None, None, &["a"])), None);
     }
 
     #[test]

@@ -47,6 +47,10 @@ impl Invocation {
     /// # Errors
     /// When the program cannot be started.
     pub(crate) fn converse(&self, hear: impl Fn(Option<String>) + Send + 'static) -> anyhow::Result<Conversation> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is where an invocation is run; its streams stay open, which no other way to run one offers"
+        )]
         let mut command = Command::new(&self.program);
         command.args(&self.args).envs(self.env.iter().map(|(key, value)| (key, value)));
         if let Some(dir) = &self.dir {
