@@ -1,5 +1,7 @@
 //! `clean`: nothing of this instance is left, its data included.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 
 use super::Context;
@@ -32,8 +34,9 @@ impl Clean {
         let stack = context.stack_on_engine()?;
         // Refuses where the containers are another checkout's.
         stack.containers()?;
-        let found = Belongings::find(&stack)?;
         let name = stack.project.compose_name();
+        let find = || Belongings::find(&name, &stack.project.instance);
+        let found = find()?;
         if found.is_empty() {
             context.volume().say(format!("there is nothing of {name}"));
             return Ok(());
@@ -54,11 +57,8 @@ impl Clean {
         if let Err(error) = commands.remove(0).read() {
             context.volume().say(format!("{error}\nremoving one by one instead"));
         }
-        for command in Belongings::find(&stack)?.removal() {
-            context.volume().detail(format!("running {command}"));
-            command.read()?;
-        }
-        let left = Belongings::find(&stack)?;
+        find()?.remove(context)?;
+        let left = find()?;
         if !left.is_empty() {
             return Err(Failure::new(format!("not everything of {name} could be removed"))
                 .detail(left.to_string().replace('\n', "\n  "))
@@ -69,15 +69,26 @@ impl Clean {
     }
 }
 
+/// Removes everything of the instances whose names begin with that of `stack` and `-`: tests make them beside it, and one that was killed, or that
+/// keeps compiled programs for the next one, leaves them.
+pub(super) fn sweep_beside(context: &Context, stack: &Stack) -> anyhow::Result<()> {
+    let (project, instance) = (stack.project.compose_name(), &stack.project.instance);
+    let mut beside = BTreeSet::new();
+    for question in commands::engine::projects() {
+        let names = question.read()?;
+        beside.extend(names.lines().filter_map(|name| name.strip_prefix(&project)?.strip_prefix('-').map(str::to_owned)));
+    }
+    beside.iter().try_for_each(|name| Belongings::find(&format!("{project}-{name}"), &format!("{instance}-{name}"))?.remove(context))
+}
+
 impl Belongings {
-    fn find(stack: &Stack) -> anyhow::Result<Self> {
-        let project = stack.project.compose_name();
+    fn find(project: &str, instance: &str) -> anyhow::Result<Self> {
         let names = |question: Invocation| Ok(question.read()?.lines().map(str::to_owned).collect::<Vec<_>>());
         std::thread::scope(|scope| {
-            let containers = scope.spawn(|| names(commands::engine::container_names(&project)));
-            let networks = scope.spawn(|| names(commands::engine::networks(&project)));
-            let volumes = scope.spawn(|| names(commands::engine::volumes(&project)));
-            let images = names(commands::images::of_instance(&stack.project.instance))?;
+            let containers = scope.spawn(|| names(commands::engine::container_names(project)));
+            let networks = scope.spawn(|| names(commands::engine::networks(project)));
+            let volumes = scope.spawn(|| names(commands::engine::volumes(project)));
+            let images = names(commands::images::of_instance(instance))?;
             Ok(Self {
                 containers: join(containers)?,
                 networks: join(networks)?,
@@ -94,6 +105,13 @@ impl Belongings {
 
     fn is_empty(&self) -> bool {
         self.kinds().iter().all(|(_, names)| names.is_empty())
+    }
+
+    fn remove(&self, context: &Context) -> anyhow::Result<()> {
+        self.removal().iter().try_for_each(|command| {
+            context.volume().detail(format!("running {command}"));
+            command.read().map(drop)
+        })
     }
 
     /// The commands that remove each of them, users before what they use.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 
 use super::up::{Builds, StartArgs, bring_up};
-use super::{Context, Globals, cargo, program, remove_images};
+use super::{Context, Globals, cargo, clean, program, remove_images};
 use crate::commands::{self, compose::Volumes};
 use crate::process::{Invocation, last_lines};
 use crate::project;
@@ -45,6 +45,12 @@ enum Part {
 impl Test {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         let root = project::root()?;
+        // Its stack is removed with all data, and so is every instance whose name begins like this one's.
+        if context.globals.instance.as_deref() == Some("main") {
+            return Err(Failure::new("tests do not run on the instance `main`: all data of their instance is removed")
+                .hint("leave `--instance` out, or choose a name of its own: `cargo xtask test --instance ci`")
+                .into());
+        }
         let globals = Globals {
             env: "test".to_owned(),
             instance: Some(context.globals.instance.clone().unwrap_or_else(|| instance(&root))),
@@ -74,6 +80,9 @@ impl Test {
         let stack = context.stack_on_engine()?;
         // An earlier run that was killed may have left its stack behind.
         context.perform(&stack.compose.down(Volumes::Remove))?;
+        if !context.dry_run() {
+            clean::sweep_beside(context, &stack)?;
+        }
         let result = self.against(&stack, tally);
         if result.is_err() || !tally.score.good() {
             show_logs(&stack);
@@ -82,6 +91,9 @@ impl Test {
             interrupt::clear();
             context.perform(&stack.compose.down(Volumes::Remove))?;
             remove_images(context, &stack)?;
+            if !context.dry_run() {
+                clean::sweep_beside(context, &stack)?;
+            }
         }
         result
     }

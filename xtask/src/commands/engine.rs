@@ -55,6 +55,12 @@ pub(crate) fn volumes(project: &str) -> Invocation {
     docker(["volume", "ls", "--quiet", "--filter"]).arg(of_project(project))
 }
 
+/// The Compose projects of all containers and of all volumes, one name per line and object.
+pub(crate) fn projects() -> [Invocation; 2] {
+    let label = ["--filter", "label=com.docker.compose.project", "--format", "{{.Label \"com.docker.compose.project\"}}"];
+    [docker(["ps", "--all"]).args(label), docker(["volume", "ls"]).args(label)]
+}
+
 /// The names of the project's networks.
 pub(crate) fn networks(project: &str) -> Invocation {
     docker(["network", "ls", "--format", "{{.Name}}", "--filter"]).arg(of_project(project))

@@ -3,6 +3,7 @@
 
 mod commands;
 mod compose;
+mod dev;
 mod faults;
 mod fuzz;
 mod harness;

@@ -89,7 +89,8 @@ impl Stack {
         self.docker(&[&helper[..], &[&image, "-c", &format!("kill -9 {process}")]].concat()).good();
     }
 
-    fn run(&self, program: &str, args: &[&str], input: &str) -> Outcome {
+    /// Runs a program in the checkout.
+    pub(super) fn run(&self, program: &str, args: &[&str], input: &str) -> Outcome {
         finish(self.spawn(program, args), input)
     }
 
@@ -128,19 +129,33 @@ impl Running {
         Self { child, lines, seen: Vec::new() }
     }
 
-    /// Waits until it has written a line that contains `text`.
+    /// Waits until it has written a line that contains `text`, after those that were waited for before; returns the line.
     #[track_caller]
-    pub(crate) fn see(&mut self, text: &str, limit: Duration) {
+    pub(crate) fn see(&mut self, text: &str, limit: Duration) -> String {
         let begin = Instant::now();
         while let Some(left) = limit.checked_sub(begin.elapsed())
             && let Ok(line) = self.lines.recv_timeout(left)
         {
-            self.seen.push(line);
-            if self.seen.last().is_some_and(|line| line.contains(text)) {
-                return;
+            self.seen.push(line.clone());
+            if line.contains(text) {
+                return line;
             }
         }
         panic!("no line with `{text}` within {limit:?}, but\n{}", self.seen.join("\n"));
+    }
+
+    /// Everything that it has written so far.
+    pub(crate) fn said(&mut self) -> &[String] {
+        self.seen.extend(self.lines.try_iter());
+        &self.seen
+    }
+
+    /// Asks it to stop, as Ctrl-C does, and waits for its end.
+    pub(crate) fn stop(&mut self) {
+        if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+            self.signal("INT");
+            let _ = self.child.wait();
+        }
     }
 
     /// Sends the signal `name`, as `kill` knows it.

@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod command;
 pub(crate) mod mail;
 pub(crate) mod stopped;
+pub(crate) mod workshop;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
