@@ -56,7 +56,7 @@ impl Dev {
 
     /// Brings the stack to what its files say now, with new images of `services`.
     fn again(&self, context: &Context, services: &[String]) -> anyhow::Result<(Stack, Resolved)> {
-        let stack = Stack::load(context.project()?)?;
+        let stack = self.expose.apply(Stack::load(context.project()?)?)?;
         if !services.is_empty() {
             build(context, &stack.resolve()?, services)?;
         }

@@ -24,10 +24,22 @@ impl Rebuild {
         let resolved = stack.resolve()?;
         let services = builders(&resolved, &self.services)?;
         build(context, &resolved, &services)?;
+        // Where the builder compiles programs, they are not in the images: services that run one begin anew, with what it makes of today's sources.
+        let programs = programs(&resolved, &self.services);
+        if !programs.is_empty() {
+            context.perform(&resolved.compose.stop(&programs))?;
+        }
         let resolved = stack.resolve()?;
         let all = resolved.model.services.keys().cloned().collect();
         start_services(context, &stack, &resolved, &all, self.start)
     }
+}
+
+/// Those of `names`, or of all services when there are none, that go on running and whose program the builder compiles.
+fn programs(resolved: &Resolved, names: &[String]) -> Vec<String> {
+    let programs = resolved.model.develop.iter().flat_map(|develop| develop.programs.keys());
+    let meant = programs.filter(|service| names.is_empty() || names.contains(service));
+    meant.filter(|service| !resolved.model.one_shot(service)).cloned().collect()
 }
 
 /// The services that build the images of `names`: of all services when there are none.

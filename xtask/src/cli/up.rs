@@ -156,15 +156,14 @@ pub(crate) fn start_services(
         return Ok(());
     }
     let limit = Duration::from_secs(start.timeout);
-    // A container that runs but answers no longer is stopped first: it would never become healthy by waiting.
-    let unhealthy: Vec<String> = resolved
-        .containers
-        .iter()
-        .filter(|container| container.health() == Some("unhealthy"))
-        .map(|container| container.id.clone())
-        .collect();
-    if !unhealthy.is_empty() {
-        commands::engine::stop(&unhealthy).read()?;
+    // A container that runs but answers no longer is stopped first: it would never become healthy by waiting. So is the builder, whose programs are those
+    // of the sources at its start: what failed before may have been mended since.
+    let builder = resolved.model.develop.as_ref().map(|develop| develop.builder.as_str());
+    let anew = |container: &&Container| container.health() == Some("unhealthy") || Some(container.service()) == builder;
+    let anew: Vec<String> =
+        resolved.containers.iter().filter(|container| container.running()).filter(anew).map(|container| container.id.clone()).collect();
+    if !anew.is_empty() {
+        commands::engine::stop(&anew).read()?;
     }
     run_one_shots(context, stack, resolved)?;
     run::start(stack, resolved, services, Options { limit, volume: context.volume() })

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::connect::{plain, tell};
+use super::connect::{ALL, plain, tell};
 use super::cycle::{Ended, Id, Next, Order, Outcome as End};
 use super::deeds::{self, Outcome};
 use super::protocol::{Phase, Problem, ToAgent, ToReloader};
@@ -47,31 +47,44 @@ impl Loop<'_, '_> {
                 self.errors.clear();
                 self.talk.clear();
                 if self.current.is_none() {
-                    let change = self.new_change(vec!["what waited".to_owned()], 0, Phase::Building);
+                    let waited = std::mem::take(&mut self.waiting);
+                    let change = self.new_change(waited, 0, Phase::Building);
                     self.tell.change(&change);
                     self.current = Some(Current { change, built: None });
                 }
-                let touched = self.current.as_ref().map(|current| current.change.paths.clone()).unwrap_or_default();
+                let mut touched = self.current.as_ref().map(|current| current.change.paths.clone()).unwrap_or_default();
+                touched.retain(|path| path != ALL);
                 match &self.agent {
-                    Some(agent) => tell(agent, &ToAgent::Build { id, packages: &packages, touched: &touched }),
+                    Some((_, agent)) => tell(agent, &ToAgent::Build { id, packages: &packages, touched: &touched }),
                     None => {
-                        let title = "the builder is away: nothing can be built".to_owned();
-                        let text = "`cargo xtask up` starts it again".to_owned();
-                        self.tell.problem(Problem { title, text, ..plain("compile:builder", "service", "builder") });
+                        self.without_builder();
                         self.ended(id, Ended::Built(None));
                     }
                 }
             }
             Order::Promote(program, path) => {
-                if let Some(agent) = &self.agent {
+                if let Some((_, agent)) = &self.agent {
                     tell(agent, &ToAgent::Promote { program: &program, path: &path });
+                    self.promoting += 1;
                 }
             }
-            Order::Migrate(id) => self.migrate(id),
+            Order::Migrate(id) => {
+                self.migration = Some(id);
+                self.migrate_when_promoted();
+            }
             Order::Swap(id, service, build) => match self.reloaders.get(&service) {
                 Some((_, reloader)) => tell(reloader, &ToReloader::Swap { id, path: &build }),
                 None => self.ended(id, Ended::Swapped(service, false)),
             },
+        }
+    }
+
+    /// The one-shot that migrates starts with the promoted build, like any container.
+    pub(super) fn migrate_when_promoted(&mut self) {
+        if self.promoting == 0
+            && let Some(id) = self.migration.take()
+        {
+            self.migrate(id);
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::crates::Crates;
-use super::cycle::Ended;
+use super::cycle::{Ended, Next};
 use super::diagnostic::Diagnostic;
 use super::plan::Planner;
 use super::protocol::{Asked, Exited, FromAgent, FromHub, FromReloader, Problem, ToReloader};
@@ -17,6 +17,9 @@ use crate::interrupt;
 use crate::logs::Stamp;
 use crate::process::{Conversation, Invocation};
 use crate::stack::{Resolved, Stack};
+
+/// What is built when nobody watched before.
+pub(super) const ALL: &str = "all sources";
 
 /// So many of cargo's last lines are kept, for errors that are no message of the compiler.
 const TALK: usize = 30;
@@ -52,7 +55,8 @@ impl Loop<'_, '_> {
     pub(super) fn hang_up(&mut self) {
         self.tell.connect(None);
         let reloaders = std::mem::take(&mut self.reloaders).into_values().map(|(_, conversation)| conversation);
-        reloaders.chain(self.agent.take()).for_each(|conversation| conversation.close());
+        let agent = self.agent.take().map(|(_, conversation)| conversation);
+        reloaders.chain(agent).for_each(|conversation| conversation.close());
     }
 
     /// Begins the conversation that a service is good for, with the container `id` that runs now.
@@ -60,7 +64,14 @@ impl Loop<'_, '_> {
         let Some(develop) = self.resolved.model.develop.clone() else { return };
         let control = |socket: &str| commands::engine::talk_to(id, &["/srv/bin/reloader", "control", socket]);
         if service == develop.builder {
-            self.agent = self.begun(&control("/tmp/agent.sock"), sender(&self.send, Message::Agent));
+            self.conversations += 1;
+            let number = self.conversations;
+            let agent = self.begun(&control("/tmp/agent.sock"), sender(&self.send, move |line| Message::Agent(number, line)));
+            let old = std::mem::replace(&mut self.agent, agent.map(|agent| (number, agent)));
+            if let Some((_, old)) = old {
+                old.close();
+                self.without_agent();
+            }
         }
         if develop.programs.contains_key(service) && !self.resolved.model.one_shot(service) {
             self.conversations += 1;
@@ -86,9 +97,30 @@ impl Loop<'_, '_> {
         invocation.converse(hear).map_err(|error| self.volume.say(format!("{error:#}"))).ok()
     }
 
-    pub(super) fn agent_said(&mut self, line: Option<&str>) {
+    /// What was asked of an agent that is gone is never answered.
+    fn without_agent(&mut self) {
+        self.promoting = 0;
+        self.migration = None;
+        let next = self.cycle.abandoned();
+        if next.outcome.is_some() {
+            self.without_builder();
+        }
+        self.follow(next);
+    }
+
+    pub(super) fn without_builder(&mut self) {
+        let title = "the builder is away: nothing can be built".to_owned();
+        let text = "`cargo xtask up` starts it again".to_owned();
+        self.tell.problem(Problem { title, text, ..plain("compile:builder", "service", "builder") });
+    }
+
+    pub(super) fn agent_said(&mut self, number: u64, line: Option<&str>) {
+        if self.agent.as_ref().is_none_or(|(newest, _)| *newest != number) {
+            return;
+        }
         let Some(line) = line else {
             self.agent = None;
+            self.without_agent();
             return;
         };
         let Ok(said) = serde_json::from_str::<FromAgent>(line) else { return };
@@ -96,7 +128,7 @@ impl Loop<'_, '_> {
             self.cycle.promoted(hello.programs);
             // What was edited while nobody watched.
             let plan = self.planner.everything();
-            self.bring(plan, vec!["all sources".to_owned()], 0);
+            self.bring(plan, vec![ALL.to_owned()], 0);
         }
         if let Some(diagnostic) = said.cargo.as_ref().and_then(Diagnostic::read) {
             self.diagnosed(&diagnostic);
@@ -107,11 +139,16 @@ impl Loop<'_, '_> {
             let surplus = self.talk.len().saturating_sub(TALK);
             self.talk.drain(..surplus);
         }
-        if let Some(refused) = said.error {
-            self.volume.say(format!("the builder refuses: {}", refused.reason));
+        let refused = said.error.map(|refused| self.volume.say(format!("the builder refuses: {}", refused.reason)));
+        if said.promoted.is_some() || refused.is_some() {
+            self.promoting = self.promoting.saturating_sub(1);
+            self.migrate_when_promoted();
         }
         let (Some(id), Some(done)) = (said.id, said.done) else { return };
         if done.cancelled {
+            return;
+        }
+        if !self.cycle.builds(id) {
             return;
         }
         let builds = done.ok.then(|| done.programs.into_iter().map(|program| (program.program, program.path)).collect());
@@ -153,7 +190,10 @@ impl Loop<'_, '_> {
         if let Some(hello) = said.hello
             && let Some(package) = self.resolved.model.develop.as_ref().and_then(|develop| develop.programs.get(service)).cloned()
         {
+            let fell_back = hello.path.as_ref().filter(|_| self.fallen.remove(service));
+            let orders = fell_back.map(|path| self.cycle.fell_back(service, path)).unwrap_or_default();
             self.cycle.connected(service, &package, hello.path);
+            self.follow(Next { orders, outcome: None });
         }
         if let Some(exited) = said.exited {
             self.exited(service, &exited);
@@ -183,6 +223,13 @@ impl Loop<'_, '_> {
             "gave_up" => "it ended too often: it is started again with the next edit",
             _ => "it is started again",
         };
+        if exited.next == "rollback"
+            && let Some((_, reloader)) = self.reloaders.get(service)
+        {
+            // It says which build that is, and the others follow.
+            self.fallen.insert(service.to_owned());
+            tell(reloader, &ToReloader::Status {});
+        }
         if exited.next == "restart" {
             self.volume.say(format!("{service} {how}: {next}"));
             return;
@@ -202,7 +249,10 @@ impl Loop<'_, '_> {
         let container = asked.service.as_deref().and_then(|service| self.container(service));
         let migrations = self.resolved.model.migrations.as_ref().map(|migrations| migrations.service.clone());
         let invocation = match (asked.name.as_str(), container) {
-            ("restart", Some(id)) => Ok(commands::engine::restart(&[id], super::deeds::GRACE)),
+            ("restart", Some(id)) => {
+                self.causes.extend(asked.service.clone().map(|service| (service, "somebody asked for it".to_owned())));
+                Ok(commands::engine::restart(&[id]))
+            }
             ("restart", None) => Err("there is no such service".to_owned()),
             ("migrate", _) => match migrations.and_then(|service| self.container(&service)) {
                 Some(id) => Ok(commands::engine::start_to_end(&id)),

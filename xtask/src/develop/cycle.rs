@@ -58,8 +58,6 @@ pub(crate) struct Next {
     pub(crate) orders: Vec<Order>,
     /// How the change that was under way ended.
     pub(crate) outcome: Option<Outcome>,
-    /// Whether an older change was taken over by this one.
-    pub(crate) replaced: bool,
 }
 
 /// Where the work is.
@@ -111,18 +109,52 @@ impl Cycle {
         if waits { self.swapped(service, false) } else { Next::default() }
     }
 
-    /// Whether something is under way.
-    pub(crate) fn busy(&self) -> bool {
-        !matches!(self.stage, Stage::Idle)
+    /// `service` went back to `build` by itself, because the new one ended as soon as it served: the others go back as well.
+    pub(crate) fn fell_back(&mut self, service: &str, build: &Build) -> Vec<Order> {
+        let Some((package, has)) = self.services.get_mut(service) else { return Vec::new() };
+        let package = package.clone();
+        *has = Some(build.clone());
+        if !matches!(self.stage, Stage::Idle) || self.promoted.get(&package) == Some(build) {
+            // What is under way brings another build anyway.
+            return Vec::new();
+        }
+        self.promoted.insert(package.clone(), build.clone());
+        let mut orders = vec![Order::Promote(package.clone(), build.clone())];
+        let id = self.next();
+        for (name, (of, has)) in &mut self.services {
+            if *of == package && has.as_ref() != Some(build) {
+                *has = Some(build.clone());
+                orders.push(Order::Swap(id, name.clone(), build.clone()));
+            }
+        }
+        orders
+    }
+
+    /// Nobody is there any more who could build.
+    pub(crate) fn abandoned(&mut self) -> Next {
+        match self.stage {
+            Stage::Building => self.end(Outcome::NotBuilt, Vec::new()),
+            Stage::Migrating { .. } => self.ended(self.last, Ended::Migrated(false)),
+            Stage::Idle | Stage::Swapping { .. } => Next::default(),
+        }
+    }
+
+    /// Whether a build is waited for.
+    pub(crate) fn building(&self) -> bool {
+        matches!(self.stage, Stage::Building)
+    }
+
+    /// Whether `id` is the build that is waited for.
+    pub(crate) fn builds(&self, id: Id) -> bool {
+        self.building() && id == self.last
     }
 
     /// Something changed.
     pub(crate) fn changed(&mut self, plan: Plan) -> Next {
         match self.stage {
             Stage::Idle | Stage::Building => {
-                let replaced = self.busy();
                 self.unfinished = std::mem::take(&mut self.unfinished).and(plan);
-                Next { orders: vec![self.build()], replaced, outcome: None }
+                Next { orders: vec![self.build()], outcome: None }
             }
             Stage::Migrating { .. } | Stage::Swapping { .. } => {
                 self.waiting = std::mem::take(&mut self.waiting).and(plan);
@@ -249,7 +281,7 @@ impl Cycle {
             self.unfinished = std::mem::take(&mut self.unfinished).and(waiting);
             orders.push(self.build());
         }
-        Next { orders, outcome: Some(outcome), replaced: false }
+        Next { orders, outcome: Some(outcome) }
     }
 }
 

@@ -5,12 +5,10 @@ use std::time::{Duration, Instant};
 
 /// The pause after the first restart; it doubles with each one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// So many restarts without a calm time in between are enough.
 const LIMIT: u32 = 5;
-/// A service that was well for so long begins anew.
-const CALM: Duration = Duration::from_secs(120);
+/// A service that was well for so long begins anew. A health check may take two minutes to say so again.
+const CALM: Duration = Duration::from_secs(600);
 
 /// What is done about a service that is not well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +39,7 @@ impl Healer {
         match *tries {
             // The first one is due at once.
             1 => Verdict::Restart(Duration::ZERO),
-            tries if tries <= LIMIT => Verdict::Restart(FIRST_PAUSE.saturating_mul(1 << (tries - 2)).min(LONGEST_PAUSE)),
+            tries if tries <= LIMIT => Verdict::Restart(FIRST_PAUSE.saturating_mul(1 << (tries - 2))),
             tries if tries == LIMIT + 1 => Verdict::GiveUp,
             _ => Verdict::Nothing,
         }

@@ -95,6 +95,21 @@ impl Planner {
         paths.into_iter().map(|path| self.one(path)).fold(Plan::default(), Plan::and)
     }
 
+    /// The rules of Compose that cannot be followed here: the services that have them.
+    pub(crate) fn unknown_rules(&self) -> BTreeSet<&str> {
+        self.rules.iter().filter(|(_, rule)| rule.action == Action::Unknown).map(|(service, _)| service.as_str()).collect()
+    }
+
+    /// What `service` has mounted, below the root.
+    pub(crate) fn mounted(&self, service: &str) -> Vec<PathBuf> {
+        self.mounts.iter().filter(|(_, of)| of == service).map(|(path, _)| path.clone()).collect()
+    }
+
+    /// The services that take new files when they are told to.
+    pub(crate) fn reloadable(&self) -> impl Iterator<Item = &String> {
+        self.reloadable.iter()
+    }
+
     /// As if every source had changed.
     pub(crate) fn everything(&self) -> Plan {
         Plan { build: self.programs.clone(), migrate: self.migrations.is_some(), ..Plan::default() }
@@ -102,7 +117,7 @@ impl Planner {
 
     fn one(&self, path: &Path) -> Plan {
         let mut plan = Plan { configure: self.settings.contains(path), ..Plan::default() };
-        for (service, rule) in &self.rules {
+        for (service, rule) in self.rules.iter().filter(|(_, rule)| rule.action != Action::Unknown) {
             if let Some(inside) = applies(rule, path) {
                 let target = rule.target.as_ref().map(|target| joined(target, &inside));
                 plan.rules.insert((service.clone(), rule.action, path.to_owned(), target));
@@ -133,11 +148,12 @@ impl Planner {
 /// The part of `path` below the path of `rule`, where the rule applies.
 fn applies(rule: &Rule, path: &Path) -> Option<PathBuf> {
     let inside = path.strip_prefix(&rule.path).ok()?;
-    let ignored = rule.ignore.iter().any(|pattern| {
+    let meant = |pattern: &String| {
         let pattern = pattern.trim_start_matches("./").trim_end_matches('/');
         inside.ancestors().any(|part| !part.as_os_str().is_empty() && matches(pattern, &part.to_string_lossy().replace('\\', "/")))
-    });
-    (!ignored).then(|| inside.to_owned())
+    };
+    let counts = rule.include.is_empty() || rule.include.iter().any(meant);
+    (counts && !rule.ignore.iter().any(meant)).then(|| inside.to_owned())
 }
 
 /// Whether `text` matches a pattern of a `.dockerignore`: `*` and `?` stay within a part of a path, `**` does not.

@@ -43,6 +43,8 @@ pub(crate) struct FromAgent {
     pub(crate) talk: Option<String>,
     /// A build ended.
     pub(crate) done: Option<Done>,
+    /// A build is where containers find it.
+    pub(crate) promoted: Option<Value>,
     /// Something was refused.
     pub(crate) error: Option<Refused>,
 }
@@ -278,7 +280,7 @@ pub(crate) enum Phase {
 pub(crate) struct Problem {
     /// The same thing has the same key.
     pub(crate) key: String,
-    /// `compile`, `migration`, `proxy`, `service`, `panic`, `config` or `image`.
+    /// `compile`, `migration`, `proxy`, `service`, `panic` or `config`.
     pub(crate) kind: &'static str,
     /// The service or package that it is about.
     pub(crate) service: String,

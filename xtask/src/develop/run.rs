@@ -8,18 +8,19 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use super::cycle::{Cycle, Id};
-use super::deeds::Outcome;
+use super::deeds::{Outcome, Ruled};
 use super::heal::Healer;
 use super::picture::{self, Restarts};
 use super::plan::{Plan, Planner, Refresh};
 use super::protocol::{Change, LogLine, Phase, ToHub};
 use super::tell::Tell;
+use super::tend::{Reloaded, Reloads};
 use crate::engine::containers::Container;
 use crate::engine::events::{self, Event};
 use crate::interrupt;
 use crate::logs::{self, Begin, Level, Line, Renderer, Stamp};
 use crate::process::Conversation;
-use crate::report::{self, Interrupted, Volume};
+use crate::report::{self, Failure, Interrupted, Volume};
 use crate::stack::{Resolved, Stack};
 use crate::statusline;
 use crate::watch::{Batch, Options, Watcher};
@@ -36,30 +37,30 @@ pub(super) enum Message {
     Changed(Batch),
     /// The watcher has something to say.
     Notice(String),
-    /// A line of the agent; its end.
-    Agent(Option<String>),
-    /// A line of a service's reloader; its end. The number tells conversations apart.
+    /// A line of the agent; its end. The number tells conversations apart.
+    Agent(u64, Option<String>),
+    /// A line of a service's reloader; its end.
     Reloader(String, u64, Option<String>),
     /// A line of the hub; its end.
     Hub(Option<String>),
-    /// Something happened to a container.
-    Engine(Event),
+    /// Something happened to a container; nothing when the engine tells no more.
+    Engine(Option<Event>),
     /// Lines of logs, in the order of their times.
     Lines(Vec<Line>),
-    /// What is.
-    Containers(Vec<Container>),
+    /// What is; nothing when the engine cannot say.
+    Containers(Option<Vec<Container>>),
     /// The database is up to date, or not.
     Migrated(Id, Outcome),
     /// A service took its new files, or did not.
-    Reloaded(String, Outcome),
-    /// A rule of Compose was followed, or not.
-    Ruled(String, Outcome),
+    Reloaded(String, Reloaded),
+    /// Rules of Compose were followed for these files, or not.
+    Ruled(String, Vec<String>, Outcome),
     /// A restart for somebody's health, or not.
     Restarted(String, Outcome),
     /// What a person asked for on the page.
     Answered(u64, Outcome),
-    /// The stack was brought to what its files say, or not.
-    Again(anyhow::Result<Box<(Stack, Resolved)>>),
+    /// The stack was brought to what its files say, or not, with new images of these services.
+    Again(Vec<String>, anyhow::Result<Box<(Stack, Resolved)>>),
     /// Somebody wants to stop.
     Interrupted,
 }
@@ -117,12 +118,19 @@ pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
             agent: None,
             reloaders: BTreeMap::new(),
             conversations: 0,
-            looking: false,
+            looking: Looking::No,
             changes: 0,
             current: None,
+            waiting: Vec::new(),
+            promoting: 0,
+            migration: None,
             errors: BTreeSet::new(),
             talk: Vec::new(),
             due: Vec::new(),
+            fallen: BTreeSet::new(),
+            causes: BTreeMap::new(),
+            reloads: BTreeMap::new(),
+            ruling: BTreeMap::new(),
             applying: false,
             configure: None,
             renderer: Renderer::new(&project, std::io::stdout().is_terminal()),
@@ -148,6 +156,15 @@ pub(super) fn sender<T>(send: &Sender<Message>, wrap: impl Fn(T) -> Message + Se
     move |value| drop(send.send(wrap(value)))
 }
 
+/// Whether the engine is being asked how the containers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Looking {
+    No,
+    Yes,
+    /// Something happened meanwhile, which the answer may not have.
+    Again,
+}
+
 /// The change that is under way, with the moments it reached.
 pub(super) struct Current {
     pub(super) change: Change,
@@ -167,20 +184,33 @@ pub(super) struct Loop<'scope, 'env> {
     pub(super) resolved: Resolved,
     pub(super) send: Sender<Message>,
     pub(super) containers: Vec<Container>,
-    pub(super) agent: Option<Conversation>,
-    /// With the number that its messages carry.
+    /// With the number that its messages carry, as those below.
+    pub(super) agent: Option<(u64, Conversation)>,
     pub(super) reloaders: BTreeMap<String, (u64, Conversation)>,
     pub(super) conversations: u64,
-    /// Whether the engine is being asked how the containers are.
-    pub(super) looking: bool,
+    pub(super) looking: Looking,
     pub(super) changes: u64,
     pub(super) current: Option<Current>,
+    /// What was edited while programs were being replaced.
+    pub(super) waiting: Vec<String>,
+    /// How many builds are on the way to where containers find them.
+    pub(super) promoting: usize,
+    /// The migration that waits for them.
+    pub(super) migration: Option<Id>,
     /// The packages that the compiler refused in the build that runs.
     pub(super) errors: BTreeSet<String>,
     /// The last lines that cargo wrote for people in the build that runs.
     pub(super) talk: Vec<String>,
     /// Services whose restart waits for its time.
     pub(super) due: Vec<(Instant, String)>,
+    /// Services that went back to an older build by themselves and are asked which one it is.
+    pub(super) fallen: BTreeSet<String>,
+    /// Why the container of a service is about to be started.
+    pub(super) causes: BTreeMap<String, String>,
+    /// Services that take new files when they are told to.
+    pub(super) reloads: BTreeMap<String, Reloads>,
+    /// Services for which rules of Compose are being followed, and what came meanwhile.
+    pub(super) ruling: BTreeMap<String, Vec<Ruled>>,
     /// Whether the stack is being brought to what its files say.
     pub(super) applying: bool,
     /// What has to be brought there next: services whose images are built before.
@@ -194,7 +224,12 @@ impl Loop<'_, '_> {
             let wait = self.due.iter().map(|(at, _)| at.saturating_duration_since(Instant::now())).min().unwrap_or(IDLE);
             match receive.recv_timeout(wait) {
                 Ok(Message::Interrupted) => return Ok(()),
-                Ok(Message::Again(Err(error))) if error.is::<Interrupted>() => return Ok(()),
+                Ok(Message::Again(_, Err(error))) if error.is::<Interrupted>() => return Ok(()),
+                Ok(Message::Engine(None)) => {
+                    return Err(Failure::new("the engine tells no more of its containers: it has ended, or was started anew")
+                        .hint("once `docker info` answers: `cargo xtask dev`")
+                        .into());
+                }
                 Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout) => self.restart_what_is_due(),
                 Err(RecvTimeoutError::Disconnected) => anyhow::bail!("nothing can happen any more"),
@@ -206,23 +241,23 @@ impl Loop<'_, '_> {
         match message {
             Message::Changed(batch) => self.changed(&batch),
             Message::Notice(text) => self.volume.say(text),
-            Message::Agent(line) => self.agent_said(line.as_deref()),
+            Message::Agent(number, line) => self.agent_said(number, line.as_deref()),
             Message::Reloader(service, number, line) => self.reloader_said(&service, number, line.as_deref()),
             Message::Hub(line) => self.hub_said(line.as_deref()),
-            Message::Engine(event) => self.engine_said(&event),
+            Message::Engine(Some(event)) => self.engine_said(&event),
             Message::Lines(lines) => self.lines(&lines),
             Message::Containers(containers) => self.seen(containers),
             Message::Migrated(id, outcome) => self.migrated(id, outcome),
-            Message::Reloaded(service, outcome) => self.reloaded(&service, outcome),
-            Message::Ruled(service, outcome) => self.ruled(&service, outcome),
+            Message::Reloaded(service, reloaded) => self.reloaded(&service, reloaded),
+            Message::Ruled(service, paths, outcome) => self.ruled(service, paths, outcome),
             Message::Restarted(service, outcome) => self.restarted(&service, outcome),
             Message::Answered(id, outcome) => {
                 let (ok, text) = outcome.map_or_else(|reason| (false, reason), |()| (true, "done".to_owned()));
                 self.tell.hub(&ToHub::Action { id, ok, text });
             }
-            Message::Again(result) => self.applied(result),
+            Message::Again(services, result) => self.applied(&services, result),
             // Dealt with by the loop.
-            Message::Interrupted => {}
+            Message::Interrupted | Message::Engine(None) => {}
         }
     }
 
@@ -247,15 +282,25 @@ impl Loop<'_, '_> {
         if !rest.is_empty() {
             self.at_once(rest, &names, detect);
         }
-        if !build.is_empty() {
+        // Cargo itself writes it while it builds with a new dependency.
+        let by_cargo = names == ["Cargo.lock"] && self.cycle.building() && self.current_names(|name| name.ends_with("Cargo.toml"));
+        if !build.is_empty() && !by_cargo {
             self.bring(build, names, detect);
         }
     }
 
+    fn current_names(&self, wanted: impl Fn(&String) -> bool) -> bool {
+        self.current.as_ref().is_some_and(|current| current.change.paths.iter().any(wanted))
+    }
+
     fn lines(&mut self, lines: &[Line]) {
         let mut out = String::new();
+        let builder = self.resolved.model.develop.as_ref().map(|develop| develop.builder.clone()).unwrap_or_default();
         for line in lines {
-            self.renderer.line(&line.origin(), &line.text, &mut out);
+            // What the compiler says is told with the change, once.
+            if *line.service != *builder || self.volume == Volume::Verbose {
+                self.renderer.line(&line.origin(), &line.text, &mut out);
+            }
             self.tell.hub(&ToHub::Log(LogLine {
                 at: line.at.to_string(),
                 service: line.service.to_string(),
@@ -277,7 +322,7 @@ impl Loop<'_, '_> {
             self.tell.change(&change);
         }
         for service in &plan.reload {
-            self.reload(service);
+            self.reload(service, names);
         }
         self.follow_rules(plan.rules);
         if plan.configure {
@@ -290,6 +335,7 @@ impl Loop<'_, '_> {
         let next = self.cycle.changed(plan);
         if next.orders.is_empty() {
             // It waits for the end of the swap, and is told about with what comes then.
+            self.waiting.extend(names);
             return;
         }
         let mut paths = names;

@@ -106,6 +106,7 @@ fn sentence(change: &Change) -> String {
             format!("built {} → swapped {} ({})", seconds(change.build_ms), seconds(change.swap_ms), change.what.join(", "))
         }
         Phase::Done if change.build_ms.is_some() => format!("built {}, no program is another one", seconds(change.build_ms)),
+        Phase::Done if change.what.is_empty() => "live".to_owned(),
         Phase::Done => format!("live ({})", change.what.join(", ")),
     };
     format!("{} {what} → {end}", change.at.get(11..19).unwrap_or_default())

@@ -68,16 +68,20 @@ fn parse(line: &str) -> Option<Event> {
     (!service.is_empty()).then_some(Event { id: line.actor.id, name, service, change })
 }
 
-/// Follows the project's events from now on, calling `send` with each on a thread of its own, until the returned stream is killed.
+/// Follows the project's events from now on, calling `send` with each on a thread of its own, until the returned stream is killed or the engine goes;
+/// then with nothing.
 ///
 /// # Errors
 /// When `docker events` cannot be started.
-pub(crate) fn follow(project: &str, send: impl Fn(Event) + Send + 'static) -> anyhow::Result<Stream> {
+pub(crate) fn follow(project: &str, send: impl Fn(Option<Event>) + Send + 'static) -> anyhow::Result<Stream> {
     // The time is named so that nothing is missed between here and the moment the engine answers.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let stream = commands::engine::events(project, &format!("{:.3}", now.as_secs_f64())).stream()?;
     let lines = std::io::BufReader::new(stream.clone()).lines();
-    std::thread::spawn(move || lines.map_while(Result::ok).filter_map(|line| parse(&line)).for_each(send));
+    std::thread::spawn(move || {
+        lines.map_while(Result::ok).filter_map(|line| parse(&line)).for_each(|event| send(Some(event)));
+        send(None);
+    });
     Ok(stream)
 }
 

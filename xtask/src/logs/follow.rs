@@ -117,20 +117,10 @@ struct Follower {
     silent: bool,
 }
 
-/// Says that the stream of events is over when the thread that reads it drops it.
-struct Listening(Sender<Message>);
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        // The receiver is gone only when nobody waits for events.
-        let _ = self.0.send(Message::EngineSilent);
-    }
-}
-
 impl Follower {
     fn listen(&mut self) -> anyhow::Result<()> {
-        let listening = Listening(self.messages.clone());
-        let stream = events::follow(&self.project, move |event| drop(listening.0.send(Message::Engine(event))))?;
+        let messages = self.messages.clone();
+        let stream = events::follow(&self.project, move |event| drop(messages.send(event.map_or(Message::EngineSilent, Message::Engine))))?;
         self.children.add(stream);
         self.silent = false;
         Ok(())

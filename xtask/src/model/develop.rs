@@ -49,6 +49,9 @@ pub(crate) struct Rule {
     /// Patterns of paths below `path` that do not count.
     #[serde(default)]
     pub(crate) ignore: Vec<String>,
+    /// Patterns of the only paths below `path` that count, if there are any.
+    #[serde(default)]
+    pub(crate) include: Vec<String>,
 }
 
 /// The actions of `develop.watch`.
@@ -66,4 +69,7 @@ pub(crate) enum Action {
     /// Build the image anew and replace the container.
     #[serde(rename = "rebuild")]
     Rebuild,
+    /// One of a newer Compose, which is not followed here.
+    #[serde(other)]
+    Unknown,
 }

@@ -33,6 +33,8 @@ pub(crate) struct Options {
 
 enum Message {
     Engine(Event),
+    /// The engine tells no more.
+    EngineGone,
     /// `docker container start` came back.
     Returned(String, anyhow::Result<Output>),
     Interrupted,
@@ -49,7 +51,7 @@ pub(crate) fn start(stack: &Stack, resolved: &Resolved, services: &BTreeSet<Stri
     let follow = events::follow(&stack.project.compose_name(), {
         let send = send.clone();
         // The receiver is gone only when the start is over.
-        move |event| drop(send.send(Message::Engine(event)))
+        move |event: Option<Event>| drop(send.send(event.map_or(Message::EngineGone, Message::Engine)))
     })?;
     interrupt::listen({
         let send = send.clone();
@@ -142,7 +144,7 @@ impl Run<'_> {
                 // The next round sees it.
                 Ok(Message::Interrupted) => {}
                 Err(RecvTimeoutError::Timeout) => self.reconcile()?,
-                Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the engine's events ended"),
+                Ok(Message::EngineGone) | Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the engine's events ended"),
             }
         }
     }

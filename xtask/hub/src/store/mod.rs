@@ -74,16 +74,21 @@ impl Store {
         let mut known = self.known();
         known.feed += 1;
         known.actions.attach(sender);
-        for (key, _) in std::mem::take(&mut known.problems) {
-            self.tell(&known, Event::new("solved", &json!({ "key": key })));
-        }
+        self.solve_all(&mut known);
         self.tell(&known, Event::new("attached", &json!({})));
     }
 
-    /// The feed is gone.
+    fn solve_all(&self, known: &mut MutexGuard<'_, Known>) {
+        for (key, _) in std::mem::take(&mut known.problems) {
+            self.tell(known, Event::new("solved", &json!({ "key": key })));
+        }
+    }
+
+    /// The feed is gone. Nobody would say when its problems are solved.
     pub(crate) fn detach(&self) {
         let mut known = self.known();
         known.actions.detach();
+        self.solve_all(&mut known);
         for change in known.changes.cancel() {
             self.tell(&known, Event::new("change", &change));
         }

@@ -75,7 +75,10 @@ struct Job {
 enum Initial {
     Building,
     Built,
+    /// Programs that were built before are there.
     Failed,
+    /// There are none.
+    Hopeless,
 }
 
 struct Builder {
@@ -117,7 +120,7 @@ impl Agent {
             last_start: None,
         };
         builder.request(Job { id: 0, asker: None, packages: self.packages, touched: Vec::new() });
-        loop {
+        while builder.initial != Initial::Hopeless {
             tokio::select! {
                 () = &mut stop => break,
                 // The builder keeps the other end.
@@ -139,6 +142,10 @@ impl Agent {
             builder.pass_on(answer);
         }
         builder.clients.close().await;
+        anyhow::ensure!(
+            builder.initial != Initial::Hopeless,
+            "the sources do not compile, and there are no older programs: mend them and start again"
+        );
         Ok(())
     }
 }
@@ -164,7 +171,7 @@ impl Builder {
         let initial = match self.initial {
             Initial::Building => "building",
             Initial::Built => "built",
-            Initial::Failed => "failed",
+            Initial::Failed | Initial::Hopeless => "failed",
         };
         self.clients.tell(client, &json!({ "hello": { "programs": self.programs.promoted(), "initial": initial } }));
     }
@@ -242,19 +249,35 @@ impl Builder {
                     log(&format!("error: {error:#}"));
                 }
             }
-            match fs::write(&self.marker, b"built\n") {
-                Ok(()) => self.initial = Initial::Built,
-                Err(error) => log(&format!("error: `{}` cannot be written: {error}", self.marker.display())),
-            }
+            self.mark();
+            self.initial = Initial::Built;
             self.tell_done(&job, done);
             self.history.clear();
         } else {
-            if self.initial != Initial::Built {
-                self.initial = if self.waiting.is_some() { Initial::Building } else { Initial::Failed };
+            if self.initial == Initial::Building && self.waiting.is_none() {
+                self.initial = self.without_new_programs();
             }
             self.tell_done(&job, done);
         }
         self.begin();
+    }
+
+    /// Containers may start.
+    fn mark(&self) {
+        if let Err(error) = fs::write(&self.marker, b"built\n") {
+            log(&format!("error: `{}` cannot be written: {error}", self.marker.display()));
+        }
+    }
+
+    /// What is left when the first build failed: the stack starts with older programs, where there are any, and somebody mends the sources meanwhile.
+    fn without_new_programs(&self) -> Initial {
+        let promoted = self.programs.promoted();
+        if !self.packages.iter().all(|package| promoted.contains_key(package)) {
+            return Initial::Hopeless;
+        }
+        log("error: the sources do not compile; the programs that were built before are started");
+        self.mark();
+        Initial::Failed
     }
 
     fn tell_done(&mut self, job: &Job, done: &Done) {

@@ -101,8 +101,9 @@ fn programs_are_built_promoted_and_kept_over_restarts() {
 
     // Nothing changed.
     client.send(&build(1, &["one"]));
+    let again = client.answer(1, "done");
     let path = &program(&done, "one")["path"];
-    assert_eq!(client.answer(1, "done")["programs"], json!([{ "program": "one", "path": path, "fresh": true }]));
+    assert_eq!(*program(&again, "one"), json!({ "program": "one", "path": path, "fresh": true }));
 
     // A change: built, but not promoted until somebody says so.
     bench.write("one/src/main.rs", &GOOD.replace("hello", "changed"));
@@ -144,10 +145,14 @@ fn a_file_that_is_restored_with_its_old_time_is_built() {
 #[test]
 fn a_first_build_that_fails_is_told_to_those_who_come_later() {
     let mut bench = Bench::new();
+    let mut first = bench.start();
+    assert_eq!(first.answer(0, "done")["ok"], true);
     bench.write("two/src/main.rs", BAD);
     let mut first = bench.start();
     assert_eq!(first.answer(0, "done")["ok"], false);
-    assert!(!bench.is_built());
+    // The stack starts with the programs before.
+    assert!(bench.is_built());
+    assert_eq!(bench.says("two"), "hello\n");
 
     let mut client = bench.client();
     assert_eq!(client.hear("hello")["initial"], "failed");
@@ -169,6 +174,19 @@ fn a_first_build_that_fails_is_told_to_those_who_come_later() {
     assert_eq!(client.status()["initial"], "built");
     assert!(bench.is_built());
     assert_eq!(bench.says("two"), "hello\n");
+}
+
+#[test]
+fn a_first_build_that_fails_without_older_programs_is_the_end() {
+    let mut bench = Bench::new();
+    bench.write("two/src/main.rs", BAD);
+    let mut client = bench.start();
+    assert_eq!(client.answer(0, "done")["ok"], false);
+    let (status, said) = bench.agent.take().unwrap().end();
+    let said = said.join("\n");
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("mismatched types") && said.contains("the sources do not compile, and there are no older programs"), "{said}");
+    assert!(!bench.is_built());
 }
 
 #[test]

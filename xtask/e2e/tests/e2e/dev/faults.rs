@@ -21,7 +21,11 @@ const MISTAKES: [Mistake; 5] = [
         file: VERSION,
         good: "Json(json!(",
         bad: "let depth: u32 = \"five fathoms\";\n    Json(json!(",
-        told: &["error: backend: mismatched types", "backend/src/http/version.rs", "version.rs → is not live: the programs before it go on"],
+        told: &[
+            "error: backend: mismatched types",
+            "backend/src/http/version.rs",
+            "version.rs → is not live: the programs before it go on",
+        ],
     },
     Mistake {
         what: "a panic at start",
@@ -78,7 +82,11 @@ async fn make_and_mend(workshop: &mut Workshop, mistake: &Mistake) {
     let Mistake { what, file, good, bad, told } = mistake;
     eprintln!("{what}");
     let before = super::name(&workshop.stack).await;
-    if good.is_empty() { workshop.save(file, bad) } else { workshop.edit(file, good, bad) }
+    if good.is_empty() {
+        workshop.save(file, bad)
+    } else {
+        workshop.edit(file, good, bad)
+    }
     for text in *told {
         workshop.see(text);
     }

@@ -68,8 +68,13 @@ impl Running {
     }
 
     /// Ends it as `docker stop` does. Returns how it ended and everything it printed.
-    pub(crate) fn terminate(mut self) -> (ExitStatus, Vec<String>) {
+    pub(crate) fn terminate(self) -> (ExitStatus, Vec<String>) {
         self.signal("TERM");
+        self.end()
+    }
+
+    /// Waits until it ends by itself. Returns the same.
+    pub(crate) fn end(mut self) -> (ExitStatus, Vec<String>) {
         let status = self.child.wait().unwrap();
         for reader in self.readers.drain(..) {
             reader.join().unwrap();
