@@ -53,7 +53,11 @@ const MISTAKES: [Mistake; 5] = [
         file: "proxy/conf/timeouts.conf",
         good: "client_body_timeout",
         bad: "steer_by_the stars;\nclient_body_timeout",
-        told: &["refuses its new files: it goes on with the ones before", "unknown directive \"steer_by_the\""],
+        told: &[
+            "refuses its new files: it goes on with the ones before",
+            "unknown directive \"steer_by_the\"",
+            "timeouts.conf → is not live: the programs before it go on",
+        ],
     },
 ];
 
@@ -83,9 +87,9 @@ async fn make_and_mend(workshop: &mut Workshop, mistake: &Mistake) {
     eprintln!("{what}");
     let before = super::name(&workshop.stack).await;
     if good.is_empty() {
-        workshop.save(file, bad)
+        workshop.save(file, bad);
     } else {
-        workshop.edit(file, good, bad)
+        workshop.edit(file, good, bad);
     }
     for text in *told {
         workshop.see(text);
@@ -102,6 +106,6 @@ async fn make_and_mend(workshop: &mut Workshop, mistake: &Mistake) {
         workshop.see(&format!("{} → built", file));
     } else {
         workshop.edit(file, bad, good);
-        workshop.see(if file.starts_with("proxy") { "files of proxy → live" } else { " → built" });
+        workshop.see(if file.starts_with("proxy") { "timeouts.conf → live (proxy)" } else { " → built" });
     }
 }

@@ -1,1 +1,32 @@
-//! x
+//! Services that are not well while somebody is attached: they are restarted, and the loop goes on (R9.2).
+
+use anyhow::ensure;
+
+use super::{rename, serves};
+use crate::harness::eventually;
+use crate::harness::workshop::{PATIENCE, Workshop};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_hangs_or_ends_comes_back() {
+    let mut workshop = Workshop::open().await;
+    // A program that stops in its tracks: its container runs, and its checks wait in vain.
+    let before = workshop.stack.inspect("backend")["State"]["StartedAt"].clone();
+    let processes = workshop.stack.docker(&["top", &workshop.stack.container("backend"), "-eo", "pid,args"]).good().stdout;
+    let program = processes.lines().find(|line| line.contains("/srv/bin/.builds/backend")).unwrap_or_else(|| panic!("{processes}"));
+    workshop.stack.signal(program.split_whitespace().next().unwrap(), "STOP");
+    workshop.see("is unhealthy and is restarted");
+    eventually("the backend is well", PATIENCE, || async {
+        let state = workshop.stack.inspect("backend")["State"].clone();
+        ensure!(state["StartedAt"] != before && state["Health"]["Status"] == "healthy", "{state}");
+        Ok(())
+    })
+    .await;
+    serves(&workshop.stack, "backend").await;
+
+    // A builder that ends in the middle of a build.
+    rename(&workshop, "half built");
+    workshop.stack.docker(&["kill", &workshop.stack.container("builder")]).good();
+    workshop.see("the builder is away: nothing can be built");
+    workshop.stack.docker(&["start", &workshop.stack.container("builder")]).good();
+    serves(&workshop.stack, "half built").await;
+}

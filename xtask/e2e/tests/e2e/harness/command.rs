@@ -84,9 +84,14 @@ impl Stack {
     /// for the wish of a person, and leaves the container stopped.
     pub(crate) fn kill(&self, service: &str) {
         let process = self.inspect(service)["State"]["Pid"].to_string();
+        self.signal(&process, "KILL");
+    }
+
+    /// Sends a signal to a process, by the number that it has on the engine's machine.
+    pub(crate) fn signal(&self, process: &str, signal: &str) {
         let image = self.inspect("proxy")["Config"]["Image"].as_str().unwrap().to_owned();
         let helper = ["run", "--rm", "--pid", "host", "--user", "0", "--network", "none", "--entrypoint", "bash"];
-        self.docker(&[&helper[..], &[&image, "-c", &format!("kill -9 {process}")]].concat()).good();
+        self.docker(&[&helper[..], &[&image, "-c", &format!("kill -s {signal} {process}")]].concat()).good();
     }
 
     /// Runs a program in the checkout.
@@ -141,7 +146,8 @@ impl Running {
                 return line;
             }
         }
-        panic!("no line with `{text}` within {limit:?}, but\n{}", self.seen.join("\n"));
+        let last = &self.seen[self.seen.len().saturating_sub(60)..];
+        panic!("no line with `{text}` within {limit:?}, but {} lines, the last:\n{}", self.seen.len(), last.join("\n"));
     }
 
     /// Everything that it has written so far.

@@ -128,7 +128,8 @@ impl Drop for Workshop {
         let down = self.stack.xtask(&["down"]);
         if std::thread::panicking() {
             eprintln!("the last lines of `cargo xtask dev`:");
-            let said = self.dev.said();
+            // What it says itself: the logs of services would bury it.
+            let said: Vec<&String> = self.dev.said().iter().filter(|line| !line.contains("-1 ")).collect();
             said[said.len().saturating_sub(80)..].iter().for_each(|line| eprintln!("  {line}"));
         } else {
             assert_eq!(down.code, 0, "`down` failed: {}", down.stderr);
