@@ -8,7 +8,6 @@ mod patience;
 mod serve;
 mod settings;
 mod store;
-mod supervisor;
 
 use std::process::ExitCode;
 

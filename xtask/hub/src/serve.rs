@@ -12,7 +12,6 @@ use crate::http;
 use crate::patience::PatientListener;
 use crate::settings::Settings;
 use crate::store::Store;
-use crate::supervisor;
 
 /// The wish to stop. As PID 1 a process has no default handlers: they are installed before anything else.
 pub(crate) struct Signals {
@@ -38,18 +37,14 @@ impl Signals {
 /// Serves until SIGTERM or SIGINT. Streams of events never end by themselves, and browsers come back: nothing is waited for.
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut signals = Signals::install()?;
-    let listener = match supervisor::inherited()? {
-        Some(listener) => TcpListener::from_std(listener)?,
-        None => TcpListener::bind((Ipv4Addr::UNSPECIFIED, settings.port))
-            .await
-            .with_context(|| format!("port {} cannot be opened; set `PORT` to a free one", settings.port))?,
-    };
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, settings.port))
+        .await
+        .with_context(|| format!("port {} cannot be opened; set `PORT` to a free one", settings.port))?;
     let port = listener.local_addr().map_or(settings.port, |address| address.port());
     let feeds = socket::bind(&settings.socket)?;
     let store = Arc::new(Store::new());
     let router = http::router(Arc::clone(&store), settings.hosts);
     eprintln!("serving /_dev/ on port {port}, fed through {}", settings.socket.display());
-    supervisor::ready();
     // The path of the socket stays when this ends: by then it may be that of the program that takes this one's place.
     tokio::select! {
         () = signals.stop() => Ok(()),

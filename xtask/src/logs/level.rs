@@ -20,7 +20,6 @@ pub(crate) enum Level {
 
 impl Level {
     /// Its name, as our services write it.
-    #[allow(dead_code, reason = "for the feed of the dev hub")]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Trace => "TRACE",
@@ -99,7 +98,6 @@ pub(crate) fn continues(line: &str) -> bool {
 }
 
 /// The id of the request that a line is about.
-#[allow(dead_code, reason = "for the feed of the dev hub")]
 pub(crate) fn request_id_of(line: &str) -> Option<String> {
     if let Some(fields) = fields(line) {
         return match fields.request_id? {

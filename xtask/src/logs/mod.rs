@@ -18,15 +18,10 @@ use std::sync::Arc;
 
 pub(crate) use self::follow::follow;
 pub(crate) use self::grep::Grep;
-pub(crate) use self::level::Level;
+pub(crate) use self::level::{Level, level_of, request_id_of};
 pub(crate) use self::render::{Filter, Renderer};
 pub(crate) use self::source::Origin;
 pub(crate) use self::stamp::Stamp;
-#[allow(unused_imports, reason = "for the feed of the dev hub")]
-pub(crate) use self::{
-    handle::Handle,
-    level::{level_of, request_id_of},
-};
 use crate::commands::engine::{LogOptions, logs};
 use crate::engine::containers::Container;
 use crate::process::Stream;

@@ -213,3 +213,37 @@ async fn a_migration_that_fails_replaces_nothing() {
     stack.xtask(&["up"]).good();
     assert_ne!(["backend", "proxy"].map(|service| moment(&stack, service, "StartedAt")), before);
 }
+
+#[tokio::test]
+async fn four_worktrees_run_at_once_without_settings() {
+    let (shared, _turn) = shared().await;
+    let checkout = Checkout::new(&shared, "tree", &[], free_port());
+    let worktrees = checkout.worktrees(4);
+    let start = || {
+        let starts: Vec<_> = worktrees.iter().map(|worktree| worktree.stack.xtask_here(&["up"])).collect();
+        starts.into_iter().map(|start| {
+            let (code, said) = start.end();
+            assert_eq!(code, 0, "{said}");
+            said.lines().find(|line| line.starts_with("http://")).unwrap_or_else(|| panic!("no address in {said}")).to_owned()
+        })
+    };
+    let addresses: Vec<String> = start().collect();
+    let different: std::collections::BTreeSet<&String> = addresses.iter().collect();
+    assert_eq!(different.len(), 4, "{addresses:?}");
+
+    // Each has its own people and its own tasks.
+    for (worktree, address) in worktrees.iter().zip(&addresses) {
+        let mut stack = worktree.stack.clone();
+        stack.url.clone_from(address);
+        stack.skipper().await;
+        stack.create_task(&format!("Paint {}", stack.instance)).await.with(201);
+        assert_eq!(stack.get("/api/v1/tasks").await.with(200).json()["tasks"].as_array().unwrap().len(), 1);
+    }
+
+    // The addresses stay.
+    for worktree in &worktrees {
+        let (code, said) = worktree.stack.xtask_here(&["down"]).end();
+        assert_eq!(code, 0, "{said}");
+    }
+    assert_eq!(start().collect::<Vec<_>>(), addresses);
+}

@@ -40,7 +40,13 @@ async fn settings_take_effect_or_are_refused() {
     let started = workshop.stack.inspect("proxy")["State"]["StartedAt"].clone();
     workshop.edit("proxy/conf/health.conf", "'{\"status\":\"ok\"}\\n'", "'{\"status\":\"shipshape\"}\\n'");
     workshop.see("health.conf → live (proxy)");
-    assert_eq!(workshop.stack.get("/health").await.with(200).json()["status"], "shipshape");
+    // nginx is told, and takes a moment to start workers that know it.
+    eventually("the proxy says it in new words", PATIENCE, || async {
+        let health = workshop.stack.get("/health").await.with(200).json();
+        ensure!(health["status"] == "shipshape", "{health}");
+        Ok(())
+    })
+    .await;
     assert_eq!(workshop.stack.inspect("proxy")["State"]["StartedAt"], started);
 
     // Of the environment.

@@ -44,6 +44,28 @@ impl Checkout {
         checkout
     }
 
+    /// Linked git worktrees of it, beside it. Whoever runs commands there names no instance: it comes from the directory.
+    pub(crate) fn worktrees(&self, count: u32) -> Vec<Self> {
+        let git = |args: &[&str]| {
+            let identity = ["-c", "user.name=Sailor", "-c", "user.email=sailor@example.org", "-c", "commit.gpgsign=false"];
+            self.stack.run("git", &[&identity[..], args].concat(), "").good();
+        };
+        git(&["init", "--quiet"]);
+        git(&["add", "--all"]);
+        git(&["commit", "--quiet", "--message=A checkout"]);
+        let worktree = |number| {
+            let name = format!("{}-{number}", self.stack.instance);
+            let root = self.root.with_file_name(&name);
+            // A run that was killed may have left it behind.
+            let _ = fs::remove_dir_all(&root);
+            git(&["worktree", "add", "--quiet", "--detach", &root.display().to_string()]);
+            let instance = format!("{name}-test");
+            let stack = Stack { project: format!("slipway-{instance}"), root: root.display().to_string(), instance, ..self.stack.clone() };
+            Self { stack, root }
+        };
+        (1..=count).map(worktree).collect()
+    }
+
     /// A file of the checkout.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.root.join(path)

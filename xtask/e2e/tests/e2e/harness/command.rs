@@ -37,6 +37,11 @@ impl Stack {
         self.xtask_with(args, "")
     }
 
+    /// Starts `cargo xtask` with `args` in the checkout, whose place says which instance is meant, and leaves it running.
+    pub(crate) fn xtask_here(&self, args: &[&str]) -> Running {
+        Running::new(self.spawn(&self.xtask, &[&["--env", "test"], args].concat()))
+    }
+
     /// Runs `cargo xtask` with `args` on another instance of the same environment. The flags come first: what follows `--` belongs to others.
     pub(crate) fn xtask_on(&self, instance: &str, args: &[&str], input: &str) -> Outcome {
         let flags = ["--env", "test", "--instance", instance];
