@@ -28,6 +28,8 @@ const MAX_HEAD: usize = 32 * 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// How often to look again at what has to be there before a supervised server accepts connections.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long a supervised server waits for Redis before it does without.
+const REDIS: Duration = Duration::from_secs(2);
 /// How long to wait for connections to the database to end politely.
 const CLOSE: Duration = Duration::from_millis(500);
 
@@ -118,6 +120,13 @@ async fn become_ready(state: &App, supervisor: &Supervisor) {
         }
         sleep(LOOK).await;
     }
+    // The first command connects, which whoever comes first should not wait for. A server that starts without Redis serves all the same.
+    let _ = timeout(REDIS, async {
+        while redis_client::ping(&state.redis).await.is_err() {
+            sleep(LOOK).await;
+        }
+    })
+    .await;
 }
 
 /// Waits for the end of the time in which connections may bring a request after the termination signal: who sends one just now must not find the connection
