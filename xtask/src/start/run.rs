@@ -92,8 +92,18 @@ fn create(resolved: &Resolved, volume: Volume) -> anyhow::Result<()> {
     let output = create.capture()?;
     match output.code {
         0 => Ok(()),
-        _ => Err(create.failed(&output).hint("where no image registry is reachable, `cargo xtask setup` builds the base images").into()),
+        _ => Err(create.failed(&output).hint(advice(&output.stderr)).into()),
     }
+}
+
+/// What to do when Compose could not create what it should.
+fn advice(stderr: &str) -> &'static str {
+    if stderr.contains("available, non-overlapping IPv4 address pool") {
+        // Docker has about thirty networks' worth by default; an instance takes three.
+        return "the engine has no addresses left for networks: stop instances that you do not need with `cargo xtask down`, \
+                or remove unused networks with `docker network prune`";
+    }
+    "where no image registry is reachable, `cargo xtask setup` builds the base images"
 }
 
 struct Run<'a> {
