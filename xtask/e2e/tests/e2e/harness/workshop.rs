@@ -115,6 +115,11 @@ impl Workshop {
         self.said().iter().filter(|line| line.contains(" → ") && line.contains(what)).count()
     }
 
+    /// Ends `cargo xtask dev`; the stack goes on.
+    pub(crate) fn leave(&mut self) {
+        self.dev.stop();
+    }
+
     /// Runs a program in the copy.
     pub(crate) fn run(&self, program: &str, args: &[&str]) -> String {
         self.stack.run(program, args, "").good().stdout

@@ -1,0 +1,90 @@
+//! Saves as whoever has a page of the site open sees them: new styles in place, new pages and new programs with what was typed kept (R7.1, R7.2).
+
+use serde_json::json;
+
+use super::windows::connections;
+use super::{VERSION, name};
+use crate::harness::browser::{Browser, Scripts};
+use crate::harness::workshop::Workshop;
+
+const STYLE: &str = "frontend/static/app.css";
+const SCRIPT: &str = "frontend/static/app.js";
+const BOARD: &str = "frontend/templates/board.html";
+const ACCOUNT: &str = "frontend/templates/account.html";
+const TYPED: &str = "Splice the mainbrace";
+/// So far is the page scrolled.
+const SCROLL: u32 = 240;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn saves_are_seen_and_what_was_typed_stays() {
+    let mut workshop = Workshop::open().await;
+    for number in 0..12 {
+        workshop.stack.create_task(&format!("Caulk seam {number}")).await.with(201);
+    }
+    let browser = workshop.stack.browser(Scripts::On).await;
+    browser.resize(1280, 600).await;
+    browser.open("/").await;
+    begin(&workshop, &browser).await;
+
+    // Twice, because a page whose style was replaced has another address of it.
+    for spacing in ["7px", "9px"] {
+        workshop.save(STYLE, &format!("{}\nh1 {{ letter-spacing: {spacing}; }}\n", workshop.text(STYLE)));
+        let seen = format!("return getComputedStyle(document.querySelector('h1')).letterSpacing === '{spacing}'");
+        browser.until("the new style is seen", &seen).await;
+        same(&browser, true).await;
+        browser.until("the old style is gone", "return document.querySelectorAll('link[rel=stylesheet]').length === 1").await;
+    }
+
+    workshop.edit(BOARD, "<h1>On the slip</h1>", "<h1>On the long slip</h1>");
+    browser.until("the new template is seen", "return document.querySelector('h1').textContent === 'On the long slip'").await;
+    same(&browser, false).await;
+    assert_eq!(browser.script("return getComputedStyle(document.querySelector('h1')).letterSpacing").await, "9px");
+
+    begin(&workshop, &browser).await;
+    workshop.save(SCRIPT, &format!("{}\ndocument.documentElement.dataset.script = 'new';\n", workshop.text(SCRIPT)));
+    browser.until("the new script runs", "return document.documentElement.dataset.script === 'new'").await;
+    same(&browser, false).await;
+
+    // Nobody tells the page of this: it learns of it because the programs that it heard it from are others.
+    begin(&workshop, &browser).await;
+    workshop.stack.query("UPDATE tasks SET title = 'Pay the seam with pitch' WHERE title = 'Caulk seam 11'");
+    assert!(browser.texts("#open-tasks .task-title").await.unwrap().contains(&"Caulk seam 11".to_owned()));
+    super::rename(&workshop, "refitted");
+    workshop.see("version.rs → built");
+    assert_eq!(name(&workshop.stack).await, "refitted", "{VERSION}");
+    browser.see("#open-tasks .task-title", "Pay the seam with pitch").await;
+    same(&browser, false).await;
+    browser.see("#live[data-state=live]", "Live").await;
+    assert_eq!(browser.console().await, [""; 0]);
+
+    // A secret is nowhere but in the page that it was typed into.
+    browser.open("/account").await;
+    connections(&workshop.stack, 1).await;
+    browser.fill("#name", "Amara of the Kittiwake").await;
+    browser.fill("#current_password", "correct horse battery staple").await;
+    workshop.edit(ACCOUNT, "<h2>You</h2>", "<h2>Who you are</h2>");
+    browser.see("h2", "Who you are").await;
+    browser.until("the name is kept", "return document.getElementById('name').value === 'Amara of the Kittiwake'").await;
+    assert_eq!(browser.script("return document.getElementById('current_password').value + JSON.stringify(sessionStorage)").await, "{}");
+}
+
+/// Types, scrolls, and leaves a mark that is gone as soon as the page is read again.
+async fn begin(workshop: &Workshop, browser: &Browser) {
+    browser.see("#live[data-state=live]", "Live").await;
+    connections(&workshop.stack, 1).await;
+    browser.fill("#title", TYPED).await;
+    browser.script(&format!("window.marked = true; document.getElementById('title').setSelectionRange(3, 8); scrollTo(0, {SCROLL})")).await;
+    assert_eq!(browser.script("return scrollY").await, SCROLL);
+}
+
+/// Waits until the page has what was typed, selected and scrolled; it was read anew unless it is the `marked` one.
+async fn same(browser: &Browser, marked: bool) {
+    let script = format!(
+        "const title = document.getElementById('title');
+         const now = [title.value, title.selectionStart, title.selectionEnd, document.activeElement === title, scrollY];
+         return JSON.stringify(now) === {} || null",
+        json!(json!([TYPED, 3, 8, true, SCROLL]).to_string())
+    );
+    browser.until("the page is as it was", &script).await;
+    assert_eq!(browser.script("return window.marked === true").await, marked);
+}
