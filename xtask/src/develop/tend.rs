@@ -43,7 +43,10 @@ impl Loop<'_, '_> {
             Change::Started => {
                 self.connect(&event.service, &event.id);
                 if !self.resolved.model.one_shot(&event.service) {
-                    self.restarts.add(&event.service, Stamp::now().to_string(), "its container was started");
+                    if self.applying {
+                        self.restarts.expect(&event.service, "the settings of the stack");
+                    }
+                    self.restarts.started(&event.service, Stamp::now().to_string());
                 }
             }
             Change::Healthy => self.tell.solved(&format!("service:{}", event.service)),
@@ -81,6 +84,7 @@ impl Loop<'_, '_> {
             // It may have become well meanwhile.
             let open = self.tell.open(&format!("service:{service}"));
             let Some(id) = self.container(&service).filter(|_| open) else { continue };
+            self.restarts.expect(&service, "it was unhealthy");
             let send = self.send.clone();
             self.scope.spawn(move || {
                 let outcome = deeds::perform(&commands::engine::restart(&[id], GRACE));
@@ -133,6 +137,8 @@ impl Loop<'_, '_> {
             // Many files are one restart.
             if action != Action::Sync && !restarts.insert(service.clone()) {
                 lines.truncate(lines.len().saturating_sub(1));
+            } else if action != Action::Sync {
+                self.restarts.expect(&service, &path.to_string_lossy().replace('\\', "/"));
             }
             let send = self.send.clone();
             self.scope.spawn(move || {
