@@ -169,7 +169,8 @@ impl Loop<'_, '_> {
         if let Some(failed) = said.failed {
             let text = format!("{}\n{}", failed.reason, failed.output.join("\n"));
             let title = format!("the new program does not start: {}", failed.reason);
-            self.tell.problem(Problem { title, text, ..plain(&format!("start:{service}"), "panic", service) });
+            let problem = tell::ended(service, title, text, &failed.output, &self.stack.project.root.display().to_string());
+            self.tell.problem(problem);
             self.ended(id, Ended::Swapped(service.to_owned(), false));
         }
     }
@@ -188,7 +189,8 @@ impl Loop<'_, '_> {
             return;
         }
         let (title, text) = (format!("the program {how}: {next}"), exited.output.join("\n"));
-        self.tell.problem(Problem { title, text, ..plain(&format!("start:{service}"), "panic", service) });
+        let problem = tell::ended(service, title, text, &exited.output, &self.stack.project.root.display().to_string());
+        self.tell.problem(problem);
     }
 
     pub(super) fn hub_said(&mut self, line: Option<&str>) {
@@ -210,6 +212,9 @@ impl Loop<'_, '_> {
             },
             (other, _) => Err(format!("`{other}` is unknown")),
         };
+        if let ("restart", Some(service), Ok(_)) = (asked.name.as_str(), &asked.service, &invocation) {
+            self.restarts.expect(service, "somebody asked for it");
+        }
         let (send, id) = (self.send.clone(), asked.id);
         self.scope
             .spawn(move || drop(send.send(Message::Answered(id, invocation.and_then(|invocation| super::deeds::perform(&invocation))))));
