@@ -20,9 +20,7 @@ async fn the_dashboard_shows_the_stack_and_acts_on_it() {
     changes(&mut workshop, &browser).await;
     logs(&workshop, &browser).await;
     actions(&workshop, &browser).await;
-    for fold in ["#chart details"] {
-        browser.script(&format!("document.querySelector('{fold}').open = true; scrollTo(0, 0)")).await;
-    }
+    browser.script("scrollTo(0, 0)").await;
     look(&browser, "dashboard").await;
     browser.script("document.getElementById('graph-title').scrollIntoView()").await;
     look(&browser, "dashboard-graph").await;
@@ -31,12 +29,15 @@ async fn the_dashboard_shows_the_stack_and_acts_on_it() {
     assert_eq!(browser.console().await, [""; 0]);
 
     // Without anybody behind them, the buttons do nothing and say so.
-    workshop.leave();
+    workshop.abandon();
     browser.see("#detached", "is not attached").await;
     browser.see("#live[data-state=away]", "not watching").await;
     browser.script("scrollTo(0, 0)").await;
     look(&browser, "dashboard-detached").await;
-    assert_eq!(browser.script("return [...document.querySelectorAll('[data-action]')].every((one) => one.ariaDisabled === 'true')").await, true);
+    assert_eq!(
+        browser.script("return [...document.querySelectorAll('[data-action]')].every((one) => one.ariaDisabled === 'true')").await,
+        true
+    );
     browser.click("#result button").await;
     browser.click("tr[data-service=mail] button").await;
     assert_eq!(browser.script("return document.getElementById('result').childElementCount").await, 0);
@@ -46,7 +47,8 @@ async fn the_dashboard_shows_the_stack_and_acts_on_it() {
 /// Every service is a row and a box.
 async fn services_and_graph(workshop: &Workshop, browser: &Browser) {
     let status = workshop.stack.status();
-    let wanted: BTreeSet<String> = status["services"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect();
+    let wanted: BTreeSet<String> =
+        status["services"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect();
     for service in ["backend", "db", "frontend", "hub", "proxy", "redis", "worker"] {
         assert!(wanted.contains(service), "{status}");
         browser.see(&format!("tr[data-service={service}] .state-good"), "healthy").await;
@@ -102,22 +104,50 @@ async fn logs(workshop: &Workshop, browser: &Browser) {
     assert_eq!(browser.client().execute(requests, vec![json!(id)]).await.unwrap(), true);
     browser.fill("#log-text", "no line says this").await;
     browser.see("#log-none", "No line passes the filter").await;
-    browser.fill("#log-request", "").await;
-    browser.fill("#log-text", "version").await;
-    browser.until("lines with the text", "return document.querySelectorAll('#log-lines li').length > 0").await;
-    browser.fill("#log-text", "").await;
-    for service in ["db", "redis"] {
-        browser.client().execute("const [select, value] = arguments; document.querySelector(select).value = value; document.querySelector(select).dispatchEvent(new Event('input', { bubbles: true }))", vec![json!("#log-service"), json!(service)]).await.unwrap();
-        let only = format!("const lines = [...document.querySelectorAll('#log-lines .line-service')]; return lines.length > 0 && lines.every((line) => line.textContent === '{service}')");
+    choose(browser, "#log-request", "").await;
+    browser.fill("#log-text", "/api/v1/version").await;
+    let with = "const lines = [...document.querySelectorAll('#log-lines li')];
+        return lines.length > 0 && lines.every((line) => line.textContent.includes('/api/v1/version'))";
+    browser.until("lines with the text only", with).await;
+    choose(browser, "#log-text", "").await;
+    for service in ["backend", "proxy"] {
+        choose(browser, "#log-service", service).await;
+        let only = format!(
+            "const services = [...document.querySelectorAll('#log-lines .line-service')].map((one) => one.textContent);
+             return services.length > 0 && services.every((one) => one === '{service}')"
+        );
         browser.until(&format!("lines of {service} only"), &only).await;
     }
-    // Errors of this service only, of which there are none.
-    browser.script("document.getElementById('log-level').value = 'error'; document.getElementById('log-level').dispatchEvent(new Event('input', { bubbles: true }))").await;
+    // It said no error.
+    choose(browser, "#log-level", "error").await;
     browser.see("#log-none", "No line passes the filter").await;
-    browser.script("document.getElementById('log-filter').reset(); document.getElementById('log-filter').dispatchEvent(new Event('input', { bubbles: true }))").await;
-    // A click on a request shows what every service said about it.
+    choose(browser, "#log-level", "info").await;
+    browser.until("lines that tell something", "return document.querySelectorAll('#log-lines .line-info').length > 0").await;
+    // From one line to all that were said about the same request, while nothing moves.
+    browser.click("#log-pause").await;
+    browser.see("#log-words", "paused").await;
+    choose(browser, "#log-service", "").await;
+    let id = browser.script("return document.querySelector('#log-lines [data-request]').dataset.request").await;
+    browser.click("#log-lines [data-request]").await;
+    browser.until("the request is chosen", &format!("return document.getElementById('log-request').value === {id}")).await;
+    browser.until("lines of the request only", &format!("return [...document.querySelectorAll('#log-lines li')].every((line) => line.querySelector('[data-request]')?.dataset.request === {id})")).await;
+    browser.click("#log-pause").await;
+    choose(browser, "#log-request", "").await;
+    choose(browser, "#log-level", "").await;
     browser.until("all lines", "return document.querySelectorAll('#log-lines li').length > 20").await;
-    browser.click("#log-lines li:last-child").await;
+}
+
+/// Sets a part of the filter, as a click on an entry or a key does.
+async fn choose(browser: &Browser, list: &str, value: &str) {
+    let script = format!(
+        "const list = document.querySelector({});
+         list.value = {};
+         list.dispatchEvent(new Event('input', {{ bubbles: true }}));
+         return list.value",
+        json!(list),
+        json!(value)
+    );
+    assert_eq!(browser.script(&script).await, value);
 }
 
 /// What the page offers is there, and no more: a restart of one service, and migrations.
@@ -129,7 +159,7 @@ async fn actions(workshop: &Workshop, browser: &Browser) {
     browser.see("#result .notice-good", "Restart mail: done").await;
     assert_ne!(started("mail"), before);
     assert_eq!(started("redis"), other);
-    browser.see("tr[data-service=mail] .cause", "started").await;
+    browser.see("tr[data-service=mail] .cause", "somebody asked for it").await;
     browser.see("tr[data-service=mail] .state-good", "healthy").await;
     // One-shots have no button: they are not running.
     assert_eq!(browser.texts("tr[data-service=migrate] button").await.unwrap(), [""; 0]);

@@ -115,9 +115,9 @@ impl Workshop {
         self.said().iter().filter(|line| line.contains(" → ") && line.contains(what)).count()
     }
 
-    /// Ends `cargo xtask dev`; the stack goes on.
-    pub(crate) fn leave(&mut self) {
-        self.dev.stop();
+    /// Kills `cargo xtask dev`, which would stop what it started if it were asked to end: the stack goes on.
+    pub(crate) fn abandon(&mut self) {
+        self.dev.signal("KILL");
     }
 
     /// Runs a program in the copy.
