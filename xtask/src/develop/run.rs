@@ -217,7 +217,6 @@ impl Loop<'_, '_> {
             Message::Ruled(service, outcome) => self.ruled(&service, outcome),
             Message::Restarted(service, outcome) => self.restarted(&service, outcome),
             Message::Answered(id, outcome) => {
-                // That it is done says the page.
                 let (ok, text) = outcome.map_or_else(|reason| (false, reason), |()| (true, String::new()));
                 self.tell.hub(&ToHub::Action { id, ok, text });
             }
