@@ -26,6 +26,11 @@ async fn the_dashboard_shows_the_stack_and_acts_on_it() {
     look(&browser, "dashboard-graph").await;
     browser.script("document.getElementById('logs').scrollIntoView()").await;
     look(&browser, "dashboard-logs").await;
+    // Lines that break in a narrow window do not push the newest out of sight.
+    browser.resize(390, 844).await;
+    let newest =
+        "const log = document.getElementById('log'); return innerWidth === 390 && log.scrollHeight - log.scrollTop - log.clientHeight < 24";
+    browser.until("the newest line is in view", newest).await;
     assert_eq!(browser.console().await, [""; 0]);
 
     // Without anybody behind them, the buttons do nothing and say so.

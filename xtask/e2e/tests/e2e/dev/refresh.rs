@@ -58,6 +58,8 @@ async fn saves_are_seen_and_what_was_typed_stays() {
     browser.see("#live[data-state=live]", "Live").await;
     assert_eq!(browser.console().await, [""; 0]);
 
+    read_twice(&browser).await;
+
     // A secret is nowhere but in the page that it was typed into.
     browser.open("/account").await;
     connections(&workshop.stack, 1).await;
@@ -90,4 +92,21 @@ async fn same(browser: &Browser, marked: bool) {
     })
     .await;
     assert_eq!(browser.script("return window.marked === true").await, marked);
+}
+
+/// Reads the page again before it had back what was typed into it, as two saves in a row do.
+async fn read_twice(browser: &Browser) {
+    browser.fill("#title", TYPED).await;
+    let script = "Object.defineProperty(document, 'readyState', { value: 'interactive', configurable: true });
+        return import('/_dev/keep.js').then(({ keep, restore }) => {
+          keep();
+          restore();
+          document.getElementById('title').value = '';
+          keep();
+          return true;
+        })";
+    assert_eq!(browser.script(script).await, true);
+    browser.open("/").await;
+    let typed = format!("return document.getElementById('title').value === {}", json!(TYPED));
+    browser.until("what was typed is there", &typed).await;
 }
