@@ -87,7 +87,7 @@ function drawProblems() {
       element("summary", {}, element("span", { class: "badge badge-bad" }, problem.kind ?? "problem"), " ", element("strong", {}, plain(problem.title ?? problem.key)),
         problem.service && element("span", { class: "soft" }, ` ${problem.service}`)),
       place && element("p", { class: "place" }, isEditor ? element("a", { href: problem.editor }, place) : place),
-      problem.text && element("pre", { tabindex: "0", "aria-label": "What was said" }, paint(problem.text)));
+      problem.text && element("pre", { tabindex: "0", class: problem.kind !== "compile" && "wrap", "aria-label": "What was said" }, paint(problem.text.trimEnd())));
   }));
 }
 

@@ -5,8 +5,15 @@ const FIELDS = "input, textarea, select";
 /** What is secret, what scripts may not set, and what belongs to the page. */
 const LEFT_OUT = new Set(["password", "file", "hidden", "submit", "button", "reset", "image"]);
 
-/** Remembers the page as it is, for its next reading only. */
+/** What was remembered and is not brought back yet. */
+let waiting = null;
+
+/** Remembers the page as it is, for its next reading only. One that is read again before it had everything back gets the same. */
 export function keep() {
+  if (waiting) {
+    sessionStorage.setItem(KEPT, waiting);
+    return;
+  }
   const kept = {
     url: location.href,
     scroll: [scrollX, scrollY],
@@ -23,7 +30,11 @@ export function restore() {
   sessionStorage.removeItem(KEPT);
   const kept = JSON.parse(text);
   if (kept?.url !== location.href) return;
-  const work = () => bringBack(kept);
+  waiting = text;
+  const work = () => {
+    waiting = null;
+    bringBack(kept);
+  };
   if (document.readyState === "complete") work();
   else addEventListener("load", work, { once: true });
 }

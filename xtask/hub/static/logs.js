@@ -212,6 +212,10 @@ log.addEventListener("scroll", () => {
     words();
   }
 });
+// In a narrower window the lines are higher: the newest stay in view.
+new ResizeObserver(() => {
+  if (following) log.scrollTop = log.scrollHeight;
+}).observe(log);
 byId("log-newest").addEventListener("click", () => {
   following = true;
   log.scrollTop = log.scrollHeight;

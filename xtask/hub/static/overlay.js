@@ -42,6 +42,7 @@ button:hover { background: var(--wash); color: var(--ink); }
 svg { width: 1.25rem; height: 1.25rem; fill: none; stroke: currentcolor; stroke-width: 1.8; stroke-linecap: round; stroke-linejoin: round; }
 .text { flex: 1; min-height: 0; margin: 0; padding: 0.8rem 1.1rem 1.1rem; border-top: 1px solid var(--line); overflow: auto; color: var(--ink);
   font: 0.8125rem/1.55 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; white-space: pre; tab-size: 4; overscroll-behavior: contain; }
+.text[data-wrap] { white-space: pre-wrap; overflow-wrap: anywhere; }
 .panel[data-folded] { max-width: 34rem; }
 .panel[data-folded] .head { padding-block: 0.25rem; }
 .panel[data-folded] .title { font-size: 0.9375rem; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
@@ -145,8 +146,10 @@ function draw() {
   place.textContent = [problem.file, problem.line, problem.column].filter((part) => part != null).join(":");
   if (isEditor(problem.editor)) place.href = problem.editor;
   else place.removeAttribute("href");
-  text.replaceChildren(paint(problem.text ?? ""));
+  text.replaceChildren(paint((problem.text ?? "").trimEnd()));
   text.hidden = !problem.text;
+  // The columns of what the compiler says have a meaning; other lines may be long sentences.
+  text.toggleAttribute("data-wrap", problem.kind !== "compile");
   text.scrollTop = 0;
   next.hidden = problems.length < 2;
   count.hidden = problems.length < 2;

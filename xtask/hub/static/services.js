@@ -36,7 +36,7 @@ function draw({ service, judged: { kind, words }, up }, actions) {
   return element("tr", { "data-service": service.name },
     element("th", { scope: "row", title: needed }, service.name),
     element("td", {}, element("span", { class: `state state-${kind}` }, words)),
-    element("td", { class: "number" }, element("span", { class: "label" }, "up "), up || "–"),
+    element("td", { class: up ? "number" : "number never" }, element("span", { class: "label" }, "up "), up || "–"),
     element("td", { class: last ? "whole" : "never" }, ...restart),
     element("td", { class: "end" }, actions?.includes("restart") && !service.one_shot && service.state !== "absent" && actionButton("restart", "Restart", service.name)));
 }

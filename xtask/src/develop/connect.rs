@@ -209,7 +209,8 @@ impl Loop<'_, '_> {
         if let Some(failed) = said.failed {
             let text = format!("{}\n{}", failed.reason, failed.output.join("\n"));
             let title = format!("the new program does not start: {}", failed.reason);
-            self.tell.problem(Problem { title, text, ..plain(&format!("start:{service}"), "panic", service) });
+            let problem = tell::ended(service, title, text, &failed.output, &self.stack.project.root.display().to_string());
+            self.tell.problem(problem);
             self.ended(id, Ended::Swapped(service.to_owned(), false));
         }
     }
@@ -235,7 +236,8 @@ impl Loop<'_, '_> {
             return;
         }
         let (title, text) = (format!("the program {how}: {next}"), exited.output.join("\n"));
-        self.tell.problem(Problem { title, text, ..plain(&format!("start:{service}"), "panic", service) });
+        let problem = tell::ended(service, title, text, &exited.output, &self.stack.project.root.display().to_string());
+        self.tell.problem(problem);
     }
 
     pub(super) fn hub_said(&mut self, line: Option<&str>) {
@@ -249,10 +251,7 @@ impl Loop<'_, '_> {
         let container = asked.service.as_deref().and_then(|service| self.container(service));
         let migrations = self.resolved.model.migrations.as_ref().map(|migrations| migrations.service.clone());
         let invocation = match (asked.name.as_str(), container) {
-            ("restart", Some(id)) => {
-                self.causes.extend(asked.service.clone().map(|service| (service, "somebody asked for it".to_owned())));
-                Ok(commands::engine::restart(&[id]))
-            }
+            ("restart", Some(id)) => Ok(commands::engine::restart(&[id])),
             ("restart", None) => Err("there is no such service".to_owned()),
             ("migrate", _) => match migrations.and_then(|service| self.container(&service)) {
                 Some(id) => Ok(commands::engine::start_to_end(&id)),
@@ -260,6 +259,9 @@ impl Loop<'_, '_> {
             },
             (other, _) => Err(format!("`{other}` is unknown")),
         };
+        if let ("restart", Some(service), Ok(_)) = (asked.name.as_str(), &asked.service, &invocation) {
+            self.restarts.expect(service, "somebody asked for it");
+        }
         let (send, id) = (self.send.clone(), asked.id);
         self.scope
             .spawn(move || drop(send.send(Message::Answered(id, invocation.and_then(|invocation| super::deeds::perform(&invocation))))));

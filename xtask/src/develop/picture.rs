@@ -12,12 +12,28 @@ const REMEMBERED: usize = 20;
 
 /// Why services were restarted.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Restarts(BTreeMap<String, Vec<Restart>>);
+pub(crate) struct Restarts {
+    known: BTreeMap<String, Vec<Restart>>,
+    /// Why containers are started that have not been yet.
+    expected: BTreeMap<String, String>,
+}
 
 impl Restarts {
+    /// The container of `service` is about to be started because of `cause`.
+    pub(crate) fn expect(&mut self, service: &str, cause: &str) {
+        self.expected.insert(service.to_owned(), cause.to_owned());
+    }
+
+    /// The container of `service` was started at this moment (RFC 3339), for the reason that was expected, which is returned.
+    pub(crate) fn started(&mut self, service: &str, at: String) -> String {
+        let cause = self.expected.remove(service).unwrap_or_else(|| "its container was started".to_owned());
+        self.add(service, at, &cause);
+        cause
+    }
+
     /// `service` was restarted at this moment (RFC 3339) because of `cause`.
     pub(crate) fn add(&mut self, service: &str, at: String, cause: &str) {
-        let of_service = self.0.entry(service.to_owned()).or_default();
+        let of_service = self.known.entry(service.to_owned()).or_default();
         of_service.push(Restart { at, cause: cause.to_owned() });
         let surplus = of_service.len().saturating_sub(REMEMBERED);
         of_service.drain(..surplus);
@@ -37,7 +53,7 @@ pub(crate) fn state(project: &Project, resolved: &Resolved, containers: &[Contai
             state: container.map_or("absent", |container| &container.state.status).to_owned(),
             health: container.and_then(Container::health).map(str::to_owned),
             since: container.filter(|container| container.running()).map(|container| container.state.started_at.clone()),
-            restarts: restarts.0.get(name).cloned().unwrap_or_default(),
+            restarts: restarts.known.get(name).cloned().unwrap_or_default(),
             one_shot: resolved.model.one_shot(name),
             depends_on: service.depends_on.keys().cloned().collect(),
             program: programs.and_then(|programs| programs.get(name)).cloned(),
@@ -64,7 +80,19 @@ mod tests {
         for number in 0..=REMEMBERED {
             restarts.add("backend", format!("t{number}"), "a file");
         }
-        let kept = &restarts.0["backend"];
+        let kept = &restarts.known["backend"];
         assert_eq!((kept.len(), kept[0].at.as_str(), kept[REMEMBERED - 1].at.as_str()), (REMEMBERED, "t1", "t20"));
+    }
+
+    #[test]
+    fn a_start_has_the_cause_that_was_expected_once() {
+        let mut restarts = Restarts::default();
+        restarts.expect("backend", "it was asked for");
+        for service in ["worker", "backend", "backend"] {
+            restarts.started(service, "t".to_owned());
+        }
+        let causes = |service: &str| restarts.known[service].iter().map(|restart| restart.cause.as_str()).collect::<Vec<_>>();
+        assert_eq!(causes("worker"), ["its container was started"]);
+        assert_eq!(causes("backend"), ["it was asked for", "its container was started"]);
     }
 }

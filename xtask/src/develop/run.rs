@@ -128,7 +128,6 @@ pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
             talk: Vec::new(),
             due: Vec::new(),
             fallen: BTreeSet::new(),
-            causes: BTreeMap::new(),
             reloads: BTreeMap::new(),
             ruling: BTreeMap::new(),
             applying: false,
@@ -205,8 +204,6 @@ pub(super) struct Loop<'scope, 'env> {
     pub(super) due: Vec<(Instant, String)>,
     /// Services that went back to an older build by themselves and are asked which one it is.
     pub(super) fallen: BTreeSet<String>,
-    /// Why the container of a service is about to be started.
-    pub(super) causes: BTreeMap<String, String>,
     /// Services that take new files when they are told to.
     pub(super) reloads: BTreeMap<String, Reloads>,
     /// Services for which rules of Compose are being followed, and what came meanwhile.
@@ -252,7 +249,7 @@ impl Loop<'_, '_> {
             Message::Ruled(service, paths, outcome) => self.ruled(service, paths, outcome),
             Message::Restarted(service, outcome) => self.restarted(&service, outcome),
             Message::Answered(id, outcome) => {
-                let (ok, text) = outcome.map_or_else(|reason| (false, reason), |()| (true, "done".to_owned()));
+                let (ok, text) = outcome.map_or_else(|reason| (false, reason), |()| (true, String::new()));
                 self.tell.hub(&ToHub::Action { id, ok, text });
             }
             Message::Again(services, result) => self.applied(&services, result),

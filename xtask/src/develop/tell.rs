@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use super::connect::plain;
 use super::diagnostic::Diagnostic;
 use super::protocol::{Change, Phase, Problem, State, ToHub};
 use crate::process::Conversation;
 use crate::report::{Style, Volume, paint};
 use crate::statusline;
+
+/// A file, relative to the workspace, with line and column.
+type Place = (String, u64, u64);
 
 /// What is wrong and what is going on, for a hub that comes later, and the way to it.
 #[derive(Debug)]
@@ -114,18 +118,33 @@ fn sentence(change: &Change) -> String {
 
 /// The problem that `diagnostic` is; `root` is where the workspace is on the host.
 pub(crate) fn problem(diagnostic: &Diagnostic, root: &str) -> Problem {
-    let place = diagnostic.place.as_ref();
-    Problem {
-        key: format!("compile:{}", diagnostic.package),
-        kind: "compile",
-        service: diagnostic.package.clone(),
+    let problem = Problem {
         title: diagnostic.title.clone(),
         text: diagnostic.text.clone(),
-        file: place.map(|(file, _, _)| file.clone()),
-        line: place.map(|(_, line, _)| *line),
-        column: place.map(|(_, _, column)| *column),
-        editor: place.map(|(file, line, column)| format!("vscode://file/{}/{file}:{line}:{column}", root.trim_start_matches('/'))),
-    }
+        ..plain(&format!("compile:{}", diagnostic.package), "compile", &diagnostic.package)
+    };
+    placed(problem, diagnostic.place.clone(), root)
+}
+
+/// The same problem, with the place in the workspace that it is about.
+fn placed(problem: Problem, place: Option<Place>, root: &str) -> Problem {
+    let Some((file, line, column)) = place else { return problem };
+    let editor = Some(format!("vscode://file/{}/{file}:{line}:{column}", root.trim_start_matches('/')));
+    Problem { file: Some(file), line: Some(line), column: Some(column), editor, ..problem }
+}
+
+/// The problem that a program of `service` ended like this, whose last words are in `output`.
+pub(crate) fn ended(service: &str, title: String, text: String, output: &[String], root: &str) -> Problem {
+    let problem = Problem { title, text, ..plain(&format!("start:{service}"), "panic", service) };
+    placed(problem, output.iter().find_map(|line| panicked_at(line)), root)
+}
+
+/// Where a program panicked, from the line in which it says so; nothing for a place that is not in the workspace.
+fn panicked_at(line: &str) -> Option<Place> {
+    let (_, place) = line.split_once(" panicked at ")?;
+    let mut parts = place.trim_end().trim_end_matches(':').rsplitn(3, ':');
+    let (column, line, file) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
+    (!file.starts_with('/')).then(|| (file.to_owned(), line, column))
 }
 
 #[cfg(test)]
@@ -173,5 +192,18 @@ mod tests {
         let problem = problem(&diagnostic, "/home/me/slipway");
         assert_eq!(problem.editor.as_deref(), Some("vscode://file/home/me/slipway/backend/src/a.rs:3:7"));
         assert_eq!((problem.key.as_str(), problem.line), ("compile:backend", Some(3)));
+    }
+
+    #[test]
+    fn a_panic_leads_to_its_place_in_the_workspace() {
+        let panic = "thread 'main' (83) panicked at backend/src/main.rs:7:5:";
+        assert_eq!(panicked_at(panic), Some(("backend/src/main.rs".to_owned(), 7, 5)));
+        for other in ["thread 'main' panicked at /usr/lib/x/lib.rs:7:5:", "thread 'main' panicked at somewhere", "run aground", ""] {
+            assert_eq!(panicked_at(other), None, "{other}");
+        }
+        let output = ["".to_owned(), panic.to_owned()];
+        let problem = ended("backend", "t".to_owned(), "x".to_owned(), &output, "/home/me/slipway");
+        assert_eq!(problem.editor.as_deref(), Some("vscode://file/home/me/slipway/backend/src/main.rs:7:5"));
+        assert_eq!((problem.key.as_str(), problem.kind, problem.line), ("start:backend", "panic", Some(7)));
     }
 }

@@ -97,12 +97,12 @@ impl Loop<'_, '_> {
         if self.resolved.model.one_shot(service) {
             return;
         }
-        let cause = self.causes.remove(service);
-        if cause.as_deref() != Some(UNWELL) {
+        if self.applying {
+            self.restarts.expect(service, "its settings or its image changed");
+        }
+        if self.restarts.started(service, Stamp::now().to_string()) != UNWELL {
             self.healer.forget(service);
         }
-        let otherwise = if self.applying { "its settings or its image changed" } else { "its container was started" };
-        self.restarts.add(service, Stamp::now().to_string(), cause.as_deref().unwrap_or(otherwise));
     }
 
     fn unwell(&mut self, service: &str) {
@@ -133,7 +133,7 @@ impl Loop<'_, '_> {
             // It may have become well meanwhile.
             let open = self.tell.open(&format!("service:{service}"));
             let Some(id) = self.container(&service).filter(|_| open) else { continue };
-            self.causes.insert(service.clone(), UNWELL.to_owned());
+            self.restarts.expect(&service, UNWELL);
             let send = self.send.clone();
             self.scope.spawn(move || {
                 let outcome = deeds::perform(&commands::engine::restart(&[id]));
@@ -225,7 +225,7 @@ impl Loop<'_, '_> {
         self.ruling.insert(service.clone(), Vec::new());
         let names: Vec<String> = files.iter().map(|(_, path, _)| path.to_string_lossy().replace('\\', "/")).collect();
         if files.iter().any(|(action, ..)| matches!(action, Action::Restart | Action::SyncRestart)) {
-            self.causes.extend(names.first().map(|name| (service.clone(), name.clone())));
+            names.iter().take(1).for_each(|name| self.restarts.expect(&service, name));
         }
         let (send, root) = (self.send.clone(), self.stack.project.root.clone());
         self.scope.spawn(move || {

@@ -1,11 +1,15 @@
 //! The development loop on a real stack: saves, swaps, mistakes, settings and services that are not well (R7, R9.2).
 
+mod dashboard;
 mod everything;
 mod faults;
 mod healing;
 mod load;
+mod overlay;
+mod refresh;
 mod saves;
 mod swaps;
+mod windows;
 
 use std::time::Duration;
 

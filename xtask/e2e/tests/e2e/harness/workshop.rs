@@ -115,6 +115,11 @@ impl Workshop {
         self.said().iter().filter(|line| line.contains(" → ") && line.contains(what)).count()
     }
 
+    /// Kills `cargo xtask dev`, which would stop what it started if it were asked to end: the stack goes on.
+    pub(crate) fn abandon(&mut self) {
+        self.dev.signal("KILL");
+    }
+
     /// Runs a program in the copy.
     pub(crate) fn run(&self, program: &str, args: &[&str]) -> String {
         self.stack.run(program, args, "").good().stdout
