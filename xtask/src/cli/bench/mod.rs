@@ -1,5 +1,6 @@
 //! `bench`: figures for `docs/benchmarks.md`, measured beside what they are compared with.
 
+mod dev_loop;
 mod load;
 mod start;
 
@@ -19,6 +20,7 @@ pub(crate) struct Bench {
 enum What {
     Start(start::Start),
     Load(load::Load),
+    DevLoop(dev_loop::DevLoop),
 }
 
 impl Bench {
@@ -27,6 +29,7 @@ impl Bench {
         let globals = Globals { instance: Some(instance), ..context.globals.clone() };
         match self.what {
             What::Start(start) => start.run(&Context { globals }),
+            What::DevLoop(dev_loop) => dev_loop.run(&Context { globals }),
             What::Load(load) => load.run(&Context { globals: Globals { env: "bench".to_owned(), ..globals } }),
         }
     }
