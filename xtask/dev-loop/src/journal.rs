@@ -18,6 +18,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How long a loop may take to begin.
 const BEGIN: Duration = Duration::from_secs(120);
 
+/// How `docker compose watch` says that it could not do what it should.
+const TROUBLE: &str = "Error handling changed files";
+
 /// A line and when it came.
 pub(crate) type Line = (f64, String);
 
@@ -68,6 +71,16 @@ impl Journal {
             tokio::time::sleep(LOOK).await;
         }
         Ok(())
+    }
+
+    /// Waits until it says, after `moment`, that it could not do what it should.
+    pub(crate) async fn trouble(&self, moment: f64) -> anyhow::Error {
+        loop {
+            if let Some((_, line)) = self.since(moment).into_iter().find(|(_, line)| line.contains(TROUBLE)) {
+                return anyhow::anyhow!("{}", line.trim());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Takes down the lines of a stream until its end.

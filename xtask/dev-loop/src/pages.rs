@@ -21,7 +21,7 @@ const REST: Duration = Duration::from_millis(1500);
 /// How often the server is asked whether it has the new page.
 const ASK: Duration = Duration::from_millis(5);
 /// How long it may take.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(300);
 /// How long a loop may take to say that it is done.
 const LATE: Duration = Duration::from_secs(30);
 
@@ -52,7 +52,10 @@ impl Page<'_> {
         let saved = place.put(&self.plan.root, round)?;
         let mut figures = Figures::default();
         if self.plan.kind != Kind::Slipway {
-            let served = self.served(mark.trim_end_matches('|')).await?;
+            let served = tokio::select! {
+                served = self.served(mark.trim_end_matches('|')) => served?,
+                trouble = self.journal.trouble(saved) => return Err(trouble),
+            };
             figures.put("served_ms", served - saved);
             self.browser.reload().await?;
         }

@@ -18,7 +18,7 @@ const BEFORE: Duration = Duration::from_millis(500);
 /// How long it goes on asking, so that it sees the old process go.
 const AFTER: Duration = Duration::from_secs(2);
 /// How long new code may take.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(300);
 /// How long a loop may take to say that it is done.
 const LATE: Duration = Duration::from_secs(30);
 
@@ -27,7 +27,10 @@ pub(crate) async fn measure(plan: &Loop, journal: &Journal, round: u32) -> anyho
     let mut traffic = Traffic::start(&plan.url, round)?;
     tokio::time::sleep(BEFORE).await;
     let saved = HANDLER.put(&plan.root, round)?;
-    let live = traffic.live(PATIENCE).await;
+    let live = tokio::select! {
+        live = traffic.live(PATIENCE) => live,
+        trouble = journal.trouble(saved) => Err(trouble),
+    };
     tokio::time::sleep(AFTER).await;
     let (live, tally) = (live?, traffic.stop().await?);
 
