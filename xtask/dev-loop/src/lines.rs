@@ -51,7 +51,7 @@ pub(crate) fn cargo(lines: &[Line]) -> Option<f64> {
 fn seconds(text: &str) -> Option<f64> {
     let (minutes, rest) = text.split_once("m ").unwrap_or(("0", text));
     let (minutes, seconds): (f64, f64) = (minutes.parse().ok()?, rest.strip_suffix('s')?.parse().ok()?);
-    Some((minutes * 60.0 + seconds) * 1000.0)
+    Some(((minutes * 60.0 + seconds) * 1000.0).round())
 }
 
 /// A line without the sequences that colour it.
@@ -75,7 +75,7 @@ pub(crate) fn logged(text: &str) -> Vec<Line> {
 /// An RFC 3339 time in milliseconds.
 pub(crate) fn moment(text: &str) -> Option<f64> {
     let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-    Some(time.unix_timestamp_nanos() as f64 / 1e6)
+    Some((time.unix_timestamp_nanos() / 1000) as f64 / 1000.0)
 }
 
 /// When linking began and ended, from what stands behind the end of a program.

@@ -74,12 +74,14 @@ async fn run(options: &Options) -> anyhow::Result<()> {
         let (journal, browser) = start.await.with_context(|| format!("the loop `{}` does not start", plan.name))?;
         running.push(Running { plan, journal, browser });
     }
+    // What is put into files must differ from what an earlier run left there.
+    let first = (now() / 1000.0) as u32 % 1_000_000;
     let mut rows = Vec::new();
     for round in 1..=options.rounds {
         for one in &running {
             let name = &one.plan.name;
             summary::say(&format!("round {round} of {}: {name}", options.rounds));
-            for (what, figures) in one.measure(round).await.with_context(|| format!("`{name}` could not be measured"))? {
+            for (what, figures) in one.measure(first + round).await.with_context(|| format!("`{name}` could not be measured"))? {
                 let row = Row { name: name.clone(), what, round, figures };
                 raw.write(&row)?;
                 rows.push(row);
@@ -90,14 +92,14 @@ async fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 impl Running {
-    /// One round of everything.
-    async fn measure(&self, round: u32) -> anyhow::Result<Vec<(What, stats::Figures)>> {
-        let mut found = vec![(What::Rust, rust::measure(&self.plan, &self.journal, round).await?)];
+    /// One round of everything; `number` is what the edits put into files.
+    async fn measure(&self, number: u32) -> anyhow::Result<Vec<(What, stats::Figures)>> {
+        let mut found = vec![(What::Rust, rust::measure(&self.plan, &self.journal, number).await?)];
         let page = pages::Page { plan: &self.plan, journal: &self.journal, browser: &self.browser };
         if self.plan.kind == Kind::Slipway {
-            found.push((What::Style, page.style(round).await?));
+            found.push((What::Style, page.style(number).await?));
         }
-        found.push((What::Template, page.template(round).await?));
+        found.push((What::Template, page.template(number).await?));
         Ok(found)
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use reqwest::Client;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::browser::Browser;
@@ -34,22 +35,25 @@ pub(crate) struct Page<'a> {
 
 impl Page<'_> {
     /// A save of a style sheet.
-    pub(crate) async fn style(&self, round: u32) -> anyhow::Result<Figures> {
-        self.edited(STYLE, round, &format!("|{round}px")).await
+    pub(crate) async fn style(&self, number: u32) -> anyhow::Result<Figures> {
+        self.edited(STYLE, number, &format!("|{number}px")).await
     }
 
     /// A save of a template.
-    pub(crate) async fn template(&self, round: u32) -> anyhow::Result<Figures> {
-        self.edited(TEMPLATE, round, &format!("Welcome back {round}|")).await
+    pub(crate) async fn template(&self, number: u32) -> anyhow::Result<Figures> {
+        self.edited(TEMPLATE, number, &format!("Welcome back {number}|")).await
     }
 
     /// `mark` is what the page shows with the edit.
-    async fn edited(&self, place: Place, round: u32, mark: &str) -> anyhow::Result<Figures> {
+    async fn edited(&self, place: Place, number: u32, mark: &str) -> anyhow::Result<Figures> {
         let opened = now();
         self.browser.open(PATH).await?;
         self.browser.painted(opened, |seen| !seen.starts_with('|')).await?;
         tokio::time::sleep(REST).await;
-        let saved = place.put(&self.plan.root, round)?;
+        if self.plan.kind == Kind::Slipway {
+            self.followed().await?;
+        }
+        let saved = place.put(&self.plan.root, number)?;
         let mut figures = Figures::default();
         if self.plan.kind != Kind::Slipway {
             let served = tokio::select! {
@@ -72,6 +76,17 @@ impl Page<'_> {
         }
         self.browser.leave().await?;
         Ok(figures)
+    }
+
+    /// Waits until somebody besides this program follows the events of the hub: the page.
+    async fn followed(&self) -> anyhow::Result<()> {
+        let client = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
+        let (url, begin) = (format!("{}/_dev/health", self.plan.url), Instant::now());
+        while client.get(&url).send().await?.json::<Value>().await?["browsers"].as_u64().is_none_or(|browsers| browsers < 2) {
+            ensure!(begin.elapsed() < LATE, "the page does not follow the events of the hub within {} s", LATE.as_secs());
+            tokio::time::sleep(ASK).await;
+        }
+        Ok(())
     }
 
     /// The moment at which the server had a page with `text`.

@@ -22,11 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// How long a loop may take to say that it is done.
 const LATE: Duration = Duration::from_secs(30);
 
-/// Measures one save.
-pub(crate) async fn measure(plan: &Loop, journal: &Journal, round: u32) -> anyhow::Result<Figures> {
-    let mut traffic = Traffic::start(&plan.url, round)?;
+/// Measures one save, of `number`.
+pub(crate) async fn measure(plan: &Loop, journal: &Journal, number: u32) -> anyhow::Result<Figures> {
+    let mut traffic = Traffic::start(&plan.url, number)?;
     tokio::time::sleep(BEFORE).await;
-    let saved = HANDLER.put(&plan.root, round)?;
+    let saved = HANDLER.put(&plan.root, number)?;
     let live = tokio::select! {
         live = traffic.live(PATIENCE) => live,
         trouble = journal.trouble(saved) => Err(trouble),

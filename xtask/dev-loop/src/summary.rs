@@ -145,9 +145,29 @@ mod tests {
         let rows = [
             rust("rebuild", 9000.0, 7.0),
             rust("slipway", 1300.0, 0.0),
-            rust("slipway", 1500.5, 0.0),
+            rust("slipway", 1510.0, 0.0),
             row("slipway", What::Style, &[("total_ms", 120.25), ("detect_of_loop_ms", 21.0)]),
         ];
-        insta::assert_snapshot!(render(&rows), @r"");
+        insta::assert_snapshot!(render(&rows), @r"
+        | ms | loop | median (least to most) | p95 | to ours |
+        |---|---|---|---|---|
+        | Rust save → new code answers | slipway | 1405 (1300 to 1510) | 1510 | 1.0 |
+        | Rust save → new code answers | rebuild | 9000 (9000 to 9000) | 9000 | 6.4 |
+        | … all but cargo | slipway | 405 (300 to 510) | 510 | 1.0 |
+        | … all but cargo | rebuild | 8000 (8000 to 8000) | 8000 | 20.0 |
+        | style save → painted | slipway | 120 (120 to 120) | 120 | 1.0 |
+
+        | loop | Rust saves | requests | failed |
+        |---|---|---|---|
+        | slipway | 2 | 200 | 0 |
+        | rebuild | 1 | 100 | 7 |
+
+        | ours | measured | target |  |
+        |---|---|---|---|
+        | Rust save, all but cargo: median | 405 | 400 | missed |
+        | failed requests in a swap: most | 0 | 0 | met |
+        | first event → decision: p95 | 21 | 40 | met |
+        | style save → painted: p95 | 120 | 100 | missed |
+        ");
     }
 }
