@@ -98,7 +98,9 @@ impl Browser {
             let found = seen.iter().flatten().find(|(text, at)| *at >= moment && good(text));
             match found {
                 Some((_, at)) => return Ok(*at),
-                None if begin.elapsed() > PATIENCE => bail!("the browser does not show it within {} s; it saw {seen:?}", PATIENCE.as_secs()),
+                None if begin.elapsed() > PATIENCE => {
+                    bail!("the browser does not show it within {} s; it saw {seen:?}", PATIENCE.as_secs())
+                }
                 None => tokio::time::sleep(ASK).await,
             }
         }

@@ -27,7 +27,8 @@ pub(crate) const STYLE: Place =
     Place { file: "frontend/static/app.css", original: "\nbody {\n", around: ["\nbody {\n  outline-offset: ", "px;\n"] };
 
 /// The heading of the page for signing in.
-pub(crate) const TEMPLATE: Place = Place { file: "frontend/templates/sign.html", original: r#""Welcome back""#, around: [r#""Welcome back "#, r#"""#] };
+pub(crate) const TEMPLATE: Place =
+    Place { file: "frontend/templates/sign.html", original: r#""Welcome back""#, around: [r#""Welcome back "#, r#"""#] };
 
 impl Place {
     /// Puts `number` there, below `root`. Returns when the file was written.

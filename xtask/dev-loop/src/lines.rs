@@ -96,7 +96,9 @@ mod tests {
     #[test]
     fn changes_come_from_the_hub() {
         let data = |phase: &str, path: &str| {
-            format!(r#"data: {{"id":3,"at":"2026-01-02T03:04:05.5Z","phase":"{phase}","detect_ms":21,"build_ms":900,"swap_ms":null,"what":[],"paths":["{path}"]}}"#)
+            format!(
+                r#"data: {{"id":3,"at":"2026-01-02T03:04:05.5Z","phase":"{phase}","detect_ms":21,"build_ms":900,"swap_ms":null,"what":[],"paths":["{path}"]}}"#
+            )
         };
         let said = [data("done", "a/version.rs"), data("building", "a/version.rs"), data("done", "b.css"), "event: change".to_owned()];
         let said = lines(&said.each_ref().map(String::as_str));

@@ -73,7 +73,8 @@ impl Loop {
 /// When it cannot be read, or names nothing.
 pub(crate) fn read(file: &Path) -> anyhow::Result<Vec<Loop>> {
     let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let loops: Vec<Loop> = parse(&text).with_context(|| format!("{} is no plan: `cargo xtask bench dev-loop` writes one", file.display()))?;
+    let loops: Vec<Loop> =
+        parse(&text).with_context(|| format!("{} is no plan: `cargo xtask bench dev-loop` writes one", file.display()))?;
     ensure!(!loops.is_empty(), "{} names no loop", file.display());
     Ok(loops)
 }

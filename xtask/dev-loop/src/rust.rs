@@ -83,7 +83,8 @@ async fn logged(plan: &Loop, moment: f64) -> anyhow::Result<Vec<Line>> {
 async fn linked(plan: &Loop) -> anyhow::Result<(f64, f64)> {
     let (container, program) = (plan.container("backend"), plan.kind.program());
     let end = docker(&["container", "exec", &container, "tail", "-c", "48", program]).await?;
-    lines::linked(&end).with_context(|| format!("{program} in {container} has no times of its linker at its end: was it built with another image?"))
+    lines::linked(&end)
+        .with_context(|| format!("{program} in {container} has no times of its linker at its end: was it built with another image?"))
 }
 
 /// What a command of the engine writes to both streams.

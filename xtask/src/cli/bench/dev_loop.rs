@@ -22,8 +22,8 @@ const LOOPS: &str = "infra/bench/dev-loop";
 /// Holds the programs of peers that have to be compiled. It stays.
 const TOOLS: &str = "slipway-dev-loop-tools";
 
-/// How long the first build of a loop may take.
-const FIRST_BUILD: &str = "3600";
+/// Starts a loop's stack; its first build takes long.
+const UP: [&str; 3] = ["up", "--timeout", "3600"];
 
 /// Measure the time from a save to the new code, style or page in turn with other ways to work, each on a stack and a copy of the sources of its own
 #[derive(Args)]
@@ -50,7 +50,7 @@ impl DevLoop {
         let stack = context.stack_on_engine()?;
         let names = chosen(&known(&stack.project.root)?, &self.only)?;
         if context.dry_run() {
-            return context.perform(&commands::bench::sources(&stack.project.root));
+            return show(context, &stack, &names);
         }
         if let Some(raw) = &self.raw {
             // Better now than when there is something to write.
@@ -70,24 +70,19 @@ impl DevLoop {
 
     fn measure(&self, context: &Context, stack: &Stack, place: &Path, loops: &[Loop]) -> anyhow::Result<()> {
         let root = &stack.project.root;
-        // Built before anything runs, so that it takes no time from what is measured.
-        context.perform(&cargo(["build", "--release", "--quiet", "--package", "dev-loop"]).dir(root))?;
-        let image = format!("slipway/dev-loop-rust:{}", stack.project.instance);
-        context.perform(&commands::bench::rust_image(root, &compiler(stack)?, &image))?;
-        context.perform(&commands::bench::volume(TOOLS))?;
         let xtask = program()?;
+        for step in preparations(stack)? {
+            context.perform(&step)?;
+        }
+        let image = image(stack);
         let mut plan = Vec::new();
         for Loop { name, stack } in loops {
             context.volume().say(format!("starting {name}: the first build compiles every dependency"));
             let project = &stack.project;
             let own = |command: &[&str]| {
-                Invocation::new(&xtask)
-                    .args(["--env", &project.environment, "--instance", &project.instance])
-                    .args(command.iter().copied())
-                    .env("RUST_IMAGE", &image)
-                    .dir(&project.root)
+                own(Invocation::new(&xtask), name, &project.instance, command).env("RUST_IMAGE", &image).dir(&project.root)
             };
-            context.perform(&own(&["up", "--timeout", FIRST_BUILD]))?;
+            context.perform(&own(&UP))?;
             let resolved = stack.resolve()?;
             plan.push(json!({
                 "name": name,
@@ -105,6 +100,39 @@ impl DevLoop {
         let raw = self.raw.as_ref().map(std::path::absolute).transpose()?;
         context.hand_over(&raw.iter().fold(run, |run, raw| run.args(["--raw", &raw.to_string_lossy()])))
     }
+}
+
+/// What is done once for all loops.
+fn preparations(stack: &Stack) -> anyhow::Result<[Invocation; 3]> {
+    let root = &stack.project.root;
+    Ok([
+        // Before anything runs, so that it takes no time from what is measured.
+        cargo(["build", "--release", "--quiet", "--package", "dev-loop"]).dir(root),
+        commands::bench::rust_image(root, &compiler(stack)?, &image(stack)),
+        commands::bench::volume(TOOLS),
+    ])
+}
+
+/// The image that everything is compiled with.
+fn image(stack: &Stack) -> String {
+    format!("slipway/dev-loop-rust:{}", stack.project.instance)
+}
+
+/// A command of this program for the loop `name`.
+fn own(xtask: Invocation, name: &str, instance: &str, command: &[&str]) -> Invocation {
+    xtask.args(["--env", name, "--instance", instance]).args(command.iter().copied())
+}
+
+/// The commands up to the measurement, without the copies that they work on.
+fn show(context: &Context, stack: &Stack, names: &[String]) -> anyhow::Result<()> {
+    let ups = names.iter().map(|name| own(cargo(["xtask"]), name, &instance(stack, name), &UP).env("RUST_IMAGE", &image(stack)));
+    let steps = std::iter::once(commands::bench::sources(&stack.project.root)).chain(preparations(stack)?).chain(ups);
+    steps.into_iter().try_for_each(|step| context.perform(&step))
+}
+
+/// The instance of the loop `name`.
+fn instance(stack: &Stack, name: &str) -> String {
+    format!("{}-{name}", stack.project.instance)
 }
 
 /// The image that the stack's own builder compiles with.
@@ -158,8 +186,7 @@ fn prepare(stack: &Stack, place: &Path, name: &str) -> anyhow::Result<Loop> {
         };
         copy(&entry, &root.join(to).join(entry.file_name().unwrap_or_default()))?;
     }
-    let instance = format!("{}-{name}", stack.project.instance);
-    Ok(Loop { name: name.to_owned(), stack: Stack::load(Project::new(root, name, Some(&instance))?)? })
+    Ok(Loop { name: name.to_owned(), stack: Stack::load(Project::new(root, name, Some(&instance(stack, name)))?)? })
 }
 
 /// Copies a file into a directory that may be missing.
