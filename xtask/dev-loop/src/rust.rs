@@ -58,6 +58,10 @@ pub(crate) async fn measure(plan: &Loop, journal: &Journal, number: u32) -> anyh
     figures.put_if("detect_ms", decided.map(|decided| decided - saved));
     figures.put_if("cargo_ms", cargo);
     figures.put_if("rest_ms", cargo.map(|cargo| live - saved - cargo));
+    if plan.kind == Kind::Slipway {
+        // The others do not begin with cargo when they decide.
+        figures.put_if("built_to_live_ms", decided.zip(cargo).map(|(decided, cargo)| live - decided - cargo));
+    }
     let (begin, end) = linked(plan).await?;
     if begin < saved {
         bail!("the program in {} was linked before the save: what answers is not what was built", plan.container("backend"));

@@ -9,13 +9,14 @@ use crate::stats::{Spread, spread};
 const OURS: &str = "slipway";
 
 /// What the table has, in its order: what was edited, a figure, and words for it.
-const MEASURES: [(What, &str, &str); 13] = [
+const MEASURES: [(What, &str, &str); 14] = [
     (What::Rust, "total_ms", "Rust save → new code answers"),
     (What::Rust, "detect_ms", "… save → decision to build"),
     (What::Rust, "cargo_ms", "… cargo"),
     (What::Rust, "compile_ms", "…… of it before the linker"),
     (What::Rust, "link_ms", "…… of it the linker"),
     (What::Rust, "linked_to_live_ms", "… linked → new code answers"),
+    (What::Rust, "built_to_live_ms", "… cargo ended → new code answers"),
     (What::Rust, "rest_ms", "… all but cargo"),
     (What::Rust, "away_ms", "… first to last failed request"),
     (What::Rust, "slowest_ms", "… slowest good answer"),
