@@ -54,7 +54,8 @@ impl DevLoop {
         }
         if let Some(raw) = &self.raw {
             // Better now than when there is something to write.
-            fs::File::create(raw).with_context(|| format!("cannot write {}: choose another file for `--raw`", raw.display()))?;
+            let refused = |error| Failure::new(format!("cannot write {}: {error}", raw.display())).hint("choose another file for `--raw`");
+            fs::File::create(raw).map_err(refused)?;
         }
         let place = stack.project.root.join("target/dev-loop");
         let loops = names.iter().map(|name| prepare(&stack, &place, name)).collect::<anyhow::Result<Vec<_>>>()?;
