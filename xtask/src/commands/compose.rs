@@ -68,6 +68,11 @@ impl Compose {
         self.compose().args(["up", "--wait", "--no-build"])
     }
 
+    /// Compose's own way to bring edits to services that run.
+    pub(crate) fn watch(&self) -> Invocation {
+        self.compose().args(["watch", "--no-up"])
+    }
+
     /// Stops `services` (all when empty), dependents first.
     pub(crate) fn stop(&self, services: &[String]) -> Invocation {
         self.compose().args(["--profile", "*", "stop"]).args(services)
@@ -135,6 +140,7 @@ pub(crate) mod tests {
             compose.build(&services),
             compose.create(),
             compose.up_wait(),
+            compose.watch(),
             compose.stop(&services),
             compose.down(Volumes::Keep),
             compose.down(Volumes::Remove),
@@ -151,6 +157,7 @@ pub(crate) mod tests {
         build db
         create --no-build --remove-orphans
         up --wait --no-build
+        watch --no-up
         --profile '*' stop db
         --profile '*' down --remove-orphans
         --profile '*' down --remove-orphans --volumes

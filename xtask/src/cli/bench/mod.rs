@@ -1,5 +1,6 @@
 //! `bench`: figures for `docs/benchmarks.md`, measured beside what they are compared with.
 
+mod dev_loop;
 mod load;
 mod start;
 
@@ -19,6 +20,7 @@ pub(crate) struct Bench {
 enum What {
     Start(start::Start),
     Load(load::Load),
+    DevLoop(dev_loop::DevLoop),
 }
 
 impl Bench {
@@ -29,6 +31,8 @@ impl Bench {
         match self.what {
             What::Start(start) => start.run(&Context { globals }),
             What::Load(load) => load.run(&Context { globals }),
+            // The environment that people develop in.
+            What::DevLoop(dev_loop) => dev_loop.run(&Context { globals: Globals { env: context.globals.env.clone(), ..globals } }),
         }
     }
 }
