@@ -19,7 +19,7 @@ use crate::engine::containers::Container;
 use crate::engine::events::{self, Event};
 use crate::interrupt;
 use crate::logs::{self, Begin, Level, Line, Renderer, Stamp};
-use crate::process::Conversation;
+use crate::process::{Conversation, Stream};
 use crate::report::{self, Failure, Interrupted, Volume};
 use crate::stack::{Resolved, Stack};
 use crate::statusline;
@@ -114,6 +114,7 @@ pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
             stack: desk.stack,
             resolved: desk.resolved,
             send,
+            events,
             containers: Vec::new(),
             agent: None,
             reloaders: BTreeMap::new(),
@@ -138,12 +139,12 @@ pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
         work.look();
         let result = work.until_interrupted(&receive);
         work.hang_up();
+        work.events.kill();
         result
     });
     drop(watcher);
     stop_logs();
     drop(logs);
-    events.kill();
     interrupt::clear();
     statusline::shared().clear();
     result
@@ -182,6 +183,7 @@ pub(super) struct Loop<'scope, 'env> {
     pub(super) stack: Stack,
     pub(super) resolved: Resolved,
     pub(super) send: Sender<Message>,
+    events: Stream,
     pub(super) containers: Vec<Container>,
     /// With the number that its messages carry, as those below.
     pub(super) agent: Option<(u64, Conversation)>,
@@ -222,16 +224,25 @@ impl Loop<'_, '_> {
             match receive.recv_timeout(wait) {
                 Ok(Message::Interrupted) => return Ok(()),
                 Ok(Message::Again(_, Err(error))) if error.is::<Interrupted>() => return Ok(()),
-                Ok(Message::Engine(None)) => {
-                    return Err(Failure::new("the engine tells no more of its containers: it has ended, or was started anew")
-                        .hint("once `docker info` answers: `cargo xtask dev`")
-                        .into());
-                }
+                Ok(Message::Engine(None)) => self.follow_engine()?,
                 Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout) => self.restart_what_is_due(),
                 Err(RecvTimeoutError::Disconnected) => anyhow::bail!("nothing can happen any more"),
             }
         }
+    }
+
+    /// The engine's events ended: it has, or only its stream was cut.
+    fn follow_engine(&mut self) -> anyhow::Result<()> {
+        if let Err(error) = self.stack.containers() {
+            return Err(Failure::new("the engine ended")
+                .detail(format!("{error:#}"))
+                .hint(format!("once `docker info` answers: `cargo xtask dev{}`", self.stack.project.flags()))
+                .into());
+        }
+        self.events = events::follow(&self.stack.project.compose_name(), sender(&self.send, Message::Engine))?;
+        self.look();
+        Ok(())
     }
 
     fn take(&mut self, message: Message) {

@@ -33,8 +33,6 @@ pub(crate) struct Options {
 
 enum Message {
     Engine(Event),
-    /// The engine tells no more.
-    EngineGone,
     /// `docker container start` came back.
     Returned(String, anyhow::Result<Output>),
     Interrupted,
@@ -51,7 +49,12 @@ pub(crate) fn start(stack: &Stack, resolved: &Resolved, services: &BTreeSet<Stri
     let follow = events::follow(&stack.project.compose_name(), {
         let send = send.clone();
         // The receiver is gone only when the start is over.
-        move |event: Option<Event>| drop(send.send(event.map_or(Message::EngineGone, Message::Engine)))
+        move |event| {
+            // Without events the state is read again and again.
+            if let Some(event) = event {
+                let _ = send.send(Message::Engine(event));
+            }
+        }
     })?;
     interrupt::listen({
         let send = send.clone();
@@ -154,7 +157,7 @@ impl Run<'_> {
                 // The next round sees it.
                 Ok(Message::Interrupted) => {}
                 Err(RecvTimeoutError::Timeout) => self.reconcile()?,
-                Ok(Message::EngineGone) | Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the engine's events ended"),
+                Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the engine's events ended"),
             }
         }
     }
