@@ -5,8 +5,9 @@ use std::time::Instant;
 use super::connect::{ALL, plain, tell};
 use super::cycle::{Ended, Id, Next, Order, Outcome as End};
 use super::deeds::{self, Outcome};
+use super::message::Message;
 use super::protocol::{Phase, Problem, ToAgent, ToReloader};
-use super::run::{Current, Loop, Message};
+use super::run::{Current, Loop};
 use crate::commands;
 
 impl Loop<'_, '_> {

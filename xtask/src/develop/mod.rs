@@ -2,12 +2,15 @@
 //! Everything that decides is pure; `run` has the threads and the children.
 
 mod carry;
+mod change;
 mod connect;
 pub(crate) mod crates;
 pub(crate) mod cycle;
 mod deeds;
 mod diagnostic;
+mod files;
 mod heal;
+mod message;
 mod picture;
 pub(crate) mod plan;
 mod protocol;

@@ -3,67 +3,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use super::cycle::{Cycle, Id};
-use super::deeds::{Outcome, Ruled};
+use super::deeds::Ruled;
+use super::files::Reloads;
 use super::heal::Healer;
+use super::message::{Message, sender};
 use super::picture::{self, Restarts};
-use super::plan::{Plan, Planner, Refresh};
-use super::protocol::{Change, LogLine, Phase, ToHub};
+use super::plan::Planner;
+use super::protocol::{Change, LogLine, ToHub};
 use super::tell::Tell;
-use super::tend::{Reloaded, Reloads};
 use crate::engine::containers::Container;
-use crate::engine::events::{self, Event};
+use crate::engine::events;
 use crate::interrupt;
 use crate::logs::{self, Begin, Level, Line, Renderer, Stamp};
 use crate::process::{Conversation, Stream};
 use crate::report::{self, Failure, Interrupted, Volume};
 use crate::stack::{Resolved, Stack};
 use crate::statusline;
-use crate::watch::{Batch, Options, Watcher};
+use crate::watch::{Options, Watcher};
 
 /// Without anything to do, the loop looks at the clock so often.
 const IDLE: Duration = Duration::from_secs(3600);
 
 /// Looks at the stack anew and brings it to what its files say; builds images of these services before.
 pub(crate) type Again<'a> = dyn Fn(&[String]) -> anyhow::Result<(Stack, Resolved)> + Sync + 'a;
-
-/// Something that happened.
-pub(super) enum Message {
-    /// Files changed.
-    Changed(Batch),
-    /// The watcher has something to say.
-    Notice(String),
-    /// A line of the agent; its end. The number tells conversations apart.
-    Agent(u64, Option<String>),
-    /// A line of a service's reloader; its end.
-    Reloader(String, u64, Option<String>),
-    /// A line of the hub; its end.
-    Hub(Option<String>),
-    /// Something happened to a container; nothing when the engine tells no more.
-    Engine(Option<Event>),
-    /// Lines of logs, in the order of their times.
-    Lines(Vec<Line>),
-    /// What is; nothing when the engine cannot say.
-    Containers(Option<Vec<Container>>),
-    /// The database is up to date, or not.
-    Migrated(Id, Outcome),
-    /// A service took its new files, or did not.
-    Reloaded(String, Reloaded),
-    /// Rules of Compose were followed for these files, or not.
-    Ruled(String, Vec<String>, Outcome),
-    /// A restart for somebody's health, or not.
-    Restarted(String, Outcome),
-    /// What a person asked for on the page.
-    Answered(u64, Outcome),
-    /// The stack was brought to what its files say, or not, with new images of these services.
-    Again(Vec<String>, anyhow::Result<Box<(Stack, Resolved)>>),
-    /// Somebody wants to stop.
-    Interrupted,
-}
 
 /// What the loop works on.
 pub(crate) struct Desk<'a> {
@@ -148,12 +114,6 @@ pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
     interrupt::clear();
     statusline::shared().clear();
     result
-}
-
-/// Sends what comes as a message; the loop is gone only when nobody is interested any more.
-pub(super) fn sender<T>(send: &Sender<Message>, wrap: impl Fn(T) -> Message + Send + 'static) -> impl Fn(T) + Send + 'static {
-    let send = send.clone();
-    move |value| drop(send.send(wrap(value)))
 }
 
 /// Whether the engine is being asked how the containers are.
@@ -269,38 +229,6 @@ impl Loop<'_, '_> {
         }
     }
 
-    fn changed(&mut self, batch: &Batch) {
-        if batch.rescan {
-            self.volume.detail("the whole tree was compared");
-        }
-        let paths: Vec<PathBuf> = batch.changed.iter().map(|change| change.path.clone()).collect();
-        // A new package or a new dependency between packages.
-        if paths.iter().any(|path| path.ends_with("Cargo.toml"))
-            && let Ok(planner) = super::connect::planner(&self.stack, &self.resolved)
-        {
-            self.planner = planner;
-        }
-        let plan = self.planner.plan(paths.iter().map(PathBuf::as_path));
-        if plan.is_empty() {
-            return;
-        }
-        let detect = u64::try_from(batch.decided.duration_since(batch.first_event).as_millis()).unwrap_or(u64::MAX);
-        let names: Vec<String> = paths.iter().map(|path| path.to_string_lossy().replace('\\', "/")).collect();
-        let (build, rest) = plan.split();
-        if !rest.is_empty() {
-            self.at_once(rest, &names, detect);
-        }
-        // Cargo itself writes it while it builds with a new dependency.
-        let by_cargo = names == ["Cargo.lock"] && self.cycle.building() && self.current_names(|name| name.ends_with("Cargo.toml"));
-        if !build.is_empty() && !by_cargo {
-            self.bring(build, names, detect);
-        }
-    }
-
-    fn current_names(&self, wanted: impl Fn(&String) -> bool) -> bool {
-        self.current.as_ref().is_some_and(|current| current.change.paths.iter().any(wanted))
-    }
-
     fn lines(&mut self, lines: &[Line]) {
         let mut out = String::new();
         let builder = self.resolved.model.develop.as_ref().map(|develop| develop.builder.clone()).unwrap_or_default();
@@ -319,50 +247,6 @@ impl Loop<'_, '_> {
         }
         // Where nobody reads any more, the loop goes on.
         let _ = report::lines(&out);
-    }
-
-    /// What needs no compiler.
-    fn at_once(&mut self, plan: Plan, names: &[String], detect_ms: u64) {
-        if let Some(refresh) = plan.refresh {
-            let kind = if refresh == Refresh::Style { "style" } else { "page" };
-            self.tell.hub(&ToHub::Refresh { kind, paths: names.to_vec() });
-            let change = self.new_change(names.to_vec(), detect_ms, Phase::Done);
-            self.tell.change(&change);
-        }
-        for service in &plan.reload {
-            self.reload(service, names);
-        }
-        self.follow_rules(plan.rules);
-        if plan.configure {
-            self.configure.get_or_insert_default();
-        }
-        self.apply();
-    }
-
-    pub(super) fn bring(&mut self, plan: Plan, names: Vec<String>, detect_ms: u64) {
-        let next = self.cycle.changed(plan);
-        if next.orders.is_empty() {
-            // It waits for the end of the swap, and is told about with what comes then.
-            self.waiting.extend(names);
-            return;
-        }
-        let mut paths = names;
-        if let Some(mut current) = self.current.take() {
-            current.change.phase = Phase::Cancelled;
-            self.tell.change(&current.change);
-            paths.extend(current.change.paths);
-            paths.sort();
-            paths.dedup();
-        }
-        let change = self.new_change(paths, detect_ms, Phase::Building);
-        self.tell.change(&change);
-        self.current = Some(Current { change, built: None });
-        self.follow(next);
-    }
-
-    pub(super) fn new_change(&mut self, paths: Vec<String>, detect_ms: u64, phase: Phase) -> Change {
-        self.changes += 1;
-        Change { id: self.changes, at: Stamp::now().to_string(), paths, phase, detect_ms, build_ms: None, swap_ms: None, what: Vec::new() }
     }
 
     /// Shows how the stack is now.

@@ -1,0 +1,89 @@
+//! Files changed: what follows at once, what goes through the compiler, and the record of it.
+
+use std::path::PathBuf;
+
+use super::connect;
+use super::plan::{Plan, Refresh};
+use super::protocol::{Change, Phase, ToHub};
+use super::run::{Current, Loop};
+use crate::logs::Stamp;
+use crate::watch::Batch;
+
+impl Loop<'_, '_> {
+    /// Files changed.
+    pub(super) fn changed(&mut self, batch: &Batch) {
+        if batch.rescan {
+            self.volume.detail("the whole tree was compared");
+        }
+        let paths: Vec<PathBuf> = batch.changed.iter().map(|change| change.path.clone()).collect();
+        // A new package or a new dependency between packages.
+        if paths.iter().any(|path| path.ends_with("Cargo.toml"))
+            && let Ok(planner) = connect::planner(&self.stack, &self.resolved)
+        {
+            self.planner = planner;
+        }
+        let plan = self.planner.plan(paths.iter().map(PathBuf::as_path));
+        if plan.is_empty() {
+            return;
+        }
+        let detect = u64::try_from(batch.decided.duration_since(batch.first_event).as_millis()).unwrap_or(u64::MAX);
+        let names: Vec<String> = paths.iter().map(|path| path.to_string_lossy().replace('\\', "/")).collect();
+        let (build, rest) = plan.split();
+        if !rest.is_empty() {
+            self.at_once(rest, &names, detect);
+        }
+        // Cargo itself writes it while it builds with a new dependency.
+        let by_cargo = names == ["Cargo.lock"] && self.cycle.building() && self.current_names(|name| name.ends_with("Cargo.toml"));
+        if !build.is_empty() && !by_cargo {
+            self.bring(build, names, detect);
+        }
+    }
+
+    fn current_names(&self, wanted: impl Fn(&String) -> bool) -> bool {
+        self.current.as_ref().is_some_and(|current| current.change.paths.iter().any(wanted))
+    }
+
+    /// What needs no compiler.
+    fn at_once(&mut self, plan: Plan, names: &[String], detect_ms: u64) {
+        if let Some(refresh) = plan.refresh {
+            let kind = if refresh == Refresh::Style { "style" } else { "page" };
+            self.tell.hub(&ToHub::Refresh { kind, paths: names.to_vec() });
+            let change = self.new_change(names.to_vec(), detect_ms, Phase::Done);
+            self.tell.change(&change);
+        }
+        for service in &plan.reload {
+            self.reload(service, names);
+        }
+        self.follow_rules(plan.rules);
+        if plan.configure {
+            self.configure.get_or_insert_default();
+        }
+        self.apply();
+    }
+
+    pub(super) fn bring(&mut self, plan: Plan, names: Vec<String>, detect_ms: u64) {
+        let next = self.cycle.changed(plan);
+        if next.orders.is_empty() {
+            // It waits for the end of the swap, and is told about with what comes then.
+            self.waiting.extend(names);
+            return;
+        }
+        let mut paths = names;
+        if let Some(mut current) = self.current.take() {
+            current.change.phase = Phase::Cancelled;
+            self.tell.change(&current.change);
+            paths.extend(current.change.paths);
+            paths.sort();
+            paths.dedup();
+        }
+        let change = self.new_change(paths, detect_ms, Phase::Building);
+        self.tell.change(&change);
+        self.current = Some(Current { change, built: None });
+        self.follow(next);
+    }
+
+    pub(super) fn new_change(&mut self, paths: Vec<String>, detect_ms: u64, phase: Phase) -> Change {
+        self.changes += 1;
+        Change { id: self.changes, at: Stamp::now().to_string(), paths, phase, detect_ms, build_ms: None, swap_ms: None, what: Vec::new() }
+    }
+}
