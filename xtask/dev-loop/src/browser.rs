@@ -28,7 +28,8 @@ const EYE: &str = r#"(() => {
     requestAnimationFrame(look);
     const heading = document.querySelector("h1")?.textContent ?? "";
     const style = document.body ? getComputedStyle(document.body).outlineOffset : "";
-    const seen = `${heading}|${style}`;
+    const problem = document.querySelector("dev-problems")?.shadowRoot?.querySelector(".title")?.textContent ?? "";
+    const seen = `${heading}|${style}|${problem}`;
     if (seen === last) return;
     last = seen;
     const painted = new MessageChannel();

@@ -1,7 +1,7 @@
 //! The edits: each puts a number into a file in place of the one before.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
@@ -53,6 +53,42 @@ impl Place {
         });
         let (head, tail) = again.or_else(|| text.split_once(self.original))?;
         Some(format!("{head}{new}{tail}"))
+    }
+}
+
+/// A file of the sources that does not compile.
+#[derive(Debug)]
+pub(crate) struct Mistake {
+    path: PathBuf,
+    good: String,
+    /// When it was written.
+    pub(crate) saved: f64,
+}
+
+impl Place {
+    /// Puts a type error into the file, below `root`.
+    ///
+    /// # Errors
+    /// When the file cannot be edited.
+    pub(crate) fn spoil(&self, root: &Path) -> anyhow::Result<Mistake> {
+        let path = root.join(self.file);
+        let good = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let saved = now();
+        fs::write(&path, format!("{good}\nconst MISTAKE: u32 = \"no number\";\n"))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Mistake { path, good, saved })
+    }
+}
+
+impl Mistake {
+    /// Writes the file as it was. Returns when.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn mend(&self) -> anyhow::Result<f64> {
+        let moment = now();
+        fs::write(&self.path, &self.good).with_context(|| format!("cannot write {}", self.path.display()))?;
+        Ok(moment)
     }
 }
 

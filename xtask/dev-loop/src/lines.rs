@@ -39,6 +39,11 @@ pub(crate) fn watchexec_decided(lines: &[Line]) -> Option<f64> {
     lines.iter().find(|(_, line)| line.contains("[Running:")).map(|(at, _)| *at)
 }
 
+/// When `text` was first said.
+pub(crate) fn said(lines: &[Line], text: &str) -> Option<f64> {
+    lines.iter().find(|(_, line)| plain(line).contains(text)).map(|(at, _)| *at)
+}
+
 /// How long cargo says that it took.
 pub(crate) fn cargo(lines: &[Line]) -> Option<f64> {
     lines.iter().rev().map(|(_, line)| plain(line)).find_map(|line| {

@@ -98,6 +98,7 @@ impl Running {
         let page = pages::Page { plan: &self.plan, journal: &self.journal, browser: &self.browser };
         if self.plan.kind == Kind::Slipway {
             found.push((What::Style, page.style(number).await?));
+            found.push((What::Mistake, page.mistake().await?));
         }
         found.push((What::Template, page.template(number).await?));
         Ok(found)

@@ -8,11 +8,12 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::browser::Browser;
-use crate::edit::{Place, STYLE, TEMPLATE};
+use crate::edit::{HANDLER, Place, STYLE, TEMPLATE};
 use crate::journal::Journal;
 use crate::lines;
 use crate::now;
 use crate::plan::{Kind, Loop};
+use crate::rust::logged;
 use crate::stats::Figures;
 
 /// A page that anybody may see.
@@ -36,7 +37,7 @@ pub(crate) struct Page<'a> {
 impl Page<'_> {
     /// A save of a style sheet.
     pub(crate) async fn style(&self, number: u32) -> anyhow::Result<Figures> {
-        self.edited(STYLE, number, &format!("|{number}px")).await
+        self.edited(STYLE, number, &format!("|{number}px|")).await
     }
 
     /// A save of a template.
@@ -44,8 +45,24 @@ impl Page<'_> {
         self.edited(TEMPLATE, number, &format!("Welcome back {number}|")).await
     }
 
-    /// `mark` is what the page shows with the edit.
-    async fn edited(&self, place: Place, number: u32, mark: &str) -> anyhow::Result<Figures> {
+    /// A save of a type error, until the page shows it, and its mending, until nothing of it is left.
+    pub(crate) async fn mistake(&self) -> anyhow::Result<Figures> {
+        self.opened().await?;
+        let mistake = HANDLER.spoil(&self.plan.root)?;
+        let shown = self.browser.painted(mistake.saved, |seen| seen.ends_with("|mismatched types")).await?;
+        let said = logged(&self.plan.container("builder"), mistake.saved).await?;
+        let emitted = lines::said(&said, "mismatched types").context("the builder does not say what is wrong")?;
+        let mended = mistake.mend()?;
+        let gone = self.browser.painted(mended, |seen| seen.ends_with('|')).await?;
+        let mut figures = Figures::default();
+        figures.put("shown_ms", shown - emitted);
+        figures.put("total_ms", shown - mistake.saved);
+        figures.put("gone_ms", gone - mended);
+        Ok(figures)
+    }
+
+    /// The page, at rest.
+    async fn opened(&self) -> anyhow::Result<()> {
         let opened = now();
         self.browser.open(PATH).await?;
         self.browser.painted(opened, |seen| !seen.starts_with('|')).await?;
@@ -53,6 +70,12 @@ impl Page<'_> {
         if self.plan.kind == Kind::Slipway {
             self.followed().await?;
         }
+        Ok(())
+    }
+
+    /// `mark` is what the page shows with the edit.
+    async fn edited(&self, place: Place, number: u32, mark: &str) -> anyhow::Result<Figures> {
+        self.opened().await?;
         let saved = place.put(&self.plan.root, number)?;
         let mut figures = Figures::default();
         if self.plan.kind != Kind::Slipway {

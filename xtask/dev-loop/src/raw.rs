@@ -19,6 +19,8 @@ pub(crate) enum What {
     Style,
     /// A template.
     Template,
+    /// A handler, so that it does not compile.
+    Mistake,
 }
 
 /// One measurement.

@@ -49,9 +49,9 @@ pub(crate) async fn measure(plan: &Loop, journal: &Journal, number: u32) -> anyh
             let said = journal.since(saved);
             (lines::compose_decided(&said), lines::cargo(&said))
         }
-        Kind::Sync => (lines::compose_decided(&journal.since(saved)), lines::cargo(&logged(plan, saved).await?)),
+        Kind::Sync => (lines::compose_decided(&journal.since(saved)), lines::cargo(&logged(&plan.container("backend"), saved).await?)),
         Kind::Watchexec => {
-            let said = logged(plan, saved).await?;
+            let said = logged(&plan.container("backend"), saved).await?;
             (lines::watchexec_decided(&said), lines::cargo(&said))
         }
     };
@@ -76,10 +76,10 @@ pub(crate) async fn measure(plan: &Loop, journal: &Journal, number: u32) -> anyh
     Ok(figures)
 }
 
-/// What the backend's container wrote since `moment`, with the engine's times.
-async fn logged(plan: &Loop, moment: f64) -> anyhow::Result<Vec<Line>> {
+/// What a container wrote since `moment`, with the engine's times.
+pub(crate) async fn logged(container: &str, moment: f64) -> anyhow::Result<Vec<Line>> {
     let since = format!("{:.3}", moment / 1000.0);
-    let text = docker(&["container", "logs", "--timestamps", "--since", &since, &plan.container("backend")]).await?;
+    let text = docker(&["container", "logs", "--timestamps", "--since", &since, container]).await?;
     Ok(lines::logged(&text))
 }
 

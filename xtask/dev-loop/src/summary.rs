@@ -9,7 +9,7 @@ use crate::stats::{Spread, spread};
 const OURS: &str = "slipway";
 
 /// What the table has, in its order: what was edited, a figure, and words for it.
-const MEASURES: [(What, &str, &str); 14] = [
+const MEASURES: [(What, &str, &str); 17] = [
     (What::Rust, "total_ms", "Rust save → new code answers"),
     (What::Rust, "detect_ms", "… save → decision to build"),
     (What::Rust, "cargo_ms", "… cargo"),
@@ -24,16 +24,20 @@ const MEASURES: [(What, &str, &str); 14] = [
     (What::Template, "total_ms", "template save → painted"),
     (What::Template, "detect_ms", "… save → decision"),
     (What::Template, "served_ms", "… save → served, then reloaded by hand"),
+    (What::Mistake, "total_ms", "type error saved → painted over the page"),
+    (What::Mistake, "shown_ms", "… said by the compiler → painted over the page"),
+    (What::Mistake, "gone_ms", "… mended → gone from the page"),
 ];
 
 /// What ours should reach: what was edited (nothing: everything), a figure, words for it, which value, and the most that it may be.
-const TARGETS: [(Option<What>, &str, &str, Value, f64); 6] = [
+const TARGETS: [(Option<What>, &str, &str, Value, f64); 7] = [
     (Some(What::Rust), "rest_ms", "Rust save, all but cargo: median", Value::Median, 400.0),
     (Some(What::Rust), "linked_to_live_ms", "linked → new code answers: median", Value::Median, 300.0),
     (Some(What::Rust), "failed", "failed requests in a swap: most", Value::Most, 0.0),
     (None, "detect_of_loop_ms", "first event → decision: p95", Value::P95, 40.0),
     (Some(What::Style), "total_ms", "style save → painted: p95", Value::P95, 100.0),
     (Some(What::Template), "total_ms", "template save → painted: p95", Value::P95, 250.0),
+    (Some(What::Mistake), "shown_ms", "compiler's message → painted: p95", Value::P95, 200.0),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
