@@ -159,7 +159,7 @@ mod tests {
         | Rust save → new code answers | slipway | 1405 (1300 to 1510) | 1510 | 1.0 |
         | Rust save → new code answers | rebuild | 9000 (9000 to 9000) | 9000 | 6.4 |
         | … all but cargo | slipway | 405 (300 to 510) | 510 | 1.0 |
-        | … all but cargo | rebuild | 8000 (8000 to 8000) | 8000 | 20.0 |
+        | … all but cargo | rebuild | 8000 (8000 to 8000) | 8000 | 19.8 |
         | style save → painted | slipway | 120 (120 to 120) | 120 | 1.0 |
 
         | loop | Rust saves | requests | failed |

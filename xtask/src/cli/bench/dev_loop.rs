@@ -57,7 +57,7 @@ impl DevLoop {
             let refused = |error| Failure::new(format!("cannot write {}: {error}", raw.display())).hint("choose another file for `--raw`");
             fs::File::create(raw).map_err(refused)?;
         }
-        let place = stack.project.root.join("target/dev-loop");
+        let place = stack.project.root.join("target/dev-loop").join(&stack.project.instance);
         let loops = names.iter().map(|name| prepare(&stack, &place, name)).collect::<anyhow::Result<Vec<_>>>()?;
         // What an earlier run left would be measured with it.
         remove(context, &stack, &loops)?;
