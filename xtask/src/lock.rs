@@ -1,13 +1,14 @@
 //! One command at a time changes a stack: two starts of the same one would trip over each other's containers.
 
 use std::fs::{File, TryLockError};
+use std::path::PathBuf;
 use std::sync::mpsc;
 
 use anyhow::Context as _;
 
 use crate::interrupt;
 use crate::project::Project;
-use crate::report::{Interrupted, Volume};
+use crate::report::{Failure, Interrupted, Volume};
 
 /// Held by the command that changes a stack; the system takes it back when the process ends, however it ends.
 #[derive(Debug)]
@@ -16,17 +17,38 @@ pub(crate) struct Lock {
     _file: File,
 }
 
+fn open(project: &Project, extension: &str) -> anyhow::Result<(File, PathBuf)> {
+    // Beside what cargo builds: in every checkout, ignored by git, and of no value to anybody.
+    let path = project.root.join("target").join(format!("{}.{extension}", project.compose_name()));
+    let place = || format!("cannot use {}", path.display());
+    std::fs::create_dir_all(path.with_file_name("")).with_context(place)?;
+    let file = File::create(&path).with_context(place)?;
+    Ok((file, path))
+}
+
 impl Lock {
+    /// Says that edits are brought to the stack of `project` by this process alone.
+    ///
+    /// # Errors
+    /// When another one does that.
+    pub(crate) fn attach(project: &Project) -> anyhow::Result<Self> {
+        let (file, path) = open(project, "dev.lock")?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(Failure::new(format!("another `cargo xtask dev` works on {}", project.compose_name()))
+                .hint(format!("`cargo xtask logs --follow{}` shows its logs here as well", project.flags()))
+                .into()),
+            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot use {}", path.display())),
+        }
+    }
+
     /// Waits for its turn on the stack of `project`.
     ///
     /// # Errors
     /// When the lock file cannot be used, or when interrupted while waiting.
     pub(crate) fn take(project: &Project, volume: Volume) -> anyhow::Result<Self> {
-        // Beside what cargo builds: in every checkout, ignored by git, and of no value to anybody.
-        let path = project.root.join("target").join(format!("{}.lock", project.compose_name()));
+        let (file, path) = open(project, "lock")?;
         let place = || format!("cannot use {}", path.display());
-        std::fs::create_dir_all(path.with_file_name("")).with_context(place)?;
-        let file = File::create(&path).with_context(place)?;
         match file.try_lock() {
             Ok(()) => return Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => {}
@@ -55,6 +77,22 @@ mod tests {
 
     fn project(root: &Path, instance: &str) -> Project {
         Project::new(root.to_owned(), "local", Some(instance)).expect("valid names")
+    }
+
+    #[test]
+    fn one_process_alone_develops_a_stack() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let first = Lock::attach(&project(dir.path(), "one")).expect("nobody does");
+        // Other commands work on it all the same, and others develop other ones.
+        Lock::take(&project(dir.path(), "one"), Volume::Quiet).map(drop).expect("nobody has it");
+        Lock::attach(&project(dir.path(), "two")).map(drop).expect("nobody does");
+        insta::assert_snapshot!(Lock::attach(&project(dir.path(), "one")).expect_err("refused"), @r"
+        another `cargo xtask dev` works on slipway-one
+
+        hint: `cargo xtask logs --follow --instance one` shows its logs here as well
+        ");
+        drop(first);
+        Lock::attach(&project(dir.path(), "one")).map(drop).expect("nobody does any more");
     }
 
     #[test]

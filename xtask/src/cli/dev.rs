@@ -8,6 +8,7 @@ use super::Context;
 use super::expose::ExposeArgs;
 use super::up::{Builds, StartArgs, bring_up, build};
 use crate::develop::run::{self, Desk};
+use crate::lock::Lock;
 use crate::logs::{Begin, Renderer, Stamp};
 use crate::report::{self, Style, Volume, paint, product};
 use crate::stack::{Resolved, Stack};
@@ -32,18 +33,22 @@ impl Dev {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         let stack = self.expose.apply(context.stack()?)?;
         let ran_before = !crate::start::undo::running(&stack.containers().unwrap_or_default()).is_empty();
-        let resolved = bring_up(context, &stack, Builds::All, self.start)?;
         if context.dry_run() {
-            return Ok(());
+            return bring_up(context, &stack, Builds::All, self.start).map(drop);
         }
+        let _attached = Lock::attach(&stack.project)?;
+        // What is edited during the start is not forgotten.
+        let watching = run::watch(&stack.project.root, self.poll)?;
+        let resolved = bring_up(context, &stack, Builds::All, self.start)?;
         let keep = self.keep || ran_before;
         banner(context.volume(), &stack, &resolved, keep);
         self.expose.say(context.volume(), &stack, &resolved);
         product(resolved.address.url());
         if resolved.model.develop.is_some() {
             let again = |services: &[String]| self.again(context, services);
-            run::run(Desk { volume: context.volume(), stack: stack.clone(), resolved, poll: self.poll, again: &again })?;
+            run::run(Desk { volume: context.volume(), stack: stack.clone(), resolved, watching, again: &again })?;
         } else {
+            drop(watching);
             stream(&stack)?;
         }
         if keep {
@@ -60,7 +65,8 @@ impl Dev {
         if !services.is_empty() {
             build(context, &stack.resolve()?, services)?;
         }
-        let resolved = bring_up(context, &stack, Builds::Missing, self.start)?;
+        // The builder is at work for the loop.
+        let resolved = bring_up(context, &stack, Builds::Missing, self.start.keeping_the_builder())?;
         Ok((stack, resolved))
     }
 }

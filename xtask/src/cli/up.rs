@@ -36,11 +36,21 @@ pub(crate) struct StartArgs {
     /// Give up after so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = Self::default().timeout)]
     timeout: u64,
+    /// Leave the builder alone if it runs: somebody has it build what was edited.
+    #[arg(skip)]
+    keep_builder: bool,
+}
+
+impl StartArgs {
+    /// The same, for a stack whose builder is at work.
+    pub(crate) fn keeping_the_builder(self) -> Self {
+        Self { keep_builder: true, ..self }
+    }
 }
 
 impl Default for StartArgs {
     fn default() -> Self {
-        Self { timeout: 120 }
+        Self { timeout: 120, keep_builder: false }
     }
 }
 
@@ -158,7 +168,7 @@ pub(crate) fn start_services(
     let limit = Duration::from_secs(start.timeout);
     // A container that runs but answers no longer is stopped first: it would never become healthy by waiting. So is the builder, whose programs are those
     // of the sources at its start: what failed before may have been mended since.
-    let builder = resolved.model.develop.as_ref().map(|develop| develop.builder.as_str());
+    let builder = resolved.model.develop.as_ref().filter(|_| !start.keep_builder).map(|develop| develop.builder.as_str());
     let anew = |container: &&Container| container.health() == Some("unhealthy") || Some(container.service()) == builder;
     let anew: Vec<String> =
         resolved.containers.iter().filter(|container| container.running()).filter(anew).map(|container| container.id.clone()).collect();

@@ -27,10 +27,10 @@ impl Loop<'_, '_> {
             return;
         }
         let detect = u64::try_from(batch.decided.duration_since(batch.first_event).as_millis()).unwrap_or(u64::MAX);
-        let names: Vec<String> = paths.iter().map(|path| path.to_string_lossy().replace('\\', "/")).collect();
         let (build, rest) = plan.split();
+        let names = self.named(&paths, |plan| !plan.build.is_empty() || plan.migrate);
         if !rest.is_empty() {
-            self.at_once(rest, &names, detect);
+            self.at_once(rest, &paths, detect);
         }
         // Cargo itself writes it while it builds with a new dependency.
         let by_cargo = names == ["Cargo.lock"] && self.cycle.building() && self.current_names(|name| name.ends_with("Cargo.toml"));
@@ -43,16 +43,24 @@ impl Loop<'_, '_> {
         self.current.as_ref().is_some_and(|current| current.change.paths.iter().any(wanted))
     }
 
+    /// The names of those of `paths` that mean what is wanted: a batch may have files of several kinds.
+    fn named(&self, paths: &[PathBuf], wanted: impl Fn(&Plan) -> bool) -> Vec<String> {
+        let meant = paths.iter().filter(|path| wanted(&self.planner.plan([path.as_path()])));
+        meant.map(|path| path.to_string_lossy().replace('\\', "/")).collect()
+    }
+
     /// What needs no compiler.
-    fn at_once(&mut self, plan: Plan, names: &[String], detect_ms: u64) {
+    fn at_once(&mut self, plan: Plan, paths: &[PathBuf], detect_ms: u64) {
         if let Some(refresh) = plan.refresh {
             let kind = if refresh == Refresh::Style { "style" } else { "page" };
-            self.tell.hub(&ToHub::Refresh { kind, paths: names.to_vec() });
-            let change = self.new_change(names.to_vec(), detect_ms, Phase::Done);
+            let names = self.named(paths, |plan| plan.refresh.is_some());
+            self.tell.hub(&ToHub::Refresh { kind, paths: names.clone() });
+            let change = self.new_change(names, detect_ms, Phase::Done);
             self.tell.change(&change);
         }
         for service in &plan.reload {
-            self.reload(service, names);
+            let names = self.named(paths, |plan| plan.reload.contains(service));
+            self.reload(service, &names);
         }
         self.follow_rules(plan.rules);
         if plan.configure {

@@ -111,7 +111,7 @@ impl Loop<'_, '_> {
 
     pub(super) fn without_builder(&mut self) {
         let title = "the builder is away: nothing can be built".to_owned();
-        let text = "`cargo xtask up` starts it again".to_owned();
+        let text = format!("`cargo xtask up{}` starts it again", self.stack.project.flags());
         self.tell.problem(Problem { title, text, ..plain("compile:builder", "service", "builder") });
     }
 
@@ -153,15 +153,16 @@ impl Loop<'_, '_> {
             return;
         }
         let builds = done.ok.then(|| done.programs.into_iter().map(|program| (program.program, program.path)).collect());
-        if done.ok {
-            self.tell.solved("compile:");
-        } else if self.errors.is_empty() {
+        if done.ok || !self.errors.is_empty() {
+            // Only what this build says counts: what it did not get to is said again by the next one.
+            let errors = std::mem::take(&mut self.errors);
+            self.tell.solved_but("compile:", &errors.iter().map(|package| format!("compile:{package}")).collect());
+        } else {
             // Nothing that the compiler says: a manifest that cannot be read, a dependency that is nowhere.
             let text = std::mem::take(&mut self.talk).join("\n");
             let title = "cargo cannot build this".to_owned();
             self.tell.problem(Problem { title, text, ..plain("compile:cargo", "compile", "cargo") });
         }
-        self.errors.clear();
         self.talk.clear();
         self.built(id, done.cargo_ms, Ended::Built(builds));
     }
@@ -208,7 +209,7 @@ impl Loop<'_, '_> {
             self.ended(id, Ended::Swapped(service.to_owned(), true));
         }
         if let Some(failed) = said.failed {
-            let text = format!("{}\n{}", failed.reason, failed.output.join("\n"));
+            let text = failed.output.join("\n");
             let title = format!("the new program does not start: {}", failed.reason);
             let problem = tell::ended(service, title, text, &failed.output, &self.stack.project.root.display().to_string());
             self.tell.problem(problem);

@@ -24,6 +24,11 @@ impl Restarts {
         self.expected.insert(service.to_owned(), cause.to_owned());
     }
 
+    /// Whether the container of `service` is about to be started.
+    pub(crate) fn expected(&self, service: &str) -> bool {
+        self.expected.contains_key(service)
+    }
+
     /// The container of `service` was started at this moment (RFC 3339), for the reason that was expected, which is returned.
     pub(crate) fn started(&mut self, service: &str, at: String) -> String {
         let cause = self.expected.remove(service).unwrap_or_else(|| "its container was started".to_owned());

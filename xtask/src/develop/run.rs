@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,7 @@ use crate::process::{Conversation, Stream};
 use crate::report::{self, Failure, Interrupted, Volume};
 use crate::stack::{Resolved, Stack};
 use crate::statusline;
-use crate::watch::{Options, Watcher};
+use crate::watch::{Batch, Options, Watcher};
 
 /// Without anything to do, the loop looks at the clock so often.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -39,25 +40,36 @@ pub(crate) struct Desk<'a> {
     pub(crate) stack: Stack,
     /// How it is.
     pub(crate) resolved: Resolved,
-    /// Compare files again and again instead of asking the system.
-    pub(crate) poll: bool,
+    /// Tells of edits since before the stack was started.
+    pub(crate) watching: Watching,
     /// Brings the stack to what its files say.
     pub(crate) again: &'a Again<'a>,
 }
 
-/// Watches until somebody wants to stop.
+/// Edits, from a moment on.
+pub(crate) struct Watching {
+    watcher: Watcher,
+    send: Sender<Message>,
+    receive: Receiver<Message>,
+}
+
+/// Begins to watch the checkout at `root`; `poll` compares files again and again instead of asking the system.
 ///
 /// # Errors
 /// When nothing can be watched.
-pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
+pub(crate) fn watch(root: &Path, poll: bool) -> anyhow::Result<Watching> {
     let (send, receive) = mpsc::channel();
-    let root = desk.stack.project.root.clone();
-    let watcher = Watcher::start(
-        &root,
-        Options { poll: desk.poll },
-        sender(&send, Message::Changed),
-        sender(&send, |notice: crate::watch::Notice| Message::Notice(notice.to_string())),
-    )?;
+    let notice = sender(&send, |notice: crate::watch::Notice| Message::Notice(notice.to_string()));
+    let watcher = Watcher::start(root, Options { poll }, sender(&send, Message::Changed), notice)?;
+    Ok(Watching { watcher, send, receive })
+}
+
+/// Brings edits to where they are used until somebody wants to stop.
+///
+/// # Errors
+/// When the engine cannot be followed, or ends.
+pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
+    let Watching { watcher, send, receive } = desk.watching;
     let events = events::follow(&desk.stack.project.compose_name(), sender(&send, Message::Engine))?;
     let project = desk.stack.project.compose_name();
     let lines = sender(&send, Message::Lines);
@@ -88,6 +100,7 @@ pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
             looking: Looking::No,
             changes: 0,
             current: None,
+            early: Vec::new(),
             waiting: Vec::new(),
             promoting: 0,
             migration: None,
@@ -152,6 +165,8 @@ pub(super) struct Loop<'scope, 'env> {
     pub(super) looking: Looking,
     pub(super) changes: u64,
     pub(super) current: Option<Current>,
+    /// What was edited during the start.
+    pub(super) early: Vec<Batch>,
     /// What was edited while programs were being replaced.
     pub(super) waiting: Vec<String>,
     /// How many builds are on the way to where containers find them.
@@ -207,6 +222,8 @@ impl Loop<'_, '_> {
 
     fn take(&mut self, message: Message) {
         match message {
+            // Before it is known what runs, nothing can be told what to do.
+            Message::Changed(batch) if self.containers.is_empty() => self.early.push(batch),
             Message::Changed(batch) => self.changed(&batch),
             Message::Notice(text) => self.volume.say(text),
             Message::Agent(number, line) => self.agent_said(number, line.as_deref()),

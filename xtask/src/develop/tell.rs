@@ -1,6 +1,6 @@
 //! Telling: browsers through the hub, which may come and go, and the terminal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::connect::plain;
 use super::diagnostic::Diagnostic;
@@ -59,7 +59,7 @@ impl Tell {
     /// Something is wrong.
     pub(crate) fn problem(&mut self, problem: Problem) {
         self.volume.say(format!("{} {}: {}", paint(Style::Error, "error:"), problem.service, problem.title));
-        if problem.text != problem.title {
+        if problem.text != problem.title && !problem.text.is_empty() {
             self.volume.say(problem.text.trim_end());
         }
         self.hub(&ToHub::Problem(problem.clone()));
@@ -68,7 +68,13 @@ impl Tell {
 
     /// It is not any more; every problem whose key begins so.
     pub(crate) fn solved(&mut self, prefix: &str) {
-        let keys: Vec<String> = self.problems.keys().filter(|key| key.starts_with(prefix)).cloned().collect();
+        self.solved_but(prefix, &BTreeSet::new());
+    }
+
+    /// The same, without these, which are still there.
+    pub(crate) fn solved_but(&mut self, prefix: &str, open: &BTreeSet<String>) {
+        let solved = |key: &&String| key.starts_with(prefix) && !open.contains(*key);
+        let keys: Vec<String> = self.problems.keys().filter(solved).cloned().collect();
         for key in keys {
             self.problems.remove(&key);
             self.hub(&ToHub::Solved { key });
@@ -95,9 +101,10 @@ impl Tell {
 
 /// One line about a change and how far it is.
 fn sentence(change: &Change) -> String {
-    let first = change.paths.first().map(String::as_str).unwrap_or_default();
+    // One line, whatever people name their files.
+    let first: String = change.paths.first().iter().flat_map(|path| path.chars()).map(|c| if c.is_control() { '?' } else { c }).collect();
     let what = match change.paths.len() {
-        0 | 1 => first.to_owned(),
+        0 | 1 => first,
         more => format!("{first} and {} more", more - 1),
     };
     let seconds = |ms: Option<u64>| ms.map(|ms| format!("{}.{:02} s", ms / 1000, ms % 1000 / 10)).unwrap_or_default();

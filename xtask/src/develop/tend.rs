@@ -40,6 +40,7 @@ impl Loop<'_, '_> {
             self.containers = containers;
             if first {
                 self.meet();
+                std::mem::take(&mut self.early).iter().for_each(|batch| self.changed(batch));
             }
             self.paint();
         }
@@ -67,12 +68,24 @@ impl Loop<'_, '_> {
             Change::Started => self.started(&event.service, &event.id),
             Change::Healthy => self.tell.solved(&format!("service:{}", event.service)),
             Change::Unhealthy => self.unwell(&event.service),
-            Change::Exited(_) => {}
+            Change::Exited(code) => self.container_ended(&event.service, code),
         }
         self.look();
     }
 
+    /// A container ended that nobody here wanted to. Where the engine starts it again, that is over in a moment.
+    fn container_ended(&mut self, service: &str, code: i64) {
+        if self.applying || self.restarts.expected(service) || self.resolved.model.one_shot(service) {
+            return;
+        }
+        let flags = self.stack.project.flags();
+        let title = format!("its container ended with exit code {code}");
+        let text = format!("`cargo xtask logs {service}{flags}` shows what it said, `cargo xtask up{flags}` starts it again");
+        self.tell.problem(Problem { title, text, ..plain(&format!("ended:{service}"), "service", service) });
+    }
+
     fn started(&mut self, service: &str, id: &str) {
+        self.tell.solved(&format!("ended:{service}"));
         self.connect(service, id);
         if self.resolved.model.one_shot(service) {
             return;
@@ -97,7 +110,9 @@ impl Loop<'_, '_> {
             }
             Verdict::GiveUp => {
                 let title = "IS UNHEALTHY, AND RESTARTS DO NOT HELP: it is left alone".to_owned();
-                let text = format!("`cargo xtask logs {service}` shows what it says, `cargo xtask restart {service}` tries again");
+                let flags = self.stack.project.flags();
+                let text =
+                    format!("`cargo xtask logs {service}{flags}` shows what it says, `cargo xtask restart {service}{flags}` tries again");
                 self.tell.problem(Problem { title, text, ..plain(&key, "service", service) });
             }
             Verdict::Nothing => {}

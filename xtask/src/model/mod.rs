@@ -66,7 +66,7 @@ struct Volume {
     /// `bind`, `volume`, …
     #[serde(rename = "type")]
     kind: String,
-    /// A path of the host for `bind`.
+    /// A path of the host for `bind`, a name for `volume`.
     #[serde(default)]
     source: PathBuf,
 }
@@ -75,6 +75,11 @@ impl Service {
     /// The directories and files of the host that it has mounted.
     pub(crate) fn mounts(&self) -> impl Iterator<Item = &std::path::Path> {
         self.volumes.iter().filter(|volume| volume.kind == "bind").map(|volume| volume.source.as_path())
+    }
+
+    /// The volumes that it has mounted, as the compose files name them.
+    pub(crate) fn named_volumes(&self) -> impl Iterator<Item = &std::path::Path> {
+        self.volumes.iter().filter(|volume| volume.kind == "volume").map(|volume| volume.source.as_path())
     }
 
     /// Compose's rules for edits: `develop.watch`.

@@ -77,13 +77,21 @@ pub(crate) fn start(stack: &Stack, resolved: &Resolved, services: &BTreeSet<Stri
             options.volume.say(format!("containers were being replaced, so there is no way back: `cargo xtask up{flags}` completes it"));
         } else {
             options.volume.say("undoing what this start made");
-            before.restore(stack)?;
+            let caches = caches(stack, resolved);
+            before.restore(stack, &caches)?;
             // What the engine was about to create when it was asked the first time.
-            before.restore(stack)?;
+            before.restore(stack, &caches)?;
         }
         return Err(Interrupted.into());
     }
     started
+}
+
+/// The volumes in which the builder keeps what it compiled: cargo goes on with half of it, and it costs minutes.
+fn caches(stack: &Stack, resolved: &Resolved) -> Vec<String> {
+    let builder = resolved.model.develop.as_ref().and_then(|develop| resolved.model.services.get(&develop.builder));
+    let names = builder.into_iter().flat_map(|builder| builder.named_volumes());
+    names.map(|name| format!("{}_{}", stack.project.compose_name(), name.display())).collect()
 }
 
 fn create(resolved: &Resolved, volume: Volume) -> anyhow::Result<()> {

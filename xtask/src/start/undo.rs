@@ -52,12 +52,13 @@ impl Before {
         Ok(!self.containers.is_subset(&Self::read(stack)?.containers))
     }
 
-    /// Brings the project back to how it was: what was created since is removed, what was started since is stopped.
+    /// Brings the project back to how it was: what was created since is removed, but for the volumes `caches`, what was started since is stopped.
     ///
     /// # Errors
     /// When the engine refuses.
-    pub(crate) fn restore(&self, stack: &Stack) -> anyhow::Result<()> {
-        let now = Self::read(stack)?;
+    pub(crate) fn restore(&self, stack: &Stack, caches: &[String]) -> anyhow::Result<()> {
+        let mut now = Self::read(stack)?;
+        now.volumes.retain(|volume| !caches.contains(volume));
         let Steps { stop, remove, remove_volumes, remove_networks } = self.steps(&now);
         let steps = [
             (stop, commands::engine::stop as fn(&[String]) -> Invocation),
