@@ -139,7 +139,11 @@ impl Client {
     /// The next message, or nothing when the other side has closed.
     pub(crate) fn next(&mut self) -> Option<Value> {
         let mut line = String::new();
-        self.stream.read_line(&mut line).unwrap();
+        match self.stream.read_line(&mut line) {
+            // It closed while there was more of ours to read.
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
+            read => drop(read.unwrap()),
+        }
         (!line.is_empty()).then(|| serde_json::from_str(&line).unwrap())
     }
 
