@@ -39,7 +39,10 @@ const MISTAKES: [Mistake; 5] = [
         file: "backend/src/http/server.rs",
         good: "    let mut told = None;\n",
         bad: "    supervisor.waits(\"the tide\");\n    std::future::pending::<()>().await;\n    let mut told = None;\n",
-        told: &["the new program does not start", "the tide", "server.rs → is not live: the programs before it go on"],
+        told: &[
+            "the new program does not start: was not ready within 15s: the tide",
+            "server.rs → is not live: the programs before it go on",
+        ],
     },
     Mistake {
         what: "a migration that fails",
