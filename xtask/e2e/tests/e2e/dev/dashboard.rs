@@ -132,6 +132,9 @@ async fn logs(workshop: &Workshop, browser: &Browser) {
     browser.click("#log-pause").await;
     browser.see("#log-words", "paused").await;
     choose(browser, "#log-service", "").await;
+    // The lines of before may still be there: those of all services have come when there is more than one.
+    let all = "return new Set([...document.querySelectorAll('#log-lines .line-service')].map((one) => one.textContent)).size > 1";
+    browser.until("lines of all services", all).await;
     let id = browser.script("return document.querySelector('#log-lines [data-request]').dataset.request").await;
     browser.click("#log-lines [data-request]").await;
     browser.until("the request is chosen", &format!("return document.getElementById('log-request').value === {id}")).await;
