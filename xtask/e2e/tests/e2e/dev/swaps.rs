@@ -32,7 +32,9 @@ async fn swaps_under_load_fail_no_request_and_lose_no_line() {
         quantile(99),
         seen.times.last().unwrap().as_millis(),
     );
-    assert!(seen.failed.is_empty(), "{:?}", seen.failed);
+    // With what the services say about it, which is gone with the stack.
+    let refused: Vec<&String> = workshop.said().iter().filter(|line| line.contains("\"status\":50") || line.contains("[error]")).collect();
+    assert!(seen.failed.is_empty(), "{:?}\n{refused:#?}", seen.failed);
     assert!(seen.long > 0, "no request was under way for long");
     assert!(seen.connected >= 5 * 2, "live connections did not end with the program that held them: {}", seen.connected);
     assert_eq!(name(&workshop.stack).await, format!("backend {swaps}"));
