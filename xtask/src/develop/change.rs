@@ -1,6 +1,6 @@
 //! Files changed: what follows at once, what goes through the compiler, and the record of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::connect;
 use super::plan::{Plan, Refresh};
@@ -8,6 +8,19 @@ use super::protocol::{Change, Phase, ToHub};
 use super::run::{Current, Loop};
 use crate::logs::Stamp;
 use crate::watch::Batch;
+
+/// A changed file, as it is told of, and what it means.
+type File = (String, Plan);
+
+/// A path as people and containers write it.
+fn plain(path: &Path) -> String {
+    path.to_string_lossy().replace('\\', "/")
+}
+
+/// The names of those that mean what is wanted.
+fn named(files: &[File], wanted: impl Fn(&Plan) -> bool) -> Vec<String> {
+    files.iter().filter(|(_, plan)| wanted(plan)).map(|(name, _)| name.clone()).collect()
+}
 
 impl Loop<'_, '_> {
     /// Files changed.
@@ -22,16 +35,15 @@ impl Loop<'_, '_> {
         {
             self.planner = planner;
         }
-        let plan = self.planner.plan(paths.iter().map(PathBuf::as_path));
-        if plan.is_empty() {
-            return;
-        }
+        // What each file means, and all of them together: a batch may have files of several kinds.
+        let files: Vec<File> = paths.iter().map(|path| (plain(path), self.planner.plan([path.as_path()]))).collect();
+        let plan = files.iter().cloned().map(|(_, plan)| plan).fold(Plan::default(), Plan::and);
         let detect = u64::try_from(batch.decided.duration_since(batch.first_event).as_millis()).unwrap_or(u64::MAX);
         let (build, rest) = plan.split();
-        let names = self.named(&paths, |plan| !plan.build.is_empty() || plan.migrate);
         if !rest.is_empty() {
-            self.at_once(rest, &paths, detect);
+            self.at_once(rest, &files, detect);
         }
+        let names = named(&files, |plan| !plan.build.is_empty() || plan.migrate);
         // Cargo itself writes it while it builds with a new dependency.
         let by_cargo = names == ["Cargo.lock"] && self.cycle.building() && self.current_names(|name| name.ends_with("Cargo.toml"));
         if !build.is_empty() && !by_cargo {
@@ -43,23 +55,17 @@ impl Loop<'_, '_> {
         self.current.as_ref().is_some_and(|current| current.change.paths.iter().any(wanted))
     }
 
-    /// The names of those of `paths` that mean what is wanted: a batch may have files of several kinds.
-    fn named(&self, paths: &[PathBuf], wanted: impl Fn(&Plan) -> bool) -> Vec<String> {
-        let meant = paths.iter().filter(|path| wanted(&self.planner.plan([path.as_path()])));
-        meant.map(|path| path.to_string_lossy().replace('\\', "/")).collect()
-    }
-
     /// What needs no compiler.
-    fn at_once(&mut self, plan: Plan, paths: &[PathBuf], detect_ms: u64) {
+    fn at_once(&mut self, plan: Plan, files: &[File], detect_ms: u64) {
         if let Some(refresh) = plan.refresh {
             let kind = if refresh == Refresh::Style { "style" } else { "page" };
-            let names = self.named(paths, |plan| plan.refresh.is_some());
+            let names = named(files, |plan| plan.refresh.is_some());
             self.tell.hub(&ToHub::Refresh { kind, paths: names.clone() });
             let change = self.new_change(names, detect_ms, Phase::Done);
             self.tell.change(&change);
         }
         for service in &plan.reload {
-            let names = self.named(paths, |plan| plan.reload.contains(service));
+            let names = named(files, |plan| plan.reload.contains(service));
             self.reload(service, &names);
         }
         self.follow_rules(plan.rules);

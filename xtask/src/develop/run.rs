@@ -19,7 +19,7 @@ use super::tell::Tell;
 use crate::engine::containers::Container;
 use crate::engine::events;
 use crate::interrupt;
-use crate::logs::{self, Begin, Level, Line, Renderer, Stamp};
+use crate::logs::{self, Begin, Facts, Level, Line, Renderer, Stamp};
 use crate::process::{Conversation, Stream};
 use crate::report::{self, Failure, Interrupted, Volume};
 use crate::stack::{Resolved, Stack};
@@ -254,11 +254,12 @@ impl Loop<'_, '_> {
             if *line.service != *builder || self.volume == Volume::Verbose {
                 self.renderer.line(&line.origin(), &line.text, &mut out);
             }
+            let Facts { level, request_id } = Facts::of(&line.text);
             self.tell.hub(&ToHub::Log(LogLine {
                 at: line.at.to_string(),
                 service: line.service.to_string(),
-                level: logs::level_of(&line.text).unwrap_or(Level::Info).name().to_uppercase(),
-                request_id: logs::request_id_of(&line.text),
+                level: level.unwrap_or(Level::Info).name().to_owned(),
+                request_id,
                 text: line.text.clone(),
             }));
         }

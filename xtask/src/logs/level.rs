@@ -30,6 +30,22 @@ impl Level {
         }
     }
 
+    /// The level in a field of a JSON line.
+    pub(super) fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::String(name) => Self::named(name),
+            // As loggers of Node.js number them.
+            Value::Number(number) => number.as_u64().map(|number| match number {
+                0..20 => Self::Trace,
+                20..30 => Self::Debug,
+                30..40 => Self::Info,
+                40..50 => Self::Warn,
+                _ => Self::Error,
+            }),
+            _ => None,
+        }
+    }
+
     /// The level with this name, in any case and by any of the usual words.
     fn named(word: &str) -> Option<Self> {
         const WORDS: [(&str, Level); 19] = [
@@ -71,45 +87,49 @@ fn fields(line: &str) -> Option<Fields> {
     (line.starts_with('{') && line.ends_with('}')).then(|| serde_json::from_str(line).unwrap_or_default())
 }
 
-/// The level of a line; nothing when it does not say.
-pub(crate) fn level_of(line: &str) -> Option<Level> {
-    if let Some(fields) = fields(line) {
-        return match fields.level? {
-            Value::String(name) => Level::named(&name),
-            // As loggers of Node.js number them.
-            Value::Number(number) => number.as_u64().map(|number| match number {
-                0..20 => Level::Trace,
-                20..30 => Level::Debug,
-                30..40 => Level::Info,
-                40..50 => Level::Warn,
-                _ => Level::Error,
-            }),
+/// What a line says about itself; nothing of what it does not say.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// How severe it is.
+    pub(crate) level: Option<Level>,
+    /// The id of the request that it is about.
+    pub(crate) request_id: Option<String>,
+}
+
+impl Facts {
+    /// Reads a line, once.
+    pub(crate) fn of(line: &str) -> Self {
+        let Some(fields) = fields(line) else { return Self { level: level_of_text(line), request_id: request_id_of_text(line) } };
+        let request_id = match fields.request_id {
+            Some(Value::String(id)) if !id.is_empty() => Some(id),
+            Some(Value::Number(id)) => Some(id.to_string()),
             _ => None,
         };
+        Self { level: fields.level.as_ref().and_then(Level::read), request_id }
     }
+}
+
+/// The level of a line; nothing when it does not say.
+pub(crate) fn level_of(line: &str) -> Option<Level> {
+    fields(line).map_or_else(|| level_of_text(line), |fields| fields.level.as_ref().and_then(Level::read))
+}
+
+fn level_of_text(line: &str) -> Option<Level> {
     let plain = plain_head(line);
     redis(&plain).or_else(|| postgres(&plain)).or_else(|| worded(&plain))
+}
+
+fn request_id_of_text(line: &str) -> Option<String> {
+    let (_, after) = line.split_once("request_id=")?;
+    let after = after.strip_prefix('"').unwrap_or(after);
+    let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))).unwrap_or(after.len());
+    (end > 0).then(|| after[..end].to_owned())
 }
 
 /// Whether a line only says more about the one before it: its level is that one's.
 pub(crate) fn continues(line: &str) -> bool {
     const MORE: [&str; 6] = ["DETAIL", "HINT", "CONTEXT", "STATEMENT", "QUERY", "LOCATION"];
     line.starts_with('\t') || tagged(&plain_head(line)).is_some_and(|word| MORE.contains(&word))
-}
-
-/// The id of the request that a line is about.
-pub(crate) fn request_id_of(line: &str) -> Option<String> {
-    if let Some(fields) = fields(line) {
-        return match fields.request_id? {
-            Value::String(id) if !id.is_empty() => Some(id),
-            Value::Number(id) => Some(id.to_string()),
-            _ => None,
-        };
-    }
-    let (_, after) = line.split_once("request_id=")?;
-    let after = after.strip_prefix('"').unwrap_or(after);
-    let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))).unwrap_or(after.len());
-    (end > 0).then(|| after[..end].to_owned())
 }
 
 /// The begin of a line, where levels stand, without escape sequences of colours.
@@ -178,6 +198,12 @@ fn worded(line: &str) -> Option<Level> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn request_id_of(line: &str) -> Option<String> {
+        let facts = Facts::of(line);
+        assert_eq!(facts.level, level_of(line), "both ways to ask are told the same");
+        facts.request_id
+    }
 
     #[test]
     fn json_fields_name_the_level() {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 pub(crate) use self::follow::follow;
 pub(crate) use self::grep::Grep;
-pub(crate) use self::level::{Level, level_of, request_id_of};
+pub(crate) use self::level::{Facts, Level};
 pub(crate) use self::render::{Filter, Renderer};
 pub(crate) use self::source::Origin;
 pub(crate) use self::stamp::Stamp;
