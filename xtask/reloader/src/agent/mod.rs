@@ -1,27 +1,21 @@
 //! `reloader agent`: builds programs when asked to, the newest request first, and hands them to the containers that run them.
 mod build;
+mod builder;
 pub(crate) mod built;
 mod programs;
 mod touch;
 
-use crate::server::{self, ClientId, Clients, Line};
+use crate::server::{self, Clients};
 use crate::termination;
 use anyhow::Context;
-use build::{Answer, Build, Done};
+use builder::Builder;
 use built::{SOCKET, marker};
 use clap::Args;
 use programs::Programs;
-use serde::Deserialize;
-use serde_json::json;
-use std::collections::{BTreeSet, VecDeque};
 use std::fs;
-use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::SystemTime;
 use tokio::sync::mpsc;
 
-/// What is kept of the first build for clients that come later.
-const KEPT: usize = 4096;
 /// How many messages of cargo may wait; then cargo waits.
 const WAITING: usize = 256;
 
@@ -42,59 +36,6 @@ pub(crate) struct Agent {
     socket: PathBuf,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Request {
-    Build {
-        id: u64,
-        packages: Vec<String>,
-        #[serde(default)]
-        touched: Vec<PathBuf>,
-    },
-    Cancel {
-        id: u64,
-    },
-    Promote {
-        program: String,
-        path: PathBuf,
-    },
-    Status {},
-}
-
-/// A build, asked for or running.
-struct Job {
-    id: u64,
-    /// Nobody asked for the first one: everybody hears of it.
-    asker: Option<ClientId>,
-    packages: Vec<String>,
-    touched: Vec<PathBuf>,
-}
-
-/// How far the first build is.
-#[derive(Clone, Copy, PartialEq)]
-enum Initial {
-    Building,
-    Built,
-    /// Programs that were built before are there.
-    Failed,
-    /// There are none.
-    Hopeless,
-}
-
-struct Builder {
-    workspace: PathBuf,
-    packages: Vec<String>,
-    marker: PathBuf,
-    programs: Programs,
-    clients: Clients,
-    answers: mpsc::Sender<Answer>,
-    running: Option<(Job, Build)>,
-    waiting: Option<Job>,
-    initial: Initial,
-    history: VecDeque<Line>,
-    last_start: Option<SystemTime>,
-}
-
 impl Agent {
     /// Builds until a termination signal.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
@@ -106,21 +47,9 @@ impl Agent {
         let workspace = fs::canonicalize(&self.workspace)
             .with_context(|| format!("`{}` cannot be read: mount the workspace there", self.workspace.display()))?;
         let (answers, mut answered) = mpsc::channel(WAITING);
-        let mut builder = Builder {
-            workspace,
-            packages: self.packages.clone(),
-            marker,
-            programs,
-            clients: Clients::listen(&self.socket)?,
-            answers,
-            running: None,
-            waiting: None,
-            initial: Initial::Building,
-            history: VecDeque::new(),
-            last_start: None,
-        };
-        builder.request(Job { id: 0, asker: None, packages: self.packages, touched: Vec::new() });
-        while builder.initial != Initial::Hopeless {
+        let clients = Clients::listen(&self.socket)?;
+        let mut builder = Builder::new(workspace, self.packages, marker, programs, clients, answers);
+        while !builder.is_hopeless() {
             tokio::select! {
                 () = &mut stop => break,
                 // The builder keeps the other end.
@@ -132,173 +61,15 @@ impl Agent {
             }
         }
         let _ = fs::remove_file(&self.socket);
-        builder.waiting = None;
-        if let Some((_, build)) = &mut builder.running {
-            build.cancel();
-        }
-        while builder.running.is_some() {
+        builder.give_up();
+        while builder.is_busy() {
             // The builder keeps the other end.
             let Some(answer) = answered.recv().await else { break };
             builder.pass_on(answer);
         }
+        let hopeless = builder.is_hopeless();
         builder.clients.close().await;
-        anyhow::ensure!(
-            builder.initial != Initial::Hopeless,
-            "the sources do not compile, and there are no older programs: mend them and start again"
-        );
+        anyhow::ensure!(!hopeless, "the sources do not compile, and there are no older programs: mend them and start again");
         Ok(())
     }
-}
-
-impl Builder {
-    fn answer(&mut self, client: ClientId, line: &str) {
-        match serde_json::from_str(line) {
-            Ok(Request::Status {}) => self.hello(client),
-            Ok(Request::Build { packages, .. }) if packages.iter().any(|name| name.is_empty() || name.starts_with('-')) => {
-                self.clients.refuse(client, "a package has no proper name");
-            }
-            Ok(Request::Build { id, packages, touched }) => self.request(Job { id, asker: Some(client), packages, touched }),
-            Ok(Request::Cancel { id }) => self.cancel(client, id),
-            Ok(Request::Promote { program, path }) => match self.programs.promote(&program, &path) {
-                Ok(()) => self.clients.tell_all(&json!({ "promoted": { "program": program, "path": path } }).to_string().into()),
-                Err(error) => self.clients.refuse(client, format_args!("{error:#}")),
-            },
-            Err(error) => self.clients.refuse(client, format_args!("the request is not understood: {error}")),
-        }
-    }
-
-    fn hello(&mut self, client: ClientId) {
-        let initial = match self.initial {
-            Initial::Building => "building",
-            Initial::Built => "built",
-            Initial::Failed | Initial::Hopeless => "failed",
-        };
-        self.clients.tell(client, &json!({ "hello": { "programs": self.programs.promoted(), "initial": initial } }));
-    }
-
-    fn greet(&mut self, client: ClientId) {
-        self.hello(client);
-        for line in self.history.clone() {
-            self.clients.tell_line(client, line);
-        }
-    }
-
-    /// The newest request wins: the one that runs ends, and one that waits never begins.
-    fn request(&mut self, job: Job) {
-        if let Some(older) = self.waiting.replace(job) {
-            self.tell_done(&older, &Done::cancelled());
-        }
-        match &mut self.running {
-            Some((_, build)) => build.cancel(),
-            None => self.begin(),
-        }
-    }
-
-    fn cancel(&mut self, client: ClientId, id: u64) {
-        let is_meant = |job: &Job| job.id == id && job.asker == Some(client);
-        if let Some(job) = self.waiting.take_if(|job| is_meant(job)) {
-            self.tell_done(&job, &Done::cancelled());
-        }
-        // Otherwise it is done already, and its answer on the way.
-        if let Some((_, build)) = self.running.as_mut().filter(|(job, _)| is_meant(job)) {
-            build.cancel();
-        }
-    }
-
-    fn begin(&mut self) {
-        let Some(mut job) = self.waiting.take() else { return };
-        // Always all of them: cargo chooses the features of what they share from what is built together, and another choice compiles all of it anew.
-        let packages: BTreeSet<_> = job.packages.drain(..).chain(self.packages.iter().cloned()).collect();
-        job.packages.extend(packages);
-        let problems = touch::touch(&self.workspace, &job.touched, self.last_start);
-        self.last_start = Some(SystemTime::now());
-        let build = Build::start(&self.workspace, &job.packages, self.programs.clone(), self.answers.clone());
-        self.running = Some((job, build));
-        for problem in problems {
-            self.pass_on(Answer::Talk(problem));
-        }
-    }
-
-    fn pass_on(&mut self, answer: Answer) {
-        if let Answer::Done(done) = answer {
-            return self.finish(&done);
-        }
-        let Some((job, _)) = &self.running else { return };
-        let line: Line = match &answer {
-            // Verbatim: it was JSON when it was read.
-            Answer::Cargo { message, rendered } => {
-                if let Some(rendered) = rendered {
-                    log(rendered.trim_end());
-                }
-                format!("{{\"id\":{},\"cargo\":{message}}}", job.id).into()
-            }
-            Answer::Talk(text) => {
-                log(text);
-                json!({ "id": job.id, "talk": text }).to_string().into()
-            }
-            Answer::Done(_) => return,
-        };
-        self.tell(job.asker, line);
-    }
-
-    fn finish(&mut self, done: &Done) {
-        let Some((job, _)) = self.running.take() else { return };
-        if self.initial != Initial::Built && done.ok {
-            for built in &done.programs {
-                if let Err(error) = self.programs.promote(&built.program, &built.path) {
-                    log(&format!("error: {error:#}"));
-                }
-            }
-            self.mark();
-            self.initial = Initial::Built;
-            self.tell_done(&job, done);
-            self.history.clear();
-        } else {
-            if self.initial == Initial::Building && self.waiting.is_none() {
-                self.initial = self.without_new_programs();
-            }
-            self.tell_done(&job, done);
-        }
-        self.begin();
-    }
-
-    /// Containers may start.
-    fn mark(&self) {
-        if let Err(error) = fs::write(&self.marker, b"built\n") {
-            log(&format!("error: `{}` cannot be written: {error}", self.marker.display()));
-        }
-    }
-
-    /// What is left when the first build failed: the stack starts with older programs, where there are any, and somebody mends the sources meanwhile.
-    fn without_new_programs(&self) -> Initial {
-        let promoted = self.programs.promoted();
-        if !self.packages.iter().all(|package| promoted.contains_key(package)) {
-            return Initial::Hopeless;
-        }
-        log("error: the sources do not compile; the programs that were built before are started");
-        self.mark();
-        Initial::Failed
-    }
-
-    fn tell_done(&mut self, job: &Job, done: &Done) {
-        self.tell(job.asker, json!({ "id": job.id, "done": done }).to_string().into());
-    }
-
-    fn tell(&mut self, asker: Option<ClientId>, line: Line) {
-        match asker {
-            Some(client) => self.clients.tell_line(client, line),
-            None => {
-                if self.history.len() == KEPT {
-                    self.history.pop_front();
-                }
-                self.history.push_back(line.clone());
-                self.clients.tell_all(&line);
-            }
-        }
-    }
-}
-
-/// Writes to the container's log, for those who follow that alone.
-fn log(text: &str) {
-    let _ = writeln!(io::stdout(), "{text}");
 }
