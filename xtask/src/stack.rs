@@ -10,6 +10,7 @@ use crate::engine::{self, containers::Container};
 use crate::images;
 use crate::model::Model;
 use crate::ports;
+use crate::process::Invocation;
 use crate::project::Project;
 use crate::report::Failure;
 
@@ -120,6 +121,16 @@ impl Resolved {
             .services
             .keys()
             .all(|service| self.containers.iter().any(|container| container.service() == service && self.current(container)))
+    }
+
+    /// Creates the containers that are not what the files and images of today would make of them.
+    pub(crate) fn creation(&self) -> Invocation {
+        if self.containers.is_empty() {
+            return self.compose.create();
+        }
+        let current = |service: &str| self.containers.iter().any(|container| container.service() == service && self.current(container));
+        let outdated = |service: &str| !current(service) || self.model.services[service].shares().any(|other| !current(other));
+        self.compose.create_only(&self.model.services.keys().filter(|service| outdated(service)).cloned().collect::<Vec<_>>())
     }
 
     /// Whether `container` is what the files and images of today would make of it.

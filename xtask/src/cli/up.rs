@@ -215,7 +215,7 @@ fn run_one_shots(context: &Context, stack: &Stack, resolved: &Resolved) -> anyho
 fn dry_run(stack: &Stack, resolved: &Resolved, services: &BTreeSet<String>) -> Vec<String> {
     let mut lines = Vec::new();
     if !resolved.up_to_date() {
-        lines.push(resolved.compose.create().to_string());
+        lines.push(resolved.creation().to_string());
     }
     // Compose replaces the others.
     let ready: Vec<Container> = resolved.containers.iter().filter(|container| resolved.current(container)).cloned().collect();

@@ -63,6 +63,11 @@ impl Compose {
         self.compose().args(["create", "--no-build", "--remove-orphans"])
     }
 
+    /// Creates the containers of `services` anew, and of no other: `create` does it for all that depend on them as well.
+    pub(crate) fn create_only(&self, services: &[String]) -> Invocation {
+        self.compose().args(["up", "--no-start", "--no-build", "--no-deps", "--remove-orphans"]).args(services)
+    }
+
     /// What plain Compose has for a start that waits, to compare with.
     pub(crate) fn up_wait(&self) -> Invocation {
         self.compose().args(["up", "--wait", "--no-build"])
@@ -139,6 +144,7 @@ pub(crate) mod tests {
             compose.variables(),
             compose.build(&services),
             compose.create(),
+            compose.create_only(&["backend".to_owned()]),
             compose.up_wait(),
             compose.watch(),
             compose.stop(&services),
@@ -156,6 +162,7 @@ pub(crate) mod tests {
         --profile '*' config --variables
         build db
         create --no-build --remove-orphans
+        up --no-start --no-build --no-deps --remove-orphans backend
         up --wait --no-build
         watch --no-up
         --profile '*' stop db

@@ -52,6 +52,10 @@ pub(crate) struct Service {
     volumes: Vec<Volume>,
     /// Compose's own rules for edits.
     develop: Option<develop::Section>,
+    /// Whose processes it sees.
+    pid: Option<String>,
+    /// Whose network it has.
+    network_mode: Option<String>,
     /// The profiles that turn it on; none for one that is always on.
     #[serde(default)]
     pub(crate) profiles: Vec<String>,
@@ -80,6 +84,11 @@ impl Service {
     /// The volumes that it has mounted, as the compose files name them.
     pub(crate) fn named_volumes(&self) -> impl Iterator<Item = &std::path::Path> {
         self.volumes.iter().filter(|volume| volume.kind == "volume").map(|volume| volume.source.as_path())
+    }
+
+    /// The services whose processes or network it sees as its own: it ends with their containers.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = &str> {
+        [&self.pid, &self.network_mode].into_iter().filter_map(|mode| mode.as_deref()?.strip_prefix("service:"))
     }
 
     /// Compose's rules for edits: `develop.watch`.

@@ -98,7 +98,7 @@ fn create(resolved: &Resolved, volume: Volume) -> anyhow::Result<()> {
     if resolved.up_to_date() {
         return Ok(());
     }
-    let create = resolved.compose.create();
+    let create = resolved.creation();
     volume.detail(format!("running {create}"));
     let output = create.capture()?;
     match output.code {

@@ -12,7 +12,8 @@ fn only_what_changed_is_replaced() {
     assert_eq!(outcome.mutations(), ["compose build backend"], "the image is the same");
     checkout.edited("frontend");
     let outcome = checkout.behaves("frontend", "healthy").run(["rebuild", "frontend"]).success();
-    let replaced = ["compose build frontend", "compose create --no-build --remove-orphans", "container start c-slipway-frontend"];
+    let create = "compose up --no-start --no-build --no-deps --remove-orphans frontend";
+    let replaced = ["compose build frontend", create, "container start c-slipway-frontend"];
     assert_eq!(outcome.mutations(), replaced);
 }
 

@@ -52,7 +52,8 @@ fn an_edited_service_is_created_anew() {
     checkout.run(["up"]).success();
     checkout.edited("proxy");
     let outcome = checkout.behaves("proxy", "healthy").run(["up"]).success();
-    assert_eq!(outcome.mutations(), ["compose create --no-build --remove-orphans", "container start c-slipway-proxy"]);
+    let create = "compose up --no-start --no-build --no-deps --remove-orphans proxy";
+    assert_eq!(outcome.mutations(), [create, "container start c-slipway-proxy"]);
 }
 
 #[test]

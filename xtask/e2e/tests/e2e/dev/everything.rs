@@ -65,8 +65,10 @@ async fn settings_take_effect_or_are_refused() {
     workshop.edit(compose, "      TEMPLATE_RELOAD: \"1\"\n", "      TEMPLATE_RELOAD: \"1\"\n     rigging: [\n");
     workshop.see("the new settings cannot be used");
     workshop.stack.get("/health").await.with(200);
+    let others = ["proxy", "backend"].map(|service| workshop.stack.inspect(service)["State"]["StartedAt"].clone());
     workshop.edit(compose, "     rigging: [\n", "      RIGGING: gaff\n");
     workshop.see("settings of the stack → live (stack)");
+    assert_eq!(["proxy", "backend"].map(|service| workshop.stack.inspect(service)["State"]["StartedAt"].clone()), others);
     assert!(workshop.stack.inspect("frontend")["Config"]["Env"].to_string().contains("RIGGING=gaff"));
 
     // The loop goes on with the new containers.
