@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::connect_async;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest as _};
 
 use super::RECONNECT;
 use crate::harness::Stack;
@@ -131,7 +131,11 @@ async fn listener(stack: Stack, stop: Arc<AtomicBool>, open: Arc<AtomicUsize>) -
         let mut socket = match connect_async(request).await {
             Ok((socket, _)) => socket,
             Err(error) => {
-                seen.failed.push(format!("a live connection: {error}"));
+                let body = match &error {
+                    tungstenite::Error::Http(answer) => String::from_utf8_lossy(answer.body().as_deref().unwrap_or_default()).into_owned(),
+                    _ => String::new(),
+                };
+                seen.failed.push(format!("a live connection: {error} {body}"));
                 break;
             }
         };
