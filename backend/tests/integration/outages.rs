@@ -42,6 +42,18 @@ async fn without_redis_tasks_work_and_browsers_fetch_again_afterwards() {
 }
 
 #[tokio::test]
+async fn one_slow_answer_of_redis_turns_nobody_away_who_is_new_to_a_server() {
+    run(async |bench| {
+        let before = bench.server().await;
+        let (server, link) = bench.server_with_redis_link().await;
+        link.hold("GETEX", 2);
+        let answer = server.with_session_of(&before).get("/api/v1/session").await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn browsers_of_other_servers_fetch_again_even_while_changes_go_on() {
     run(async |bench| {
         let (cut_off, link) = bench.server_with_redis_link().await;
