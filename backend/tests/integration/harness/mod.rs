@@ -81,9 +81,9 @@ impl Bench {
     /// A server whose Redis is reached through a link that can be cut.
     pub(crate) async fn server_with_redis_link(&self) -> (Server, Link) {
         let url = redis_url();
-        let target = url.strip_prefix("redis://").and_then(|rest| rest.split('/').next()).unwrap();
+        let (target, number) = url.strip_prefix("redis://").and_then(|rest| rest.split_once('/')).unwrap();
         let link = Link::to(target.to_owned()).await;
-        let info = format!("redis://127.0.0.1:{}/0", link.port).into_connection_info().unwrap();
+        let info = format!("redis://127.0.0.1:{}/{number}", link.port).into_connection_info().unwrap();
         let redis = RedisConfig { info, ..self.redis.clone() };
         (Server::start(self.database.clone(), redis, Limits::default()).await, link)
     }
