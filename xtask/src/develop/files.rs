@@ -102,7 +102,11 @@ impl Loop<'_, '_> {
     }
 
     fn rule(&mut self, service: String, files: Vec<Ruled>) {
-        let Some(container) = self.container(&service) else { return };
+        let Some(container) = self.container(&service) else {
+            // It was just made, or is not there yet: the files wait for it.
+            self.unplaced.entry(service).or_default().extend(files);
+            return self.look();
+        };
         self.ruling.insert(service.clone(), Vec::new());
         let names: Vec<String> = files.iter().map(|(_, path, _)| path.to_string_lossy().replace('\\', "/")).collect();
         if files.iter().any(|(action, ..)| matches!(action, Action::Restart | Action::SyncRestart)) {
@@ -113,6 +117,16 @@ impl Loop<'_, '_> {
             let outcome = deeds::follow(&root, &container, &files).iter().try_for_each(deeds::perform);
             drop(send.send(Message::Ruled(service, names, outcome)));
         });
+    }
+
+    /// Brings what waited for a container to those that there are now.
+    pub(super) fn place(&mut self) {
+        let containers: Vec<String> = self.containers.iter().map(|container| container.service().to_owned()).collect();
+        for service in containers {
+            if let Some(files) = self.unplaced.remove(&service) {
+                self.rule(service, files.into_iter().collect());
+            }
+        }
     }
 
     pub(super) fn ruled(&mut self, service: String, names: Vec<String>, outcome: Outcome) {

@@ -110,6 +110,7 @@ pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
             fallen: BTreeSet::new(),
             reloads: BTreeMap::new(),
             ruling: BTreeMap::new(),
+            unplaced: BTreeMap::new(),
             applying: false,
             configure: None,
             renderer: Renderer::new(&project, std::io::stdout().is_terminal()),
@@ -185,6 +186,8 @@ pub(super) struct Loop<'scope, 'env> {
     pub(super) reloads: BTreeMap<String, Reloads>,
     /// Services for which rules of Compose are being followed, and what came meanwhile.
     pub(super) ruling: BTreeMap<String, Vec<Ruled>>,
+    /// Files of services that have no container yet.
+    pub(super) unplaced: BTreeMap<String, BTreeSet<Ruled>>,
     /// Whether the stack is being brought to what its files say.
     pub(super) applying: bool,
     /// What has to be brought there next: services whose images are built before.

@@ -42,6 +42,7 @@ impl Loop<'_, '_> {
                 self.meet();
                 std::mem::take(&mut self.early).iter().for_each(|batch| self.changed(batch));
             }
+            self.place();
             self.paint();
         }
         if again {
