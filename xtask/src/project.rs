@@ -106,7 +106,7 @@ fn sanitize(name: &str) -> String {
     if trimmed.is_empty() { "worktree".to_owned() } else { trimmed.chars().take(40).collect() }
 }
 
-fn check_name(what: &str, name: &str) -> anyhow::Result<()> {
+pub(crate) fn check_name(what: &str, name: &str) -> anyhow::Result<()> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if (1..=40).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with('-') && !name.ends_with('-') {
         return Ok(());

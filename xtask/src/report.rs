@@ -137,7 +137,8 @@ pub(crate) fn lines(text: &str) -> ControlFlow<()> {
     }
 }
 
-fn to_stderr(text: &str) {
+/// Says `text`, however quiet it is to be.
+pub(crate) fn to_stderr(text: &str) {
     // Nothing can be told where stderr itself is gone.
     let _ = statusline::shared().print_above(Channel::Talk, &format!("{text}\n"));
 }

@@ -1,11 +1,12 @@
 //! The stack of one project: its settings, and what the engine knows about it now.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::commands;
 use crate::commands::compose::Compose;
 use crate::config::environment::Environment;
+use crate::config::load;
 use crate::engine::{self, containers::Container};
 use crate::images;
 use crate::model::Model;
@@ -21,6 +22,8 @@ pub(crate) struct Stack {
     pub(crate) project: Project,
     /// The settings.
     pub(crate) environment: Environment,
+    /// The files they come from, from the root of the checkout.
+    pub(crate) settings: Vec<PathBuf>,
     /// Compose's command lines.
     pub(crate) compose: Compose,
 }
@@ -50,13 +53,13 @@ impl Stack {
     /// # Errors
     /// When they are wrong.
     pub(crate) fn load(project: Project) -> anyhow::Result<Self> {
-        let environment = Environment::load(&project)?;
+        let (environment, layers) = load::load(&project.infra(), &project.environment)?;
         let mut compose =
             Compose::new(&project, &environment, environment.variables(&project.environment)).with("IMAGE_TAG", project.instance.clone());
         if let Some(bundle) = ca_bundle() {
             compose = compose.with("CA_BUNDLE", bundle);
         }
-        Ok(Self { project, environment, compose })
+        Ok(Self { project, environment, settings: layers.files.into_iter().map(PathBuf::from).collect(), compose })
     }
 
     /// The project's containers now.
@@ -104,8 +107,11 @@ impl Stack {
             compose = compose.with(&variable, image);
         }
         let proxy = containers.iter().find(|container| container.service() == ports::PROXY.0);
-        let address = ports::choose(&self.environment.proxy, self.project.apart(), proxy)?;
-        let compose = compose.with("HTTP_PORT", address.port.to_string());
+        let address = ports::choose(&self.environment, self.project.apart(), proxy)?;
+        let mut compose = compose.with("HTTP_PORT", address.port.to_string()).with("PUBLIC_URL", address.public_url());
+        if let Some(port) = address.https_port {
+            compose = compose.with("HTTPS_PORT", port.to_string());
+        }
         let (model, hashes) = std::thread::scope(|scope| {
             let hashes = scope.spawn(|| compose.hashes().read());
             anyhow::Ok((Model::parse(&compose.model().read()?)?, parse_hashes(&join(hashes)?)))

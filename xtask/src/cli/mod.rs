@@ -7,6 +7,7 @@ mod confirm;
 mod dev;
 mod doctor;
 mod down;
+mod env;
 mod expose;
 mod images;
 mod logs;
@@ -79,6 +80,7 @@ enum Command {
     Shell(shell::Shell),
     Migrate(migrate::Migrate),
     Test(test::Test),
+    Env(env::Env),
     Images(images::Images),
     Setup(setup::Setup),
     Doctor(doctor::Doctor),
@@ -116,6 +118,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Shell(command) => command.run(&context),
         Command::Migrate(command) => command.run(&context),
         Command::Test(command) => command.run(&context),
+        Command::Env(command) => command.run(&context),
         Command::Images(command) => command.run(&context),
         Command::Doctor(command) => command.run(&context),
         Command::Clean(command) => command.run(&context),

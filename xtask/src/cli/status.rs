@@ -85,13 +85,12 @@ impl Status {
 impl Report {
     fn new(stack: &Stack, containers: &[Container], usage: &BTreeMap<String, (f64, u64)>) -> Self {
         let proxy = containers.iter().find(|container| container.service() == ports::PROXY.0 && container.running());
-        let port = proxy.and_then(|proxy| proxy.configured_port(ports::PROXY.1));
         Self {
             schema: 1,
             environment: stack.project.environment.clone(),
             instance: stack.project.instance.clone(),
             project: stack.project.compose_name(),
-            url: port.map(|port| ports::Address { bind: stack.environment.proxy.bind, port, instead_of: None }.url()),
+            url: proxy.and_then(|proxy| ports::current(&stack.environment, proxy)).map(|address| address.url()),
             services: containers.iter().map(|container| ServiceReport::new(container, usage.get(&container.id))).collect(),
         }
     }

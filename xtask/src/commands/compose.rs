@@ -17,7 +17,7 @@ pub(crate) struct Compose {
 impl Compose {
     /// For `project` with the files of `environment`; `variables` fill in the files' `${…}`.
     pub(crate) fn new(project: &Project, environment: &Environment, variables: BTreeMap<String, String>) -> Self {
-        Self { project: project.clone(), files: environment.compose.files.clone(), variables }
+        Self { project: project.clone(), files: environment.files(), variables }
     }
 
     /// The same with `name` set, unless the caller's own environment sets it.

@@ -1,29 +1,39 @@
-//! `infra/env/<name>.toml`: everything that differs between environments, and nothing else.
-
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::path::Path;
+//! The settings of one environment as types. `infra/env/base.toml` is their documentation, and has every one of them.
 
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
-use super::size::Size;
-use crate::project::Project;
-use crate::report::Failure;
+use super::values::{Bind, Cpus, Duration, Host, Pids, Port, Size};
 
-/// One environment's settings. The commented files in `infra/env/` are the documentation of each key.
+/// Everything that differs between environments, and nothing else.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Environment {
     /// The least important level that services log.
     pub(crate) log_level: LogLevel,
+    /// Whether commands that change a running stack ask first.
+    pub(crate) confirm: bool,
+    /// Who the site is.
+    pub(crate) site: Site,
     /// Which parts of the orchestration file are used.
     pub(crate) compose: Compose,
     /// How our images are built.
     pub(crate) build: Build,
     /// Where the stack answers.
     pub(crate) proxy: Proxy,
-    /// Limits of single services, by service name; the compose file has the defaults.
-    #[serde(default)]
+    /// How the proxy encrypts.
+    pub(crate) tls: Tls,
+    /// Where passwords and keys come from.
+    pub(crate) secrets: Secrets,
+    /// PostgreSQL.
+    pub(crate) database: Service,
+    /// Redis.
+    pub(crate) redis: Service,
+    /// What the engine keeps of what services write.
+    pub(crate) logs: Logs,
+    /// Values for variables of the compose files that are the application's own.
+    pub(crate) variables: BTreeMap<String, Variable>,
+    /// Limits of single services, by service name.
     pub(crate) limits: BTreeMap<String, Limits>,
 }
 
@@ -43,6 +53,16 @@ pub(crate) enum LogLevel {
     Error,
 }
 
+/// The `[site]` table.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Site {
+    /// The name that links and mails use.
+    pub(crate) domain: Host,
+    /// Other names that are answered to.
+    pub(crate) aliases: Vec<Host>,
+}
+
 /// The `[compose]` table.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
@@ -50,7 +70,6 @@ pub(crate) struct Compose {
     /// Compose files in `infra/`, in the order they are merged.
     pub(crate) files: Vec<String>,
     /// Profiles that are on: optional services.
-    #[serde(default)]
     pub(crate) profiles: Vec<String>,
 }
 
@@ -77,177 +96,159 @@ pub(crate) enum CargoProfile {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Proxy {
     /// The host address it is published on.
-    pub(crate) bind: IpAddr,
-    /// The host port it is published on.
-    pub(crate) port: u16,
-    /// Whether the next free port is used where this one is taken.
-    #[serde(default)]
+    pub(crate) bind: Bind,
+    /// The host port of plain HTTP.
+    pub(crate) port: Port,
+    /// The host port of HTTPS, where there is TLS.
+    pub(crate) https_port: Port,
+    /// Whether the next free port is used where one is taken.
     pub(crate) port_fallback: bool,
 }
 
-/// One `[limits.<service>]` table.
+/// The `[tls]` table.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tls {
+    /// Where the certificate comes from.
+    pub(crate) mode: TlsMode,
+    /// For how long browsers remember that there is nothing but HTTPS here; zero: they are not told.
+    pub(crate) hsts: Duration,
+}
+
+/// Where the certificate comes from.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum TlsMode {
+    /// There is none: plain HTTP.
+    Off,
+    /// From the secrets `tls_certificate` and `tls_key`, which somebody put there.
+    Files,
+    /// The same secrets, made here where they are missing.
+    SelfSigned,
+}
+
+/// The `[secrets]` table.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Secrets {
+    /// Whether a start makes those that are missing.
+    pub(crate) generate: bool,
+}
+
+/// The `[database]` and `[redis]` tables.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Service {
+    /// Who runs it.
+    pub(crate) mode: Mode,
+}
+
+/// Who runs a data service.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Mode {
+    /// A container of the stack.
+    Container,
+    /// Somebody else: its address is a secret.
+    External,
+}
+
+/// The `[logs]` table.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Logs {
+    /// When the engine begins a new file for a container.
+    pub(crate) max_size: Size,
+    /// How many files it keeps for a container.
+    pub(crate) max_files: u8,
+}
+
+/// One value of `[variables]`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(try_from = "toml::Value")]
+pub(crate) struct Variable(pub(crate) String);
+
+impl TryFrom<toml::Value> for Variable {
+    type Error = String;
+
+    fn try_from(value: toml::Value) -> Result<Self, String> {
+        match value {
+            toml::Value::String(text) if text.contains(['\n', '\r', '\0']) => Err("has more than one line".to_owned()),
+            toml::Value::String(text) => Ok(Self(text)),
+            toml::Value::Integer(number) => Ok(Self(number.to_string())),
+            toml::Value::Boolean(value) => Ok(Self(value.to_string())),
+            _ => Err("write text in quotes, a whole number, true or false".to_owned()),
+        }
+    }
+}
+
+/// One `[limits.<service>]` table. What is not said is what the compose file says.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Limits {
-    /// Processors, for example `0.5`.
-    pub(crate) cpus: Option<f64>,
-    /// Memory, for example `512MB`.
+    /// Processors that it may use.
+    pub(crate) cpus: Option<Cpus>,
+    /// Memory that it may use; it is ended when it wants more.
     pub(crate) memory: Option<Size>,
+    /// Memory that is kept for it when there is too little for all.
+    pub(crate) memory_reservation: Option<Size>,
+    /// Processes and threads that it may have at once.
+    pub(crate) pids: Option<Pids>,
 }
 
 impl Environment {
-    /// Reads and checks the environment of `project`.
-    ///
-    /// # Errors
-    /// When there is no such file or something in it is wrong; the text names file, place and fix.
-    pub(crate) fn load(project: &Project) -> anyhow::Result<Self> {
-        let dir = project.infra().join("env");
-        let path = dir.join(format!("{}.toml", project.environment));
-        let shown = format!("infra/env/{}.toml", project.environment);
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(Failure::new(format!("there is no environment `{}`: `{shown}` does not exist", project.environment))
-                    .hint(format!("environments here: {}", names(&dir).join(", ")))
-                    .into());
-            }
-            Err(error) => return Err(Failure::new(format!("`{shown}` cannot be read: {error}")).into()),
-        };
-        Ok(Self::parse(&text, &shown)?)
-    }
-
-    fn parse(text: &str, shown: &str) -> Result<Self, Failure> {
-        let environment: Self = toml::from_str(text).map_err(|error| {
-            let mut failure = Failure::new(format!("`{shown}` is not valid"));
-            for line in error.to_string().trim_end().lines() {
-                failure = failure.detail(line);
-            }
-            failure.hint("the comments in the file say what each key takes")
-        })?;
-        let problems = environment.problems();
-        if problems.is_empty() {
-            return Ok(environment);
-        }
-        Err(problems.into_iter().fold(Failure::new(format!("`{shown}` is not valid")), Failure::detail))
-    }
-
-    fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        if self.compose.files.is_empty() {
-            problems.push("`compose.files` is empty: name at least `compose.yaml`".to_owned());
-        }
-        for file in &self.compose.files {
-            if Path::new(file).components().count() != 1 {
-                problems.push(format!("`compose.files` has `{file}`: name files of `infra/` without a directory"));
-            }
-        }
-        if self.proxy.port == 0 {
-            problems.push("`proxy.port` is 0: choose one from 1 to 65535".to_owned());
-        }
-        for (service, limits) in &self.limits {
-            if limits.cpus.is_some_and(|cpus| !(0.01..=1024.0).contains(&cpus)) {
-                problems.push(format!("`limits.{service}.cpus` is out of range: choose one from 0.01 to 1024"));
-            }
-            if limits.memory.is_some_and(|memory| memory.0 < 6 << 20) {
-                problems.push(format!("`limits.{service}.memory` is out of range: the engine takes 6MB or more"));
-            }
-        }
-        problems
+    /// The compose files, in the order they are merged: those that are named, and what the modes add.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let added = [
+            (self.tls.mode != TlsMode::Off, "compose.tls.yaml"),
+            (self.database.mode == Mode::External, "compose.external-database.yaml"),
+            (self.redis.mode == Mode::External, "compose.external-redis.yaml"),
+        ];
+        let added = added.into_iter().filter(|(on, _)| *on).map(|(_, file)| file.to_owned());
+        self.compose.files.iter().cloned().chain(added).collect()
     }
 
     /// The variables that the compose files take from this environment.
     pub(crate) fn variables(&self, name: &str) -> BTreeMap<String, String> {
+        let mut variables = self.own_variables(name);
+        variables.extend(self.variables.iter().map(|(key, value)| (key.clone(), value.0.clone())));
+        variables
+    }
+
+    /// Those of [`variables`](Self::variables) that come from a key with a meaning of its own.
+    pub(super) fn own_variables(&self, name: &str) -> BTreeMap<String, String> {
+        let hosts: Vec<String> = std::iter::once(&self.site.domain).chain(&self.site.aliases).map(Host::in_url).collect();
         let mut variables = BTreeMap::from([
             ("ENVIRONMENT".to_owned(), name.to_owned()),
             ("LOG_LEVEL".to_owned(), format!("{:?}", self.log_level).to_lowercase()),
             ("COMPOSE_PROFILES".to_owned(), self.compose.profiles.join(",")),
             ("CARGO_PROFILE".to_owned(), format!("{:?}", self.build.profile).to_lowercase()),
-            ("BIND_ADDRESS".to_owned(), bracketed(self.proxy.bind)),
+            ("BIND_ADDRESS".to_owned(), self.proxy.bind.to_string()),
             ("SECRETS_DIR".to_owned(), format!("./secrets/{name}")),
+            ("SITE_HOSTS".to_owned(), hosts.join(" ")),
+            ("LOG_MAX_SIZE".to_owned(), format!("{}k", self.logs.max_size.0 >> 10)),
+            ("LOG_MAX_FILES".to_owned(), self.logs.max_files.to_string()),
         ]);
+        if self.tls.mode != TlsMode::Off {
+            variables.insert("HSTS_SECONDS".to_owned(), self.tls.hsts.0.to_string());
+        }
         for (service, limits) in &self.limits {
-            let prefix = service.to_uppercase().replace('-', "_");
-            variables.extend(limits.cpus.map(|cpus| (format!("{prefix}_CPUS"), cpus.to_string())));
-            variables.extend(limits.memory.map(|memory| (format!("{prefix}_MEMORY"), memory.to_string())));
+            variables.extend(limits.variables(service));
         }
         variables
     }
 }
 
-/// An address as a port mapping takes it.
-fn bracketed(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("[{address}]"),
-    }
-}
-
-/// The environments that have a file in `dir`.
-pub(crate) fn names(dir: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned))
-        .filter(|name| !name.contains('.'))
-        .collect();
-    names.sort();
-    names
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str = r#"
-        log_level = "debug"
-        compose = { files = ["compose.yaml", "compose.dev.yaml"], profiles = ["worker"] }
-        build.profile = "dev"
-        proxy = { bind = "127.0.0.1", port = 8080, port_fallback = true }
-        limits.backend = { cpus = 0.5, memory = "1GB" }
-    "#;
-
-    fn refused(change: (&str, &str)) -> String {
-        assert!(GOOD.contains(change.0), "the change applies");
-        Environment::parse(&GOOD.replace(change.0, change.1), "infra/env/x.toml").expect_err("refused").to_string()
-    }
-
-    #[test]
-    fn a_good_file_becomes_variables() {
-        let environment = Environment::parse(GOOD, "x").expect("valid");
-        let variables = environment.variables("local");
-        let lines: Vec<String> = variables.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        insta::assert_snapshot!(lines.join("\n"), @r"
-        BACKEND_CPUS=0.5
-        BACKEND_MEMORY=1073741824b
-        BIND_ADDRESS=127.0.0.1
-        CARGO_PROFILE=dev
-        COMPOSE_PROFILES=worker
-        ENVIRONMENT=local
-        LOG_LEVEL=debug
-        SECRETS_DIR=./secrets/local
-        ");
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused_with_its_place() {
-        insta::assert_snapshot!(refused(("port = 8080", "prot = 8080")));
-    }
-
-    #[test]
-    fn a_wrong_value_is_refused_with_what_is_right() {
-        insta::assert_snapshot!(
-            [
-                refused((r#""debug""#, r#""loud""#)),
-                refused((r#""1GB""#, r#""lots""#)),
-                refused(("8080", "80800")),
-                refused((r#""127.0.0.1""#, r#""localhost""#)),
-            ]
-            .join("\n---\n")
-        );
-    }
-
-    #[test]
-    fn all_values_out_of_range_are_named_at_once() {
-        let text = GOOD.replace("8080", "0").replace("0.5", "0.0").replace("1GB", "1MB").replace("compose.dev", "../compose.dev");
-        insta::assert_snapshot!(Environment::parse(&text, "infra/env/x.toml").expect_err("refused").to_string());
+impl Limits {
+    /// The variables of the compose files for the limits of `service`.
+    pub(super) fn variables(&self, service: &str) -> impl Iterator<Item = (String, String)> {
+        let prefix = service.to_uppercase().replace('-', "_");
+        let values = [
+            ("CPUS", self.cpus.map(|cpus| cpus.to_string())),
+            ("MEMORY", self.memory.map(|memory| memory.to_string())),
+            ("MEMORY_RESERVATION", self.memory_reservation.map(|memory| memory.to_string())),
+            ("PIDS", self.pids.map(|pids| pids.0.to_string())),
+        ];
+        values.into_iter().filter_map(move |(suffix, value)| Some((format!("{prefix}_{suffix}"), value?)))
     }
 }

@@ -1,4 +1,8 @@
-//! Typed, validated views of what a person writes in `infra/`.
+//! Typed settings: what a person writes in `infra/env/`, checked before anything starts.
 
+mod decode;
 pub(crate) mod environment;
-pub(crate) mod size;
+pub(crate) mod layers;
+pub(crate) mod load;
+pub(crate) mod problem;
+pub(crate) mod values;

@@ -33,8 +33,8 @@ pub(super) fn planner(stack: &Stack, resolved: &Resolved) -> anyhow::Result<Plan
     let cargo = Invocation::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
     let metadata = cargo.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).dir(&stack.project.root);
     let crates = Crates::parse(&metadata.read()?)?;
-    let mut settings: BTreeSet<PathBuf> = stack.environment.compose.files.iter().map(|file| PathBuf::from("infra").join(file)).collect();
-    settings.insert(PathBuf::from("infra/env").join(format!("{}.toml", stack.project.environment)));
+    let mut settings: BTreeSet<PathBuf> = stack.environment.files().iter().map(|file| PathBuf::from("infra").join(file)).collect();
+    settings.extend(stack.settings.iter().cloned());
     Ok(Planner::new(&stack.project.root, &resolved.model, crates, settings))
 }
 

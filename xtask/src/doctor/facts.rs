@@ -145,7 +145,7 @@ impl Contents {
         Ok(Self {
             images,
             secrets: secrets::missing(&stack.project, &model).into_iter().map(Path::to_owned).collect(),
-            address: ports::choose(&stack.environment.proxy, stack.project.apart(), proxy).map_err(words),
+            address: ports::choose(&stack.environment, stack.project.apart(), proxy).map_err(words),
         })
     }
 }

@@ -6,12 +6,15 @@ pub(crate) mod published;
 use std::fmt;
 use std::net::{IpAddr, TcpListener};
 
-use crate::config::environment::Proxy;
+use crate::config::environment::{Environment, TlsMode};
+use crate::config::values::Host;
 use crate::engine::containers::Container;
 use crate::report::{Failure, Style, paint};
 
-/// The service that publishes the stack's one port, and that port inside its container.
+/// The service that publishes the stack's ports, and the port of plain HTTP inside its container.
 pub(crate) const PROXY: (&str, u16) = ("proxy", 80);
+/// The port of HTTPS inside that container.
+const HTTPS: u16 = 443;
 
 /// How many ports, the environment's own included, the instances of one environment share.
 const TRIES: u16 = 100;
@@ -21,21 +24,40 @@ const TRIES: u16 = 100;
 pub(crate) struct Address {
     /// The host address.
     pub(crate) bind: IpAddr,
-    /// The host port.
+    /// The name that links use.
+    pub(crate) domain: Host,
+    /// The host port of plain HTTP.
     pub(crate) port: u16,
+    /// The host port of HTTPS, where there is TLS.
+    pub(crate) https_port: Option<u16>,
     /// The wanted port and who holds it, when another one is used.
     pub(crate) instead_of: Option<(u16, String)>,
 }
 
 impl Address {
-    /// The URL for a browser on this machine.
+    /// The URL for a browser: on this machine, or, with TLS, under the name that the certificate is for.
     pub(crate) fn url(&self) -> String {
         let host = match self.bind {
+            _ if self.https_port.is_some() => self.domain.in_url(),
             bind if bind.is_loopback() || bind.is_unspecified() => "localhost".to_owned(),
             IpAddr::V4(bind) => bind.to_string(),
             IpAddr::V6(bind) => format!("[{bind}]"),
         };
-        if self.port == 80 { format!("http://{host}") } else { format!("http://{host}:{}", self.port) }
+        self.url_of(&host)
+    }
+
+    /// The URL that links in mails begin with.
+    pub(crate) fn public_url(&self) -> String {
+        self.url_of(&self.domain.in_url())
+    }
+
+    fn url_of(&self, host: &str) -> String {
+        match (self.https_port, self.port) {
+            (Some(HTTPS), _) => format!("https://{host}"),
+            (Some(port), _) => format!("https://{host}:{port}"),
+            (None, 80) => format!("http://{host}"),
+            (None, port) => format!("http://{host}:{port}"),
+        }
     }
 }
 
@@ -49,32 +71,91 @@ impl fmt::Display for Address {
     }
 }
 
+/// What the settings say about one port of the host.
+#[derive(Clone, Copy, Debug)]
+struct Setting {
+    bind: IpAddr,
+    port: u16,
+    fallback: bool,
+    /// The port inside the container.
+    inside: u16,
+    /// Where it is set.
+    key: &'static str,
+}
+
 /// The address for the proxy. A port that the instance already has stays, so that bookmarks and sessions do. `apart` is the name of an instance
 /// that runs beside the main one: it has a port of its own, the same after `down` and on the next day.
 ///
 /// # Errors
-/// When the port is taken and another one may not, or cannot, be used.
-pub(crate) fn choose(settings: &Proxy, apart: Option<&str>, proxy: Option<&Container>) -> anyhow::Result<Address> {
-    let running = proxy.filter(|proxy| proxy.running()).map(Container::host_ports).unwrap_or_default();
-    let usable = |port: u16| running.contains(&port) || free(settings.bind, port);
-    let previous = proxy.and_then(|proxy| proxy.configured_port(PROXY.1));
-    let wanted = wanted(settings, apart);
-    let port = pick(settings, wanted, previous, usable);
-    if port == Some(wanted) {
-        return Ok(Address { bind: settings.bind, port: wanted, instead_of: None });
+/// When a port is taken and another one may not, or cannot, be used.
+pub(crate) fn choose(environment: &Environment, apart: Option<&str>, proxy: Option<&Container>) -> anyhow::Result<Address> {
+    let Environment { proxy: settings, tls, site, .. } = environment;
+    let (bind, fallback) = (settings.bind.0, settings.port_fallback);
+    let http = Setting { bind, port: settings.port.0, fallback, inside: PROXY.1, key: "proxy.port" };
+    let https = Setting { port: settings.https_port.0, inside: HTTPS, key: "proxy.https_port", ..http };
+    let (port, mut instead_of) = http.choose(apart, proxy)?;
+    let mut https_port = None;
+    if tls.mode != TlsMode::Off {
+        let (port, https_instead_of) = https.choose(apart, proxy)?;
+        (https_port, instead_of) = (Some(port), https_instead_of.or(instead_of));
     }
-    let holder = holder::name(wanted);
-    match port {
-        Some(port) => Ok(Address { bind: settings.bind, port, instead_of: holder.map(|holder| (wanted, holder)) }),
-        None => Err(taken(settings, &holder.unwrap_or_else(|| "a process that this user may not see".to_owned())).into()),
-    }
+    Ok(Address { bind, domain: site.domain.clone(), port, https_port, instead_of })
 }
 
-/// The port that is tried first: the environment's for the main instance, one of those after it for each other one.
-fn wanted(settings: &Proxy, apart: Option<&str>) -> u16 {
-    match apart {
-        Some(name) if settings.port_fallback => settings.port.checked_add(step(name)).unwrap_or(settings.port),
-        _ => settings.port,
+/// Where a proxy that runs answers.
+pub(crate) fn current(environment: &Environment, proxy: &Container) -> Option<Address> {
+    let Environment { proxy: settings, tls, site, .. } = environment;
+    let https_port = if tls.mode == TlsMode::Off { None } else { Some(proxy.configured_port(HTTPS)?) };
+    let port = proxy.configured_port(PROXY.1)?;
+    Some(Address { bind: settings.bind.0, domain: site.domain.clone(), port, https_port, instead_of: None })
+}
+
+impl Setting {
+    fn choose(self, apart: Option<&str>, proxy: Option<&Container>) -> anyhow::Result<(u16, Option<(u16, String)>)> {
+        let running = proxy.filter(|proxy| proxy.running()).map(Container::host_ports).unwrap_or_default();
+        let usable = |port: u16| running.contains(&port) || free(self.bind, port);
+        let previous = proxy.and_then(|proxy| proxy.configured_port(self.inside));
+        let wanted = self.wanted(apart);
+        let port = self.pick(wanted, previous, usable);
+        if port == Some(wanted) {
+            return Ok((wanted, None));
+        }
+        let holder = holder::name(wanted);
+        match port {
+            Some(port) => Ok((port, holder.map(|holder| (wanted, holder)))),
+            None => Err(self.taken(&holder.unwrap_or_else(|| "a process that this user may not see".to_owned())).into()),
+        }
+    }
+
+    /// The port that is tried first: the environment's for the main instance, one of those after it for each other one.
+    fn wanted(self, apart: Option<&str>) -> u16 {
+        match apart {
+            Some(name) if self.fallback => self.port.checked_add(step(name)).unwrap_or(self.port),
+            _ => self.port,
+        }
+    }
+
+    fn pick(self, wanted: u16, previous: Option<u16>, usable: impl Fn(u16) -> bool) -> Option<u16> {
+        let last = self.port.saturating_add(TRIES - 1);
+        let near = |port: &u16| (self.port..=last).contains(port);
+        let mut candidates: Vec<u16> = Vec::new();
+        if self.fallback {
+            candidates.extend(previous.filter(near));
+        }
+        candidates.push(wanted);
+        if self.fallback {
+            candidates.extend(wanted.saturating_add(1)..=last);
+            // The environment's own port comes last: the main instance wants it.
+            candidates.extend(self.port.saturating_add(1)..wanted);
+            candidates.push(self.port);
+        }
+        candidates.into_iter().find(|port| usable(*port))
+    }
+
+    fn taken(self, holder: &str) -> Failure {
+        let failure = Failure::new(format!("port {} is taken by {holder}", self.port))
+            .hint(format!("stop it, or choose another `{}` in the environment's file", self.key));
+        if self.fallback { failure.detail(format!("and so are the {} ports after it", TRIES - 1)) } else { failure }
     }
 }
 
@@ -85,43 +166,27 @@ fn step(name: &str) -> u16 {
     1 + (hash % u64::from(TRIES - 1)) as u16
 }
 
-fn pick(settings: &Proxy, wanted: u16, previous: Option<u16>, usable: impl Fn(u16) -> bool) -> Option<u16> {
-    let last = settings.port.saturating_add(TRIES - 1);
-    let near = |port: &u16| (settings.port..=last).contains(port);
-    let mut candidates: Vec<u16> = Vec::new();
-    if settings.port_fallback {
-        candidates.extend(previous.filter(near));
-    }
-    candidates.push(wanted);
-    if settings.port_fallback {
-        candidates.extend(wanted.saturating_add(1)..=last);
-        // The environment's own port comes last: the main instance wants it.
-        candidates.extend(settings.port.saturating_add(1)..wanted);
-        candidates.push(settings.port);
-    }
-    candidates.into_iter().find(|port| usable(*port))
-}
-
 fn free(bind: IpAddr, port: u16) -> bool {
     TcpListener::bind((bind, port)).is_ok()
 }
 
-fn taken(settings: &Proxy, holder: &str) -> Failure {
-    let failure = Failure::new(format!("port {} is taken by {holder}", settings.port))
-        .hint("stop it, or choose another `proxy.port` in the environment's file");
-    if settings.port_fallback { failure.detail(format!("and so are the {} ports after it", TRIES - 1)) } else { failure }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn settings(port: u16, port_fallback: bool) -> Proxy {
-        Proxy { bind: IpAddr::from([127, 0, 0, 1]), port, port_fallback }
+    impl Address {
+        pub(crate) fn sample() -> Self {
+            let domain = Host::try_from(toml::Value::from("board.example.com")).expect("a host");
+            Address { bind: IpAddr::from([127, 0, 0, 1]), domain, port: 8080, https_port: None, instead_of: None }
+        }
+    }
+
+    fn settings(port: u16, fallback: bool) -> Setting {
+        Setting { bind: IpAddr::from([127, 0, 0, 1]), port, fallback, inside: PROXY.1, key: "proxy.port" }
     }
 
     fn main(port: u16, port_fallback: bool, previous: Option<u16>, usable: impl Fn(u16) -> bool) -> Option<u16> {
-        pick(&settings(port, port_fallback), port, previous, usable)
+        settings(port, port_fallback).pick(port, previous, usable)
     }
 
     #[test]
@@ -138,47 +203,51 @@ mod tests {
         assert_eq!(main(8080, true, Some(8082), |_| true), Some(8082));
         assert_eq!(main(8080, true, Some(8082), |port| port != 8082), Some(8080));
         assert_eq!(main(9000, true, Some(8082), |_| true), Some(9000), "a new setting counts");
-        assert_eq!(pick(&settings(8080, true), 8130, Some(8082), |_| true), Some(8082));
+        assert_eq!(settings(8080, true).pick(8130, Some(8082), |_| true), Some(8082));
     }
 
     #[test]
     fn each_worktree_has_a_port_of_its_own() {
-        let port = |name: &str| wanted(&settings(8080, true), Some(name));
+        let port = |name: &str| settings(8080, true).wanted(Some(name));
         // These must not change: people have bookmarks.
         assert_eq!(["fix", "login", "search", "review"].map(port), [8092, 8157, 8102, 8137]);
         assert!((0..1000).all(|n| (8081..=8179).contains(&port(&format!("worktree-{n}")))));
-        assert_eq!(wanted(&settings(8080, true), None), 8080);
-        assert_eq!(wanted(&settings(8080, false), Some("fix")), 8080, "without fallback there is one port");
-        assert_eq!(wanted(&settings(65535, true), Some("fix")), 65535);
+        assert_eq!(settings(8080, true).wanted(None), 8080);
+        assert_eq!(settings(8080, false).wanted(Some("fix")), 8080, "without fallback there is one port");
+        assert_eq!(settings(65535, true).wanted(Some("fix")), 65535);
     }
 
     #[test]
     fn where_two_names_have_one_port_the_next_free_one_is_used() {
         let settings = settings(8080, true);
-        assert_eq!(pick(&settings, 8130, None, |port| port != 8130), Some(8131));
-        assert_eq!(pick(&settings, 8178, None, |port| port < 8178), Some(8081), "from the begin again");
-        assert_eq!(pick(&settings, 8178, None, |port| port == 8080), Some(8080), "the main instance's port comes last");
+        assert_eq!(settings.pick(8130, None, |port| port != 8130), Some(8131));
+        assert_eq!(settings.pick(8178, None, |port| port < 8178), Some(8081), "from the begin again");
+        assert_eq!(settings.pick(8178, None, |port| port == 8080), Some(8080), "the main instance's port comes last");
     }
 
     #[test]
     fn a_taken_port_is_refused_with_its_holder() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
-        let error = choose(&settings(port, false), None, None).expect_err("taken").to_string();
+        let error = settings(port, false).choose(None, None).expect_err("taken").to_string();
         let expected = format!("port {port} is taken by ");
         assert!(error.starts_with(&expected), "{error}");
         assert!(error.contains(&format!("(pid {})", std::process::id())), "{error}");
-        let address = choose(&settings(port, true), None, None).expect("the next one");
-        assert!(address.port > port);
-        assert!(address.to_string().contains(&format!("(port {port} is taken by ")));
+        let (next, instead_of) = settings(port, true).choose(None, None).expect("the next one");
+        assert!(next > port && instead_of.is_some_and(|(wanted, _)| wanted == port));
     }
 
     #[test]
     fn urls_are_what_a_browser_takes() {
-        let url = |bind: &str, port| Address { bind: bind.parse().expect("an address"), port, instead_of: None }.url();
+        let address =
+            |bind: &str, port, https_port| Address { bind: bind.parse().expect("an address"), port, https_port, ..Address::sample() };
+        let url = |bind: &str, port| address(bind, port, None).url();
         assert_eq!(url("127.0.0.1", 8080), "http://localhost:8080");
         assert_eq!(url("0.0.0.0", 80), "http://localhost");
         assert_eq!(url("10.0.0.5", 80), "http://10.0.0.5");
         assert_eq!(url("fd00::1", 8080), "http://[fd00::1]:8080");
+        assert_eq!(address("0.0.0.0", 80, Some(443)).url(), "https://board.example.com");
+        assert_eq!(address("127.0.0.1", 8080, Some(8443)).url(), "https://board.example.com:8443");
+        assert_eq!(address("127.0.0.1", 8080, None).public_url(), "http://board.example.com:8080");
     }
 }

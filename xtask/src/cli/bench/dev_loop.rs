@@ -231,7 +231,7 @@ mod tests {
             let one = prepare(&stack, place.path(), &name).expect("prepared");
             assert_eq!(one.stack.project.compose_name(), format!("slipway-bench-{name}"));
             let missing = |file: &&String| !one.stack.project.infra().join(file).is_file();
-            assert_eq!(one.stack.environment.compose.files.iter().find(missing), None, "{name}");
+            assert_eq!(one.stack.environment.files().iter().find(missing), None, "{name}");
         }
     }
 }

@@ -26,7 +26,7 @@ fn well() -> Facts {
         environment: Ok(Some(Contents {
             images: Some((vec![entry("slipway/backend:main", false)], vec![entry("redis:8", true)])),
             secrets: Vec::new(),
-            address: Ok(Address { bind: [127, 0, 0, 1].into(), port: 8080, instead_of: None }),
+            address: Ok(Address::sample()),
         })),
         containers: Ok(vec![sample("db", "running", Some("healthy")), sample("migrate", "exited", None)]),
         ignored: Some(true),

@@ -63,7 +63,10 @@ impl Checkout {
             std::fs::create_dir_all(checkout.dir.path().join(dir)).expect("created");
         }
         symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/docker"), checkout.dir.path().join("bin/docker")).expect("linked");
-        checkout.file("infra/compose.yaml", "# The engine of the tests has the model of this file as JSON.\n");
+        // Settings are checked against the text of these; the engine of the tests has a model of its own.
+        for file in ["infra/compose.yaml", "infra/env/base.toml"] {
+            checkout.file(file, &std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).expect("readable"));
+        }
         checkout.file("infra/images/runtime/packages", "ca-certificates\n");
         checkout.file("backend/migrations/20260101000000_begin.sql", "-- Begins.\n");
         checkout.environment(&format!("port = {}\nport_fallback = true", checkout.port));
@@ -101,9 +104,7 @@ impl Checkout {
 
     /// Writes `infra/env/local.toml` with these lines in `[proxy]`.
     pub(crate) fn environment(&self, proxy: &str) {
-        let text = format!(
-            "log_level = \"info\"\n[compose]\nfiles = [\"compose.yaml\"]\n[build]\nprofile = \"dev\"\n[proxy]\nbind = \"127.0.0.1\"\n{proxy}\n"
-        );
+        let text = format!("compose.profiles = []\nbuild.profile = \"dev\"\nsecrets.generate = true\n[proxy]\n{proxy}\n");
         self.file("infra/env/local.toml", &text);
     }
 

@@ -3,16 +3,20 @@
 use std::fmt;
 use std::str::FromStr;
 
+use toml::Value;
+
+use super::shown;
+
 /// A number of bytes. `KB`, `MB` and `GB` are powers of 1024, as the engine takes them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[serde(try_from = "Value")]
 pub(crate) struct Size(pub(crate) u64);
 
 impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a size: write a whole number and KB, MB or GB, for example `512MB`");
+        let wrong = || refusal(&format!("`{text}`"));
         let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
         let (number, unit) = text.split_at(digits);
         let shift = match unit.trim() {
@@ -26,12 +30,16 @@ impl FromStr for Size {
     }
 }
 
-impl TryFrom<String> for Size {
+impl TryFrom<Value> for Size {
     type Error = String;
 
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
+    fn try_from(value: Value) -> Result<Self, String> {
+        value.as_str().ok_or_else(|| refusal(&shown(&value)))?.parse()
     }
+}
+
+fn refusal(given: &str) -> String {
+    format!("{given} is not a size: write a whole number and KB, MB or GB, for example \"512MB\"")
 }
 
 impl fmt::Display for Size {
@@ -54,7 +62,7 @@ mod tests {
     fn anything_else_is_refused_with_an_example() {
         for text in ["", "512", "MB", "1.5GB", "512mb", "-1MB", "99999999999999999999GB", "18014398509481984GB"] {
             let error = text.parse::<Size>().expect_err(text);
-            assert_eq!(error, format!("`{text}` is not a size: write a whole number and KB, MB or GB, for example `512MB`"));
+            assert_eq!(error, format!("`{text}` is not a size: write a whole number and KB, MB or GB, for example \"512MB\""));
         }
     }
 }

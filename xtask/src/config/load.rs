@@ -1,0 +1,134 @@
+//! An environment from its files: read, merged, typed, and checked as a whole.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path};
+
+use regex_lite::Regex;
+
+use super::decode::decode;
+use super::environment::{Environment, TlsMode};
+use super::layers::{BASE, Directory, Layers, shown};
+use super::problem::{Problem, did_you_mean, refusal};
+use crate::report::Failure;
+
+/// The least memory that the engine takes as a limit.
+const LEAST_MEMORY: u64 = 6 << 20;
+
+/// The environment `name` of the settings in `infra`, and where each of its values was said.
+///
+/// # Errors
+/// When there is no such environment, or something in its files is wrong: all of it, each with file, line, key and what would be right.
+pub(crate) fn load(infra: &Path, name: &str) -> Result<(Environment, Layers), Failure> {
+    let directory = Directory::of(infra);
+    if name == BASE || !directory.file(name).is_file() {
+        return Err(unknown(&directory, name));
+    }
+    let mut problems = Vec::new();
+    let layers = directory.read(name, &mut problems);
+    let environment = decode::<Environment>(&layers, &mut problems);
+    if let Some(environment) = &environment {
+        check(environment, infra, name, &mut |key: &str, text: String| {
+            problems.push(Problem { place: layers.place(key), key: key.to_owned(), text });
+        });
+    }
+    match environment {
+        Some(environment) if problems.is_empty() => Ok((environment, layers)),
+        _ => Err(refusal(name, problems)),
+    }
+}
+
+fn unknown(directory: &Directory, name: &str) -> Failure {
+    let names = directory.names();
+    let reason = if name == BASE {
+        "`base` is what every environment builds on, and none itself".to_owned()
+    } else {
+        let near = did_you_mean(name, names.iter().map(String::as_str));
+        format!("there is no environment `{name}`: `{}` does not exist{near}", shown(name))
+    };
+    let failure = Failure::new(reason).hint(format!("environments here: {}", names.join(", ")));
+    if name == BASE { failure } else { failure.hint(format!("`cargo xtask env new {name} --from local` makes it")) }
+}
+
+fn check(environment: &Environment, infra: &Path, name: &str, refuse: &mut impl FnMut(&str, String)) {
+    let mut text = String::new();
+    if environment.compose.files.is_empty() {
+        refuse("compose.files", "is empty: name at least \"compose.yaml\"".to_owned());
+    }
+    for file in environment.files() {
+        let plain =
+            Path::new(&file).components().count() == 1 && matches!(Path::new(&file).components().next(), Some(Component::Normal(_)));
+        match std::fs::read_to_string(infra.join(&file)) {
+            _ if !plain => refuse("compose.files", format!("`{file}`: name files of `infra/` without a directory")),
+            Ok(content) => text.push_str(&content),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let near = compose_files(infra);
+                refuse("compose.files", format!("there is no `infra/{file}`{}", did_you_mean(&file, near.iter().map(String::as_str))));
+            }
+            Err(error) => refuse("compose.files", format!("`infra/{file}` cannot be read: {error}")),
+        }
+    }
+    let proxy = &environment.proxy;
+    if environment.tls.mode != TlsMode::Off && proxy.port == proxy.https_port {
+        refuse("proxy.https_port", format!("is {}, and so is `proxy.port`: choose another one", proxy.port.0));
+    }
+    if !(1..=100).contains(&environment.logs.max_files) {
+        refuse("logs.max_files", format!("`{}` is out of range: choose one from 1 to 100", environment.logs.max_files));
+    }
+    if environment.logs.max_size.0 < 64 << 10 {
+        refuse("logs.max_size", "is too small to find anything in: choose 64KB or more".to_owned());
+    }
+    check_limits(environment, &taken(&text), refuse);
+    check_variables(environment, name, &taken(&text), refuse);
+}
+
+fn check_limits(environment: &Environment, taken: &BTreeSet<String>, refuse: &mut impl FnMut(&str, String)) {
+    for (service, limits) in &environment.limits {
+        let key = |field: &str| format!("limits.{service}.{field}");
+        for (field, size) in [("memory", limits.memory), ("memory_reservation", limits.memory_reservation)] {
+            if size.is_some_and(|size| size.0 < LEAST_MEMORY) {
+                refuse(&key(field), "is out of range: the engine takes 6MB or more".to_owned());
+            }
+        }
+        if limits.memory.zip(limits.memory_reservation).is_some_and(|(most, least)| least > most) {
+            refuse(&key("memory_reservation"), format!("is more than `{}`: nothing can be kept beyond the limit", key("memory")));
+        }
+        let unused: Vec<String> = limits.variables(service).map(|(variable, _)| variable).filter(|name| !taken.contains(name)).collect();
+        if !unused.is_empty() {
+            let services: BTreeSet<String> = taken.iter().filter_map(|name| Some(name.strip_suffix("_CPUS")?.to_lowercase())).collect();
+            let known = services.contains(service);
+            let near = if known { String::new() } else { did_you_mean(service, services.iter().map(String::as_str)) };
+            refuse(&format!("limits.{service}"), format!("no compose file takes {}{near}", dollars(&unused)));
+        }
+    }
+}
+
+fn check_variables(environment: &Environment, name: &str, taken: &BTreeSet<String>, refuse: &mut impl FnMut(&str, String)) {
+    let own = environment.own_variables(name);
+    let of_ports = ["HTTP_PORT", "HTTPS_PORT", "PUBLIC_URL", "IMAGE_TAG", "CA_BUNDLE"];
+    for variable in environment.variables.keys() {
+        let key = format!("variables.{variable}");
+        if own.contains_key(variable) || of_ports.contains(&variable.as_str()) {
+            refuse(&key, "is made from other keys, which say what it may be".to_owned());
+        } else if !taken.contains(variable) {
+            let near = did_you_mean(variable, taken.iter().map(String::as_str));
+            refuse(&key, format!("no compose file takes it{near}; there it is `${{{variable}}}`"));
+        }
+    }
+}
+
+/// The names of the variables that a compose file takes.
+fn taken(text: &str) -> BTreeSet<String> {
+    // `$$` is a dollar sign.
+    let plain = text.replace("$$", "");
+    let Ok(pattern) = Regex::new(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)") else { return BTreeSet::new() };
+    pattern.captures_iter(&plain).filter_map(|found| Some(found.get(1)?.as_str().to_owned())).collect()
+}
+
+fn compose_files(infra: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(infra).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| name.ends_with(".yaml")).collect()
+}
+
+fn dollars(names: &[String]) -> String {
+    names.iter().map(|name| format!("`${{{name}}}`")).collect::<Vec<_>>().join(" and ")
+}

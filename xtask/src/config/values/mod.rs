@@ -1,0 +1,27 @@
+//! The types of settings: each refuses what makes no sense, with an example of what does.
+
+mod bind;
+mod cpus;
+mod duration;
+mod host;
+mod integer;
+mod size;
+
+pub(crate) use bind::Bind;
+pub(crate) use cpus::Cpus;
+pub(crate) use duration::Duration;
+pub(crate) use host::Host;
+pub(crate) use integer::{Pids, Port};
+pub(crate) use size::Size;
+
+use toml::Value;
+
+/// A value as a person would recognise it in a message.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("`{text}`"),
+        Value::Table(_) => "a table".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        value => format!("`{value}`"),
+    }
+}
