@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::commands;
 use crate::commands::compose::Compose;
 use crate::config::environment::Environment;
-use crate::config::load;
+use crate::config::load::{self, Loaded};
 use crate::engine::{self, containers::Container};
 use crate::images;
 use crate::model::Model;
@@ -53,9 +53,9 @@ impl Stack {
     /// # Errors
     /// When they are wrong.
     pub(crate) fn load(project: Project) -> anyhow::Result<Self> {
-        let (environment, layers) = load::load(&project.infra(), &project.environment)?;
-        let mut compose =
-            Compose::new(&project, &environment, environment.variables(&project.environment)).with("IMAGE_TAG", project.instance.clone());
+        let Loaded { environment, base, layers } = load::load(&project.infra(), &project.environment)?;
+        let mut compose = Compose::new(&project, &environment, environment.variables(&project.environment, &base))
+            .with("IMAGE_TAG", project.instance.clone());
         if let Some(bundle) = ca_bundle() {
             compose = compose.with("CA_BUNDLE", bundle);
         }

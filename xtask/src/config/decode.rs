@@ -5,11 +5,15 @@ use toml::{Table, Value};
 
 use super::layers::Layers;
 use super::problem::{Problem, did_you_mean};
+use super::values::shown;
 
 /// Reads `layers` as a `T`. Each wrong value is noted, replaced by what `base.toml` has there, and reading begins again; so `T` is also there where
 /// problems were found, as long as `base.toml` itself is right.
 pub(crate) fn decode<T: DeserializeOwned>(layers: &Layers, problems: &mut Vec<Problem>) -> Option<T> {
     let mut tree = layers.tree.clone();
+    match_tables(&mut tree, &layers.base, "", &mut |key, text| {
+        problems.push(Problem { place: layers.place(&key), key, text });
+    });
     loop {
         let error = match serde_path_to_error::deserialize(Value::Table(tree.clone())) {
             Ok(value) => return Some(value),
@@ -33,6 +37,27 @@ pub(crate) fn decode<T: DeserializeOwned>(layers: &Layers, problems: &mut Vec<Pr
     }
 }
 
+/// A table has to be one where `base` has one, and nowhere else. The library would also read a list as a structure, field by field.
+fn match_tables(tree: &mut Table, base: &Table, around: &str, refuse: &mut impl FnMut(String, String)) {
+    for (key, expected) in base {
+        let Some(given) = tree.get_mut(key) else { continue };
+        let dotted = if around.is_empty() { key.clone() } else { format!("{around}.{key}") };
+        match (given, expected) {
+            (Value::Table(given), Value::Table(expected)) => match_tables(given, expected, &dotted, refuse),
+            (given, expected) if given.is_table() != expected.is_table() => {
+                let should = if expected.is_table() {
+                    format!("a table: write `[{dotted}]` above its keys")
+                } else {
+                    format!("a value, for example {expected}")
+                };
+                refuse(dotted, format!("is {}, should be {should}", shown(given)));
+                *given = expected.clone();
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Puts what `base` has at `path` there, or takes away what is there. Whether that changed anything.
 fn restore(tree: &mut Table, base: &Table, path: &[String]) -> bool {
     let Some((key, rest)) = path.split_first() else { return false };
@@ -51,7 +76,7 @@ fn restore(tree: &mut Table, base: &Table, path: &[String]) -> bool {
 /// The library's messages in the words of people who do not write Rust.
 fn words(message: &str, name: &str) -> String {
     if message.starts_with("missing field") {
-        return "is missing".to_owned();
+        return "is missing: infra/env/base.toml has every key".to_owned();
     }
     let known: Vec<&str> = message.split_once("expected").map_or("", |(_, rest)| rest).split('`').skip(1).step_by(2).collect();
     if message.starts_with("unknown field") {
@@ -71,7 +96,16 @@ fn words(message: &str, name: &str) -> String {
                 expected if expected.starts_with("struct ") => "a table",
                 expected => expected,
             };
-            format!("is {}, should be {expected}", given.replace("sequence", "a list").replace("map", "a table"))
+            let given = match given.split_once(' ') {
+                Some(("string", text)) => text,
+                Some(("integer" | "floating" | "boolean", number)) => number.trim_start_matches("point "),
+                _ => match given {
+                    "sequence" => "a list",
+                    "map" => "a table",
+                    given => given,
+                },
+            };
+            format!("is {given}, should be {expected}")
         }
         None => message.to_owned(),
     }

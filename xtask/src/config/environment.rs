@@ -208,14 +208,28 @@ impl Environment {
         self.compose.files.iter().cloned().chain(added).collect()
     }
 
-    /// The variables that the compose files take from this environment.
-    pub(crate) fn variables(&self, name: &str) -> BTreeMap<String, String> {
-        let mut variables = self.own_variables(name);
+    /// The variables that the compose files take from this environment. What is the same in `base` is left out: the compose files have it as default,
+    /// and command lines stay short.
+    pub(crate) fn variables(&self, name: &str, base: &Self) -> BTreeMap<String, String> {
+        let defaults = base.optional_variables();
+        let differing = self.optional_variables().into_iter().filter(|(key, value)| defaults.get(key) != Some(value));
+        self.own_variables(name).into_iter().chain(differing).collect()
+    }
+
+    /// Variables that have a default in the compose files.
+    pub(super) fn optional_variables(&self) -> BTreeMap<String, String> {
+        let mut variables = BTreeMap::from([
+            ("LOG_MAX_SIZE".to_owned(), format!("{}k", self.logs.max_size.0 >> 10)),
+            ("LOG_MAX_FILES".to_owned(), self.logs.max_files.to_string()),
+        ]);
+        for (service, limits) in &self.limits {
+            variables.extend(limits.variables(service));
+        }
         variables.extend(self.variables.iter().map(|(key, value)| (key.clone(), value.0.clone())));
         variables
     }
 
-    /// Those of [`variables`](Self::variables) that come from a key with a meaning of its own.
+    /// Variables that are always set.
     pub(super) fn own_variables(&self, name: &str) -> BTreeMap<String, String> {
         let hosts: Vec<String> = std::iter::once(&self.site.domain).chain(&self.site.aliases).map(Host::in_url).collect();
         let mut variables = BTreeMap::from([
@@ -226,14 +240,9 @@ impl Environment {
             ("BIND_ADDRESS".to_owned(), self.proxy.bind.to_string()),
             ("SECRETS_DIR".to_owned(), format!("./secrets/{name}")),
             ("SITE_HOSTS".to_owned(), hosts.join(" ")),
-            ("LOG_MAX_SIZE".to_owned(), format!("{}k", self.logs.max_size.0 >> 10)),
-            ("LOG_MAX_FILES".to_owned(), self.logs.max_files.to_string()),
         ]);
         if self.tls.mode != TlsMode::Off {
             variables.insert("HSTS_SECONDS".to_owned(), self.tls.hsts.0.to_string());
-        }
-        for (service, limits) in &self.limits {
-            variables.extend(limits.variables(service));
         }
         variables
     }

@@ -20,6 +20,8 @@ const MAX_BYTES: u64 = 1 << 20;
 pub(crate) struct Layers {
     /// Everything, merged.
     pub(crate) tree: Table,
+    /// Whether a file could not be read wholly: what is missing or wrong then may only seem so.
+    pub(crate) torn: bool,
     /// What `base.toml` alone says: the schema by example.
     pub(crate) base: Table,
     /// The files, in the order they were merged, from the root of the checkout.
@@ -78,7 +80,7 @@ impl Directory {
                     problems.push(wrong(format!("goes round in a circle: {}", names.join(" → "))));
                     BASE.to_owned()
                 }
-                Some(Value::String(base)) if base == BASE || self.file(&base).is_file() => base,
+                Some(Value::String(base)) if base == BASE || self.names().contains(&base) => base,
                 Some(Value::String(base)) => {
                     let names = self.names();
                     let near = did_you_mean(&base, names.iter().map(String::as_str));
@@ -147,8 +149,11 @@ impl Layers {
         let (document, errors) = DeTable::parse_recoverable(&text);
         let line = |offset: usize| 1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
         for error in errors {
-            let place = error.span().map(|span| Place { file: file.clone(), line: line(span.start) });
-            problems.push(Problem { place, key: String::new(), text: error.message().to_owned() });
+            let at = error.span().map_or(1, |span| line(span.start));
+            let around = text.lines().nth(at - 1).unwrap_or_default().trim().replace(char::is_control, "\u{fffd}");
+            let text = format!("{} in `{around}`", error.message());
+            problems.push(Problem { place: Some(Place { file: file.clone(), line: at }), key: String::new(), text });
+            self.torn = true;
         }
         let mut note = |key: String, offset: usize| {
             self.places.insert(key, Place { file: file.clone(), line: line(offset) });
@@ -158,6 +163,7 @@ impl Layers {
 
     fn lay(&mut self, part: Layers) {
         merge(&mut self.tree, part.tree);
+        self.torn |= part.torn;
         self.files.extend(part.files);
         self.places.extend(part.places);
     }

@@ -1,6 +1,6 @@
 //! An environment from its files: read, merged, typed, and checked as a whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 
 use regex_lite::Regex;
@@ -14,25 +14,39 @@ use crate::report::Failure;
 /// The least memory that the engine takes as a limit.
 const LEAST_MEMORY: u64 = 6 << 20;
 
-/// The environment `name` of the settings in `infra`, and where each of its values was said.
+/// What an environment's files say.
+pub(crate) struct Loaded {
+    /// The environment.
+    pub(crate) environment: Environment,
+    /// What it would be if it said nothing of its own.
+    pub(crate) base: Environment,
+    /// Where each value was said.
+    pub(crate) layers: Layers,
+}
+
+/// The environment `name` of the settings in `infra`.
 ///
 /// # Errors
 /// When there is no such environment, or something in its files is wrong: all of it, each with file, line, key and what would be right.
-pub(crate) fn load(infra: &Path, name: &str) -> Result<(Environment, Layers), Failure> {
+pub(crate) fn load(infra: &Path, name: &str) -> Result<Loaded, Failure> {
     let directory = Directory::of(infra);
     if name == BASE || !directory.file(name).is_file() {
         return Err(unknown(&directory, name));
     }
     let mut problems = Vec::new();
     let layers = directory.read(name, &mut problems);
+    if layers.torn {
+        return Err(refusal(name, problems));
+    }
     let environment = decode::<Environment>(&layers, &mut problems);
     if let Some(environment) = &environment {
         check(environment, infra, name, &mut |key: &str, text: String| {
             problems.push(Problem { place: layers.place(key), key: key.to_owned(), text });
         });
     }
-    match environment {
-        Some(environment) if problems.is_empty() => Ok((environment, layers)),
+    let base = decode::<Environment>(&Layers { tree: layers.base.clone(), ..layers.clone() }, &mut problems);
+    match (environment, base) {
+        (Some(environment), Some(base)) if problems.is_empty() => Ok(Loaded { environment, base, layers }),
         _ => Err(refusal(name, problems)),
     }
 }
@@ -50,23 +64,7 @@ fn unknown(directory: &Directory, name: &str) -> Failure {
 }
 
 fn check(environment: &Environment, infra: &Path, name: &str, refuse: &mut impl FnMut(&str, String)) {
-    let mut text = String::new();
-    if environment.compose.files.is_empty() {
-        refuse("compose.files", "is empty: name at least \"compose.yaml\"".to_owned());
-    }
-    for file in environment.files() {
-        let plain =
-            Path::new(&file).components().count() == 1 && matches!(Path::new(&file).components().next(), Some(Component::Normal(_)));
-        match std::fs::read_to_string(infra.join(&file)) {
-            _ if !plain => refuse("compose.files", format!("`{file}`: name files of `infra/` without a directory")),
-            Ok(content) => text.push_str(&content),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let near = compose_files(infra);
-                refuse("compose.files", format!("there is no `infra/{file}`{}", did_you_mean(&file, near.iter().map(String::as_str))));
-            }
-            Err(error) => refuse("compose.files", format!("`infra/{file}` cannot be read: {error}")),
-        }
-    }
+    let text = check_files(environment, infra, refuse);
     let proxy = &environment.proxy;
     if environment.tls.mode != TlsMode::Off && proxy.port == proxy.https_port {
         refuse("proxy.https_port", format!("is {}, and so is `proxy.port`: choose another one", proxy.port.0));
@@ -77,11 +75,48 @@ fn check(environment: &Environment, infra: &Path, name: &str, refuse: &mut impl 
     if environment.logs.max_size.0 < 64 << 10 {
         refuse("logs.max_size", "is too small to find anything in: choose 64KB or more".to_owned());
     }
-    check_limits(environment, &taken(&text), refuse);
-    check_variables(environment, name, &taken(&text), refuse);
+    check_limits(environment, refuse);
+    // What files that cannot be read would take is not known.
+    if let Some(taken) = text.as_deref().map(taken) {
+        check_limited(environment, &taken, refuse);
+        check_variables(environment, name, &taken, refuse);
+    }
 }
 
-fn check_limits(environment: &Environment, taken: &BTreeSet<String>, refuse: &mut impl FnMut(&str, String)) {
+/// The text of all compose files; nothing where one cannot be used.
+fn check_files(environment: &Environment, infra: &Path, refuse: &mut impl FnMut(&str, String)) -> Option<String> {
+    let mut text = Some(String::new());
+    let mut refuse = |reason: String| refuse("compose.files", reason);
+    if environment.compose.files.is_empty() {
+        refuse("is empty: name at least \"compose.yaml\"".to_owned());
+        return None;
+    }
+    for file in environment.files() {
+        let mut parts = Path::new(&file).components();
+        let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
+        let content = if plain {
+            std::fs::read_to_string(infra.join(&file)).map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    let near = compose_files(infra);
+                    format!("there is no `infra/{file}`{}", did_you_mean(&file, near.iter().map(String::as_str)))
+                }
+                _ => format!("`infra/{file}` cannot be read: {error}"),
+            })
+        } else {
+            Err(format!("`{file}`: name files of `infra/` without a directory"))
+        };
+        match content {
+            Ok(content) => text = text.map(|text| text + &content),
+            Err(reason) => {
+                refuse(reason);
+                text = None;
+            }
+        }
+    }
+    text
+}
+
+fn check_limits(environment: &Environment, refuse: &mut impl FnMut(&str, String)) {
     for (service, limits) in &environment.limits {
         let key = |field: &str| format!("limits.{service}.{field}");
         for (field, size) in [("memory", limits.memory), ("memory_reservation", limits.memory_reservation)] {
@@ -92,22 +127,28 @@ fn check_limits(environment: &Environment, taken: &BTreeSet<String>, refuse: &mu
         if limits.memory.zip(limits.memory_reservation).is_some_and(|(most, least)| least > most) {
             refuse(&key("memory_reservation"), format!("is more than `{}`: nothing can be kept beyond the limit", key("memory")));
         }
+    }
+}
+
+/// Refuses limits that would not limit anything.
+fn check_limited(environment: &Environment, taken: &BTreeSet<String>, refuse: &mut impl FnMut(&str, String)) {
+    let services: BTreeSet<String> = taken.iter().filter_map(|name| Some(name.strip_suffix("_CPUS")?.to_lowercase())).collect();
+    for (service, limits) in &environment.limits {
         let unused: Vec<String> = limits.variables(service).map(|(variable, _)| variable).filter(|name| !taken.contains(name)).collect();
         if !unused.is_empty() {
-            let services: BTreeSet<String> = taken.iter().filter_map(|name| Some(name.strip_suffix("_CPUS")?.to_lowercase())).collect();
-            let known = services.contains(service);
-            let near = if known { String::new() } else { did_you_mean(service, services.iter().map(String::as_str)) };
-            refuse(&format!("limits.{service}"), format!("no compose file takes {}{near}", dollars(&unused)));
+            let known = services.iter().map(String::as_str).filter(|known| known != service);
+            refuse(&format!("limits.{service}"), format!("no compose file takes {}{}", dollars(&unused), did_you_mean(service, known)));
         }
     }
 }
 
 fn check_variables(environment: &Environment, name: &str, taken: &BTreeSet<String>, refuse: &mut impl FnMut(&str, String)) {
-    let own = environment.own_variables(name);
-    let of_ports = ["HTTP_PORT", "HTTPS_PORT", "PUBLIC_URL", "IMAGE_TAG", "CA_BUNDLE"];
+    let mut made = environment.own_variables(name);
+    made.extend(Environment { variables: BTreeMap::new(), ..environment.clone() }.optional_variables());
+    let of_start = ["HTTP_PORT", "HTTPS_PORT", "PUBLIC_URL", "IMAGE_TAG", "CA_BUNDLE"];
     for variable in environment.variables.keys() {
         let key = format!("variables.{variable}");
-        if own.contains_key(variable) || of_ports.contains(&variable.as_str()) {
+        if made.contains_key(variable) || of_start.contains(&variable.as_str()) {
             refuse(&key, "is made from other keys, which say what it may be".to_owned());
         } else if !taken.contains(variable) {
             let near = did_you_mean(variable, taken.iter().map(String::as_str));
@@ -130,5 +171,8 @@ fn compose_files(infra: &Path) -> Vec<String> {
 }
 
 fn dollars(names: &[String]) -> String {
-    names.iter().map(|name| format!("`${{{name}}}`")).collect::<Vec<_>>().join(" and ")
+    names.iter().map(|name| format!("`${{{name}}}`")).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests;

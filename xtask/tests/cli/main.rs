@@ -16,6 +16,7 @@ mod harness;
 mod help;
 mod images;
 mod logs;
+mod malformed;
 mod migrate;
 mod rebuild;
 mod restart;

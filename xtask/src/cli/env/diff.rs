@@ -42,7 +42,7 @@ struct Entry {
 impl Diff {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
         let infra = context.project()?.infra();
-        let values = |name: &str| anyhow::Ok(leaves(&load::load(&infra, name)?.1.tree));
+        let values = |name: &str| anyhow::Ok(leaves(&load::load(&infra, name)?.layers.tree));
         let differences = differences(&values(&self.left)?, &values(&self.right)?);
         if self.json {
             let entry = |(key, left, right): (String, Option<Value>, Option<Value>)| {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::super::Context;
 use crate::config::environment::{Environment, TlsMode};
 use crate::config::layers::Directory;
-use crate::config::load;
+use crate::config::load::{self, Loaded};
 use crate::report::{product, table};
 
 /// List the environments
@@ -49,7 +49,7 @@ impl List {
 
 fn entry(infra: &std::path::Path, name: String) -> Entry {
     match load::load(infra, &name) {
-        Ok((environment, layers)) => Entry {
+        Ok(Loaded { environment, layers, .. }) => Entry {
             name,
             valid: true,
             files: layers.files,

@@ -33,7 +33,7 @@ impl New {
                 .hint("edit that file, or choose another name")
                 .into());
         }
-        let (source, _) = load::load(&infra, &self.from)?;
+        let source = load::load(&infra, &self.from)?.environment;
         let text = text(&self.name, &self.from, &source, &used(&infra, &directory));
         if context.dry_run() {
             product(text);
@@ -57,7 +57,7 @@ impl New {
 /// The ports that environments name, valid ones at least.
 fn used(infra: &Path, directory: &Directory) -> BTreeSet<u16> {
     let environments = directory.names().into_iter().filter_map(|name| load::load(infra, &name).ok());
-    environments.flat_map(|(environment, _)| [environment.proxy.port.0, environment.proxy.https_port.0]).collect()
+    environments.flat_map(|loaded| [loaded.environment.proxy.port.0, loaded.environment.proxy.https_port.0]).collect()
 }
 
 fn text(name: &str, from: &str, source: &Environment, used: &BTreeSet<u16>) -> String {

@@ -37,7 +37,7 @@ impl Show {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
         let project = context.project()?;
         let name = self.name.unwrap_or(project.environment.clone());
-        let (_, layers) = load::load(&project.infra(), &name)?;
+        let layers = load::load(&project.infra(), &name)?.layers;
         let values = leaves(&layers.tree).into_iter();
         let source = |key: &str| layers.place(key).map(|place| place.to_string()).unwrap_or_default();
         if self.json {

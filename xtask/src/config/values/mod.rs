@@ -17,7 +17,7 @@ pub(crate) use size::Size;
 use toml::Value;
 
 /// A value as a person would recognise it in a message.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => format!("`{text}`"),
         Value::Table(_) => "a table".to_owned(),

@@ -64,7 +64,7 @@ impl Checkout {
         }
         symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/docker"), checkout.dir.path().join("bin/docker")).expect("linked");
         // Settings are checked against the text of these; the engine of the tests has a model of its own.
-        for file in ["infra/compose.yaml", "infra/env/base.toml"] {
+        for file in ["infra/compose.yaml", "infra/compose.tls.yaml", "infra/env/base.toml"] {
             checkout.file(file, &std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).expect("readable"));
         }
         checkout.file("infra/images/runtime/packages", "ca-certificates\n");
