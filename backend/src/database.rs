@@ -1,6 +1,6 @@
 //! The connection pool of PostgreSQL, and which errors mean that the database is away.
-use crate::config::DatabaseConfig;
-use sqlx::postgres::{PgPool, PgPoolOptions};
+use crate::config::{DatabaseConfig, DatabaseSecret};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use std::time::Duration;
 
 /// How long a request waits for a connection: shorter than people's patience, longer than a restart of a pooled connection.
@@ -8,15 +8,45 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long PostgreSQL works on one statement of ours.
 const STATEMENT_TIMEOUT: &str = "5s";
 const MAX_CONNECTIONS: u32 = 10;
+/// How often the file with the password is looked at.
+const LOOK: Duration = Duration::from_millis(250);
 
-/// A pool that connects when it is first used, so that a process starts without the database.
+/// A pool that connects when it is first used, so that a process starts without the database. New connections take a new password as soon as it is in
+/// its file; those that are open need none.
 pub fn pool(config: &DatabaseConfig, application_name: &str) -> PgPool {
-    let options = config
-        .options
-        .clone()
-        .application_name(application_name)
-        .options([("statement_timeout", STATEMENT_TIMEOUT), ("idle_in_transaction_session_timeout", "15s")]);
-    PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT).connect_lazy_with(options)
+    let options = PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
+    let pool = options.connect_lazy_with(session(config.options.clone(), application_name));
+    if let Some(secret) = &config.secret {
+        tokio::spawn(follow(pool.clone(), secret.clone(), config.options.clone(), application_name.to_owned()));
+    }
+    pool
+}
+
+/// `options` with what every session of ours has.
+fn session(options: PgConnectOptions, application_name: &str) -> PgConnectOptions {
+    let bounds = [("statement_timeout", STATEMENT_TIMEOUT), ("idle_in_transaction_session_timeout", "15s")];
+    options.application_name(application_name).options(bounds)
+}
+
+/// Brings what is in the file to the pool, until that is closed.
+async fn follow(pool: PgPool, secret: DatabaseSecret, options: PgConnectOptions, application_name: String) {
+    let mut known = secret.now();
+    let closed = pool.close_event();
+    tokio::pin!(closed);
+    loop {
+        tokio::select! {
+            () = &mut closed => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        let now = secret.now();
+        if now.is_some() && now != known {
+            if let Some(options) = now.as_deref().and_then(|value| secret.apply(&options, value)) {
+                pool.set_connect_options(session(options, &application_name));
+                tracing::info!("the database's password has changed: new connections use the new one");
+            }
+            known = now;
+        }
+    }
 }
 
 /// Whether an error will pass by itself: the database is away, starting, overloaded, or not migrated yet.

@@ -8,7 +8,7 @@ use crate::commands::compose::Compose;
 use crate::config::environment::Environment;
 use crate::config::load::{self, Loaded};
 use crate::engine::{self, containers::Container};
-use crate::images;
+use crate::images::{self, tag::Source};
 use crate::model::Model;
 use crate::ports;
 use crate::process::Invocation;
@@ -24,6 +24,8 @@ pub(crate) struct Stack {
     pub(crate) environment: Environment,
     /// The files they come from, from the root of the checkout.
     pub(crate) settings: Vec<PathBuf>,
+    /// Where our own images come from.
+    pub(crate) source: Source,
     /// Compose's command lines.
     pub(crate) compose: Compose,
 }
@@ -54,12 +56,14 @@ impl Stack {
     /// When they are wrong.
     pub(crate) fn load(project: Project) -> anyhow::Result<Self> {
         let Loaded { environment, base, layers } = load::load(&project.infra(), &project.environment)?;
-        let mut compose = Compose::new(&project, &environment, environment.variables(&project.environment, &base))
-            .with("IMAGE_TAG", project.instance.clone());
+        let source = Source::find(&project, &environment.images.tag)?;
+        let mut variables = environment.variables(&project.environment, &base);
+        variables.extend(source.variables());
+        let mut compose = Compose::new(&project, &environment, variables);
         if let Some(bundle) = ca_bundle() {
             compose = compose.with("CA_BUNDLE", bundle);
         }
-        Ok(Self { project, environment, settings: layers.files.into_iter().map(PathBuf::from).collect(), compose })
+        Ok(Self { project, environment, settings: layers.files.into_iter().map(PathBuf::from).collect(), source, compose })
     }
 
     /// The project's containers now.

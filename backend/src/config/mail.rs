@@ -1,5 +1,5 @@
 //! How to send mail: `MAIL_URL`, `MAIL_PASSWORD_FILE`, `MAIL_FROM`, and `PUBLIC_URL`, where links in mails lead. Without `MAIL_URL` no mail is sent.
-use super::{Env, read_secret};
+use super::{Env, SecretFile};
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
 use url::Url;
@@ -39,7 +39,7 @@ impl MailConfig {
     pub fn read(env: &Env<'_>) -> Option<Option<Self>> {
         let Some(text) = env.text("MAIL_URL") else { return Some(None) };
         let url = server(env, &text);
-        let password = read_secret(env, "MAIL_PASSWORD_FILE");
+        let password = SecretFile::read(env, "MAIL_PASSWORD_FILE");
         let from = env.required("MAIL_FROM", "set it to something like `Slipway <slipway@example.com>`");
         let from = from.and_then(|from| match from.parse::<Mailbox>() {
             Ok(mailbox) => Some(mailbox),
@@ -57,7 +57,7 @@ impl MailConfig {
             is_web
         });
         let (url, encryption, port) = url?;
-        let password = password?;
+        let password = password?.map(|(_, password)| password);
         let credentials = match (url.username(), password) {
             ("", None) => None,
             (user, Some(password)) if !user.is_empty() => Some(Credentials::new(user.to_owned(), password)),

@@ -7,15 +7,17 @@ mod mail;
 mod media;
 mod redis;
 mod release;
+mod secret;
 mod server;
 
-pub use self::database::DatabaseConfig;
+pub use self::database::{DatabaseConfig, DatabaseSecret};
 pub use self::env::{Env, Invalid, Problem};
 pub use self::log::LogConfig;
 pub use self::mail::{Encryption, MailConfig};
 pub use self::media::MediaConfig;
 pub use self::redis::RedisConfig;
 pub use self::release::ReleaseConfig;
+pub use self::secret::SecretFile;
 pub use self::server::ServerConfig;
 
 /// What `backend serve` needs.
@@ -83,19 +85,6 @@ impl MigrateConfig {
     pub fn read(env: Env<'_>) -> Result<Self, Invalid> {
         let database = DatabaseConfig::read(&env);
         env.finish(database.map(|database| MigrateConfig { database }))
-    }
-}
-
-/// The secret in the file that a variable names. The inner `None`: the variable is not set.
-fn read_secret(env: &Env<'_>, variable: &'static str) -> Option<Option<String>> {
-    let Some(path) = env.text(variable) else { return Some(None) };
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Some(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
-        Err(error) => {
-            let problem = format!("names `{path}`, which cannot be read: {error}");
-            env.refuse(variable, problem, "create the file, or make it readable for this user");
-            None
-        }
     }
 }
 

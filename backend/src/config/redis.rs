@@ -1,5 +1,5 @@
-//! How to reach Redis: `REDIS_URL`.
-use super::Env;
+//! How to reach Redis: `REDIS_URL`, or, where it has a password in it, `REDIS_URL_FILE`.
+use super::{Env, SecretFile};
 use redis::{ConnectionInfo, IntoConnectionInfo};
 
 /// How to reach Redis.
@@ -15,11 +15,14 @@ impl RedisConfig {
     /// Reads it from the environment.
     pub fn read(env: &Env<'_>) -> Option<Self> {
         const FIX: &str = "set it to something like `redis://redis:6379/0`";
-        let url = env.required("REDIS_URL", FIX)?;
+        let (variable, url) = match SecretFile::read(env, "REDIS_URL_FILE")? {
+            Some((_, url)) => ("REDIS_URL_FILE", url),
+            None => ("REDIS_URL", env.required("REDIS_URL", FIX)?),
+        };
         match url.as_str().into_connection_info() {
             Ok(info) => Some(RedisConfig { info, live_channel: "live".to_owned() }),
             Err(error) => {
-                env.refuse("REDIS_URL", format!("cannot be used: {error}"), FIX);
+                env.refuse(variable, format!("cannot be used: {error}"), FIX);
                 None
             }
         }

@@ -86,7 +86,8 @@ async fn a_database_that_is_away_is_named() {
 async fn a_refused_login_is_told_at_once() {
     run(async |bench| {
         let options = bench.database.options.clone().password("wrong");
-        let error = migrations::connect(&DatabaseConfig { options }, Duration::from_secs(3600)).await.unwrap_err().to_string();
+        let error =
+            migrations::connect(&DatabaseConfig { options, secret: None }, Duration::from_secs(3600)).await.unwrap_err().to_string();
         assert!(error.contains("refuses us: password authentication failed for user"), "{error}");
         assert!(error.contains("`DATABASE_PASSWORD_FILE`"), "{error}");
     })

@@ -12,7 +12,7 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     /// `HUB_SOCKET`: where the feed comes in.
     pub(crate) socket: PathBuf,
-    /// `DEV_HOSTS`: names, besides those of this machine, under which the pages may be used; separated by commas.
+    /// `SITE_HOSTS`: names, besides those of this machine, under which the pages may be used; with spaces between them.
     pub(crate) hosts: Vec<String>,
     /// `HUB_PATIENCE_MS`: how long a browser may take nothing of what is sent to it.
     pub(crate) patience: Duration,
@@ -29,8 +29,8 @@ impl Settings {
             Err(_) => 15_000,
         };
         let socket = std::env::var_os("HUB_SOCKET").map_or_else(|| PathBuf::from("/tmp/hub.sock"), PathBuf::from);
-        let hosts = std::env::var("DEV_HOSTS").unwrap_or_default();
-        let hosts = hosts.split(',').map(|host| host.trim().to_ascii_lowercase()).filter(|host| !host.is_empty()).collect();
+        let hosts = std::env::var("SITE_HOSTS").unwrap_or_default();
+        let hosts = hosts.split_whitespace().map(str::to_ascii_lowercase).collect();
         Ok(Self { port, socket, hosts, patience: Duration::from_millis(patience) })
     }
 }

@@ -48,6 +48,7 @@ impl Images {
             Action::Build(Build { services, .. }) => {
                 let resolved = stack.resolve()?;
                 let services = rebuild::builders(&resolved, &services)?;
+                stack.source.check_buildable()?;
                 build(context, &resolved, &services)
             }
         }

@@ -14,6 +14,7 @@ mod logs;
 mod migrate;
 mod rebuild;
 mod restart;
+mod secrets;
 mod setup;
 mod shell;
 mod status;
@@ -81,6 +82,7 @@ enum Command {
     Migrate(migrate::Migrate),
     Test(test::Test),
     Env(env::Env),
+    Secrets(secrets::Secrets),
     Images(images::Images),
     Setup(setup::Setup),
     Doctor(doctor::Doctor),
@@ -119,6 +121,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Migrate(command) => command.run(&context),
         Command::Test(command) => command.run(&context),
         Command::Env(command) => command.run(&context),
+        Command::Secrets(command) => command.run(&context),
         Command::Images(command) => command.run(&context),
         Command::Doctor(command) => command.run(&context),
         Command::Clean(command) => command.run(&context),

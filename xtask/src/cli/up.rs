@@ -89,9 +89,10 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
         Builds::All => resolved.model.builds().into_values().map(str::to_owned).collect(),
     };
     if !context.dry_run() {
-        secrets::ensure(&stack.project, &resolved.model, context.volume(), || has_data(&stack.project))?;
+        secrets::ensure(&stack.project, &stack.environment, &resolved.model, context.volume(), || has_data(&stack.project))?;
     }
     if !services.is_empty() {
+        stack.source.check_buildable()?;
         build(context, &resolved, &services)?;
     }
     let missing = resolved.missing_pulls();
@@ -101,6 +102,9 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
     let changed = !services.is_empty() || !missing.is_empty();
     if changed && !context.dry_run() {
         resolved = stack.resolve()?;
+    }
+    if !context.dry_run() {
+        secrets::ensure_certificate(&stack.project, &stack.environment, &resolved.model, context.volume())?;
     }
     let all = resolved.model.services.keys().cloned().collect();
     loop {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use super::values::{Bind, Cpus, Duration, Host, Pids, Port, Size};
+use super::values::{Bind, Cpus, Duration, Host, Pids, Port, Repository, Size, Tag};
 
 /// Everything that differs between environments, and nothing else.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -19,6 +19,8 @@ pub(crate) struct Environment {
     pub(crate) compose: Compose,
     /// How our images are built.
     pub(crate) build: Build,
+    /// How our images are named.
+    pub(crate) images: Images,
     /// Where the stack answers.
     pub(crate) proxy: Proxy,
     /// How the proxy encrypts.
@@ -29,6 +31,8 @@ pub(crate) struct Environment {
     pub(crate) database: Service,
     /// Redis.
     pub(crate) redis: Service,
+    /// The mail server.
+    pub(crate) mail: Mail,
     /// What the engine keeps of what services write.
     pub(crate) logs: Logs,
     /// Values for variables of the compose files that are the application's own.
@@ -89,6 +93,16 @@ pub(crate) enum CargoProfile {
     Dev,
     /// Small and quick to run.
     Release,
+}
+
+/// The `[images]` table.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Images {
+    /// What names of our images begin with: a registry and a path there, or a name of this machine's only.
+    pub(crate) repository: Repository,
+    /// Which of them run.
+    pub(crate) tag: Tag,
 }
 
 /// The `[proxy]` table.
@@ -153,6 +167,14 @@ pub(crate) enum Mode {
     External,
 }
 
+/// The `[mail]` table.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Mail {
+    /// Whether the server wants the secret `mail_password`.
+    pub(crate) password: bool,
+}
+
 /// The `[logs]` table.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
@@ -203,6 +225,7 @@ impl Environment {
             (self.tls.mode != TlsMode::Off, "compose.tls.yaml"),
             (self.database.mode == Mode::External, "compose.external-database.yaml"),
             (self.redis.mode == Mode::External, "compose.external-redis.yaml"),
+            (self.mail.password, "compose.mail-password.yaml"),
         ];
         let added = added.into_iter().filter(|(on, _)| *on).map(|(_, file)| file.to_owned());
         self.compose.files.iter().cloned().chain(added).collect()
@@ -240,6 +263,7 @@ impl Environment {
             ("BIND_ADDRESS".to_owned(), self.proxy.bind.to_string()),
             ("SECRETS_DIR".to_owned(), format!("./secrets/{name}")),
             ("SITE_HOSTS".to_owned(), hosts.join(" ")),
+            ("IMAGE_REPOSITORY".to_owned(), self.images.repository.to_string()),
         ]);
         if self.tls.mode != TlsMode::Off {
             variables.insert("HSTS_SECONDS".to_owned(), self.tls.hsts.0.to_string());

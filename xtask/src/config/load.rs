@@ -145,7 +145,7 @@ fn check_limited(environment: &Environment, taken: &BTreeSet<String>, refuse: &m
 fn check_variables(environment: &Environment, name: &str, taken: &BTreeSet<String>, refuse: &mut impl FnMut(&str, String)) {
     let mut made = environment.own_variables(name);
     made.extend(Environment { variables: BTreeMap::new(), ..environment.clone() }.optional_variables());
-    let of_start = ["HTTP_PORT", "HTTPS_PORT", "PUBLIC_URL", "IMAGE_TAG", "CA_BUNDLE"];
+    let of_start = ["HTTP_PORT", "HTTPS_PORT", "PUBLIC_URL", "IMAGE_TAG", "REVISION", "CREATED", "CA_BUNDLE"];
     for variable in environment.variables.keys() {
         let key = format!("variables.{variable}");
         if made.contains_key(variable) || of_start.contains(&variable.as_str()) {

@@ -144,7 +144,7 @@ impl Contents {
         let proxy = containers.iter().find(|container| container.service() == ports::PROXY.0);
         Ok(Self {
             images,
-            secrets: secrets::missing(&stack.project, &model).into_iter().map(Path::to_owned).collect(),
+            secrets: secrets::missing(&stack.project, &model),
             address: ports::choose(&stack.environment, stack.project.apart(), proxy).map_err(words),
         })
     }

@@ -1,6 +1,7 @@
 //! The compose model: what `docker compose config --format json` says, as far as xtask needs it.
 
 mod develop;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 
 pub(crate) use self::develop::{Action, Develop, Reload, Rule};
+pub(crate) use self::secrets::{Kind, Note, Rotate, Secret};
 
 /// The merged, interpolated orchestration files; only services whose profile is on.
 #[derive(Clone, Debug, Deserialize)]
@@ -18,6 +20,9 @@ pub(crate) struct Model {
     /// The secrets by name.
     #[serde(default)]
     pub(crate) secrets: BTreeMap<String, Secret>,
+    /// Our own key: what is not usual about secrets.
+    #[serde(rename = "x-secrets", default)]
+    pub(crate) secret_notes: BTreeMap<String, Note>,
     /// Our own key: what `cargo xtask shell` runs in a service.
     #[serde(rename = "x-shell", default)]
     pub(crate) shells: BTreeMap<String, Vec<String>>,
@@ -47,6 +52,9 @@ pub(crate) struct Service {
     pub(crate) depends_on: BTreeMap<String, Dependency>,
     /// How its health is checked.
     pub(crate) healthcheck: Option<Healthcheck>,
+    /// The secrets that it has mounted.
+    #[serde(default)]
+    secrets: Vec<SecretMount>,
     /// What it has mounted.
     #[serde(default)]
     volumes: Vec<Volume>,
@@ -62,6 +70,13 @@ pub(crate) struct Service {
     /// The ports that it publishes.
     #[serde(default)]
     pub(crate) ports: Vec<Port>,
+}
+
+/// An entry of a service's `secrets`.
+#[derive(Clone, Debug, Deserialize)]
+struct SecretMount {
+    /// The name at the top level.
+    source: String,
 }
 
 /// An entry of `volumes`.
@@ -84,6 +99,11 @@ impl Service {
     /// The volumes that it has mounted, as the compose files name them.
     pub(crate) fn named_volumes(&self) -> impl Iterator<Item = &std::path::Path> {
         self.volumes.iter().filter(|volume| volume.kind == "volume").map(|volume| volume.source.as_path())
+    }
+
+    /// Whether it has the secret `name` mounted.
+    pub(crate) fn has_secret(&self, name: &str) -> bool {
+        self.secrets.iter().any(|mount| mount.source == name)
     }
 
     /// The services whose processes or network it sees as its own: it ends with their containers.
@@ -165,13 +185,6 @@ pub(crate) struct Healthcheck {
     /// Turned off.
     #[serde(default)]
     pub(crate) disable: bool,
-}
-
-/// An entry of the top-level `secrets`.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Secret {
-    /// The file that holds it.
-    pub(crate) file: Option<std::path::PathBuf>,
 }
 
 /// An `x-migrations` section.

@@ -104,8 +104,20 @@ impl Invocation {
     /// # Errors
     /// When the program cannot be started.
     pub(crate) fn capture(&self) -> anyhow::Result<Output> {
-        let expression = self.expression().stdin_null().stdout_capture().stderr_capture().unchecked();
-        let output = expression.run().with_context(|| format!("cannot run `{}`", self.program))?;
+        self.finish(self.expression().stdin_null())
+    }
+
+    /// Runs with `input` on stdin and keeps what it writes.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub(crate) fn capture_with(&self, input: String) -> anyhow::Result<Output> {
+        self.finish(self.expression().stdin_bytes(input))
+    }
+
+    fn finish(&self, expression: duct::Expression) -> anyhow::Result<Output> {
+        let output =
+            expression.stdout_capture().stderr_capture().unchecked().run().with_context(|| format!("cannot run `{}`", self.program))?;
         Ok(Output {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -11,11 +11,12 @@ mod system;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::commands;
+use crate::config::environment::Environment;
 use crate::images::base::{self, Variable};
-use crate::model::Model;
+use crate::model::{Kind, Model};
 use crate::project::Project;
 use crate::report::{ExitWith, Failure, Volume, product};
-use crate::secrets;
+use crate::secrets::{self, Secret};
 use crate::stack::{Stack, join};
 
 /// An engine may turn out to be too old only after it was started.
@@ -46,6 +47,7 @@ struct Wants {
     variables: Vec<Variable>,
     images: BTreeMap<String, String>,
     model: Model,
+    environment: Environment,
 }
 
 /// Makes the machine ready for `project`; returns whether there was anything to do.
@@ -87,7 +89,7 @@ pub(crate) fn run(project: &Project, options: Options) -> anyhow::Result<bool> {
 
 impl Wants {
     fn look(project: &Project) -> anyhow::Result<Self> {
-        let compose = Stack::load(project.clone())?.compose;
+        let Stack { compose, environment, .. } = Stack::load(project.clone())?;
         std::thread::scope(|scope| {
             let variables = scope.spawn(|| compose.variables().read());
             let model = scope.spawn(|| Model::parse(&compose.model().read()?));
@@ -96,6 +98,7 @@ impl Wants {
                 variables: base::parse_variables(&join(variables)?),
                 images: crate::images::parse_list(&images),
                 model: join(model)?,
+                environment,
             })
         })
     }
@@ -105,7 +108,10 @@ impl Wants {
 fn complete(project: &Project, wants: &Wants, options: Options) -> anyhow::Result<bool> {
     let tags = base::local_tags(project)?;
     let missing = images::Missing::find(&wants.variables, &wants.images, &tags);
-    let secrets = secrets::missing(project, &wants.model);
+    let missing_secrets: Vec<Secret> = secrets::of(project, &wants.model)
+        .into_iter()
+        .filter(|secret| wants.environment.secrets.generate && secret.note.kind == Kind::Random && !secret.file.exists())
+        .collect();
     let mut plan = Vec::new();
     let mut prepared = None;
     if !missing.variables.is_empty() {
@@ -114,7 +120,7 @@ fn complete(project: &Project, wants: &Wants, options: Options) -> anyhow::Resul
         plan.push(missing.describe(&recipe));
         prepared = Some((machine, recipe));
     }
-    plan.extend(secrets.iter().map(|file| format!("make the secret {}", file.strip_prefix(&project.root).unwrap_or(file).display())));
+    plan.extend(missing_secrets.iter().map(|secret| format!("make the secret {}", secret.shown(project))));
     if plan.is_empty() {
         return Ok(false);
     }
@@ -125,7 +131,7 @@ fn complete(project: &Project, wants: &Wants, options: Options) -> anyhow::Resul
     if let Some((machine, recipe)) = &prepared {
         apply::images(&missing, recipe, machine, options.volume)?;
     }
-    secrets::ensure(project, &wants.model, options.volume, || crate::stack::has_data(project))?;
+    secrets::make_random(project, &missing_secrets.iter().collect::<Vec<_>>(), options.volume, || crate::stack::has_data(project))?;
     Ok(true)
 }
 

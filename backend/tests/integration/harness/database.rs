@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 const TEMPLATE_LOCK: i64 = 0x0073_6c69_7077_6179;
 
 pub(super) fn config(name: &str) -> DatabaseConfig {
-    DatabaseConfig { options: options().database(name) }
+    DatabaseConfig { options: options().database(name), secret: None }
 }
 
 /// An empty database with a new name.

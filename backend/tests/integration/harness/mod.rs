@@ -92,7 +92,7 @@ impl Bench {
         let options = &self.database.options;
         let link = Link::to(format!("{}:{}", options.get_host(), options.get_port())).await;
         let options = options.clone().host("127.0.0.1").port(link.port);
-        (link, DatabaseConfig { options })
+        (link, DatabaseConfig { options, secret: None })
     }
 
     /// Waits until this many servers receive live updates.

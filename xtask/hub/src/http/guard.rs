@@ -69,7 +69,7 @@ fn is_own(host: &str, hosts: &[String]) -> bool {
 
 fn strange(host: Option<&str>) -> String {
     let host = host.unwrap_or_default();
-    format!("`{host}` is not a name of this machine; add it to `DEV_HOSTS` of the hub, or use `localhost`")
+    format!("`{host}` is not a name of this machine; add it to `site.aliases` of the environment, or use `localhost`")
 }
 
 fn refuse(reason: &str) -> Response {
@@ -105,7 +105,7 @@ mod tests {
     fn strangers_may_not() {
         for host in ["evil.example", "localhost.evil.example", "evillocalhost", "10.0.0.1", "", "proxy", "127.0.0.1.evil.example", "[::2]"]
         {
-            assert!(checked(&[("host", host)]).unwrap_err().contains("DEV_HOSTS"), "{host}");
+            assert!(checked(&[("host", host)]).unwrap_err().contains("site.aliases"), "{host}");
         }
         for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "application/jsonp"] {
             assert!(checked(&[("content-type", kind)]).unwrap_err().contains("application/json"), "{kind}");
@@ -120,6 +120,6 @@ mod tests {
 
     #[test]
     fn a_request_without_a_host_is_a_stranger() {
-        assert!(check(&HeaderMap::new(), &[]).unwrap_err().contains("DEV_HOSTS"));
+        assert!(check(&HeaderMap::new(), &[]).unwrap_err().contains("site.aliases"));
     }
 }

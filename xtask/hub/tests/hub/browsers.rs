@@ -125,7 +125,7 @@ async fn pages_are_served_with_tags_and_a_policy() {
 
 #[tokio::test]
 async fn strangers_names_get_nothing_that_is_about_the_project() {
-    let hub = Hub::start_with(&[("DEV_HOSTS", "dev.example")]).await;
+    let hub = Hub::start_with(&[("SITE_HOSTS", "localhost dev.example")]).await;
     for path in ["/_dev/events", "/_dev/logs"] {
         assert_eq!(hub.send("GET", path, &[("Host", "evil.example")], "").await.0, 403, "{path}");
     }

@@ -21,7 +21,7 @@ pub(crate) async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
 pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hub"));
     command.args(arguments).kill_on_drop(true);
-    for name in ["LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET", "DEV_HOSTS"] {
+    for name in ["LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET", "SITE_HOSTS"] {
         command.env_remove(name);
     }
     command

@@ -4,6 +4,7 @@ mod bind;
 mod cpus;
 mod duration;
 mod host;
+mod image;
 mod integer;
 mod size;
 
@@ -11,6 +12,7 @@ pub(crate) use bind::Bind;
 pub(crate) use cpus::Cpus;
 pub(crate) use duration::Duration;
 pub(crate) use host::Host;
+pub(crate) use image::{Repository, Tag};
 pub(crate) use integer::{Pids, Port};
 pub(crate) use size::Size;
 

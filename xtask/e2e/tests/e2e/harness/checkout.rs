@@ -28,15 +28,13 @@ impl Checkout {
             ..shared.clone()
         };
         let infra = Path::new(&shared.root).join("infra");
-        for file in ["compose.yaml", "images"] {
+        for file in ["compose.yaml", "env/base.toml", "images"] {
             copy(&infra.join(file), &root.join("infra").join(file));
         }
         copy(&Path::new(&shared.root).join("rust-toolchain.toml"), &root.join("rust-toolchain.toml"));
         let environment = format!(
-            "log_level = \"info\"\n[compose]\nfiles = [\"compose.yaml\"]\nprofiles = {profiles:?}\n[build]\nprofile = \"release\"\n\
-             [proxy]\nbind = \"127.0.0.1\"\nport = {port}\nport_fallback = true\n"
+            "log_level = \"info\"\n[compose]\nprofiles = {profiles:?}\n[proxy]\nport = {port}\nport_fallback = true\n[secrets]\ngenerate = true\n"
         );
-        fs::create_dir_all(root.join("infra/env")).unwrap();
         fs::write(root.join("infra/env/test.toml"), environment).unwrap();
         let checkout = Self { stack, root };
         // A run that was killed may have left its own behind.

@@ -19,12 +19,15 @@ const ENVIRONMENT: &str = r#"log_level = "info"
 [compose]
 files = ["compose.yaml", "compose.dev.yaml", "compose.test.yaml"]
 profiles = ["worker", "mail", "browser"]
+[site]
+aliases = ["127.0.0.1", "proxy"]
 [build]
 profile = "dev"
 [proxy]
-bind = "127.0.0.1"
 port = 21080
 port_fallback = true
+[secrets]
+generate = true
 "#;
 
 /// A copy of the checkout, and `cargo xtask dev` at work on it. The stack stops when this goes; what was compiled stays for the next test, and
@@ -51,8 +54,7 @@ impl Workshop {
         let stack = Stack {
             project: format!("slipway-{instance}"),
             root: root.display().to_string(),
-            // The browser reaches the page of the hub by a name that is not `localhost`.
-            variables: vec![("DEV_HOSTS".to_owned(), "proxy".to_owned()), ("IMAGE_TAG".to_owned(), instance.clone())],
+            variables: vec![("IMAGE_TAG".to_owned(), instance.clone())],
             instance,
             ..shared
         };

@@ -1,0 +1,33 @@
+//! `secrets`: what is in `infra/secrets/<environment>/`; values are never shown.
+
+mod init;
+mod list;
+mod rotate;
+
+use clap::{Args, Subcommand};
+
+use super::Context;
+
+/// Make, list and replace the secrets of an environment
+#[derive(Args)]
+pub(crate) struct Secrets {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Init(init::Init),
+    List(list::List),
+    Rotate(rotate::Rotate),
+}
+
+impl Secrets {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
+        match self.command {
+            Command::Init(command) => command.run(context),
+            Command::List(command) => command.run(context),
+            Command::Rotate(command) => command.run(context),
+        }
+    }
+}

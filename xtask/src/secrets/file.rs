@@ -1,0 +1,54 @@
+//! The files of secrets: how they are written, and who may read them.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+
+/// A strong value: 192 random bits as hexadecimal digits, which need no quoting anywhere.
+///
+/// # Errors
+/// When the system gives no random bytes.
+pub(crate) fn random() -> anyhow::Result<String> {
+    let mut bytes = [0; 24];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Writes `value` into `file`. A file that is there stays the same file: containers have it mounted, and would go on seeing the old one.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn write(file: &Path, value: &str) -> anyhow::Result<()> {
+    let dir = file.parent().context("a secret's path has a directory")?;
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    // The directory keeps others out; the file itself is mounted into containers whose user is another one than ours, and must be readable there.
+    mode(dir, 0o700)?;
+    std::fs::write(file, format!("{}\n", value.trim_end())).with_context(|| format!("cannot write {}", file.display()))?;
+    mode(file, 0o644)
+}
+
+/// Whether other users of this machine can get at the files in `dir`.
+pub(super) fn is_open(dir: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        dir.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = dir;
+        false
+    }
+}
+
+#[cfg(unix)]
+fn mode(path: &Path, mode: u32) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+        .with_context(|| format!("cannot set the permissions of {}", path.display()))
+}
+
+#[cfg(not(unix))]
+fn mode(_path: &Path, _mode: u32) -> anyhow::Result<()> {
+    Ok(())
+}
