@@ -129,6 +129,10 @@ mod tests {
     fn what_is_in_no_commit_is_not_built_as_one() {
         assert!(commit("").check_buildable().is_ok());
         insta::assert_snapshot!(commit(" M a.rs\0 M b.rs\0M  c.rs\0 D d.rs\0 M e.rs\0 M f.rs\0").check_buildable().expect_err("refused"), @"");
-        insta::assert_snapshot!(Source::Pinned("1.4.2".to_owned()).check_buildable().expect_err("refused"), @"");
+        insta::assert_snapshot!(Source::Pinned("1.4.2".to_owned()).check_buildable().expect_err("refused"), @r#"
+        images tagged `1.4.2` are not built here: `images.tag` names them
+
+        hint: `cargo xtask images load FILE` or a pull brings them here; `images.tag = "commit"` builds them from this checkout
+        "#);
     }
 }

@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn the_names_of_the_site_are_in_the_command() {
         let hosts = ["board.example.com", "localhost", "::1"].map(|name| Host::try_from(toml::Value::from(name)).expect("a host"));
-        insta::assert_snapshot!(make("slipway/proxy:main", &hosts), @"");
+        insta::assert_snapshot!(make("slipway/proxy:main", &hosts), @"docker container run --rm --network none --read-only --tmpfs /tmp --cap-drop ALL --entrypoint sh slipway/proxy:main -c 'umask 077 && openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out /tmp/key && cat /tmp/key && openssl req -x509 -new -sha256 -key /tmp/key -days 397 -subj /CN=board.example.com -addext subjectAltName=DNS:board.example.com,DNS:localhost,IP:::1 -addext basicConstraints=critical,CA:FALSE'");
     }
 
     #[test]

@@ -175,28 +175,26 @@ fn check(project: &Project, environment: &Environment, secrets: &[Secret]) -> Re
 /// # Errors
 /// When the program that makes them fails.
 pub(crate) fn ensure_certificate(project: &Project, environment: &Environment, model: &Model, volume: Volume) -> anyhow::Result<()> {
-    let secrets = of(project, model);
-    let pair = |kind: Kind| secrets.iter().find(|secret| secret.note.kind == kind);
-    let (Some(certificate), Some(key)) = (pair(Kind::Certificate), pair(Kind::Key)) else { return Ok(()) };
-    if environment.tls.mode != TlsMode::SelfSigned || (certificate.file.exists() && key.file.exists()) {
-        return Ok(());
+    let missing = |secret: &Secret| matches!(secret.note.kind, Kind::Certificate | Kind::Key) && !secret.file.exists();
+    if environment.tls.mode == TlsMode::SelfSigned && of(project, model).iter().any(missing) {
+        make_certificate(project, environment, model)?;
+        volume.say("made a certificate and its key for trials: browsers will warn of it");
     }
-    make_certificate(project, environment, model, (certificate, key))?;
-    volume.say(format!("made {} and its key for trials: browsers will warn of it", certificate.shown(project)));
     Ok(())
 }
 
 /// Makes a new certificate and its key.
 ///
 /// # Errors
-/// When no service has it mounted, or the program that makes it fails.
-pub(crate) fn make_certificate(
-    project: &Project,
-    environment: &Environment,
-    model: &Model,
-    pair: (&Secret, &Secret),
-) -> anyhow::Result<()> {
-    let (certificate, key) = pair;
+/// When the compose files have no such secrets, no service has them mounted, or the program that makes them fails.
+pub(crate) fn make_certificate(project: &Project, environment: &Environment, model: &Model) -> anyhow::Result<()> {
+    let secrets = of(project, model);
+    let of_kind = |kind: Kind| secrets.iter().find(|secret| secret.note.kind == kind);
+    let (Some(certificate), Some(key)) = (of_kind(Kind::Certificate), of_kind(Kind::Key)) else {
+        return Err(Failure::new("the compose files have no secrets for a certificate and its key")
+            .hint("`x-secrets` in infra/compose.yaml says which they are")
+            .into());
+    };
     let user = model.services.values().find(|service| service.has_secret(&certificate.name));
     let image = user.and_then(|service| service.image.as_deref());
     let image = image.ok_or_else(|| Failure::new(format!("no service has the secret `{}` mounted", certificate.name)))?;

@@ -59,7 +59,12 @@ fn a_random_secret_is_made_once_and_never_where_there_is_data() {
 #[test]
 fn what_only_somebody_else_knows_is_asked_for() {
     let checkout = Checkout::new("local");
-    insta::assert_snapshot!(checkout.ensure(false).expect_err("refused"), @"");
+    insta::assert_snapshot!(checkout.ensure(false).expect_err("refused"), @r"
+    the secret `mail` is missing
+      nobody but you knows it: infra/secrets/local/mail
+
+    hint: `cargo xtask secrets rotate mail --instance local` reads it from stdin
+    ");
     assert!(!checkout.file("local", "password").exists(), "nothing was made");
 }
 

@@ -42,7 +42,7 @@ impl List {
         let secrets: Vec<Entry> =
             secrets::of(&stack.project, &model).iter().map(|secret| Entry::new(secret, secret.shown(&stack.project))).collect();
         if self.json {
-            product(serde_json::to_string(&Report { schema: 1, environment: stack.project.environment.clone(), secrets })?);
+            product(serde_json::to_string(&Report { schema: 1, environment: stack.project.environment, secrets })?);
         } else {
             let rows: Vec<[String; 5]> = secrets.into_iter().map(Entry::row).collect();
             product(table(["NAME", "KIND", "STATE", "AGE", "FILE"], &rows));

@@ -39,7 +39,7 @@ impl Rotate {
                 .hint(format!("secrets: {}", names.join(", ")))
                 .into());
         };
-        let change = Change::of(secret, &secrets, &stack)?;
+        let change = Change::of(secret, &stack)?;
         let effect = effect(&resolved.model, secret);
         if context.dry_run() {
             product(format!("a new value for {}; {effect}", secret.shown(&stack.project)));
@@ -60,39 +60,29 @@ enum Change {
     /// A value.
     Value(String),
     /// A certificate with its key, of our own making.
-    Certificate { certificate: Secret, key: Secret },
+    Certificate,
 }
 
 impl Change {
-    fn of(secret: &Secret, all: &[Secret], stack: &Stack) -> anyhow::Result<Self> {
-        let of_kind = |kind| all.iter().find(|secret| secret.note.kind == kind).cloned();
+    fn of(secret: &Secret, stack: &Stack) -> anyhow::Result<Self> {
         match secret.note.kind {
             Kind::Random => Ok(Self::Value(file::random()?)),
-            Kind::Certificate | Kind::Key if secret.can_be_made(&stack.environment) => {
-                match (of_kind(Kind::Certificate), of_kind(Kind::Key)) {
-                    (Some(certificate), Some(key)) => Ok(Self::Certificate { certificate, key }),
-                    _ => Err(Failure::new("a certificate and its key belong together, and one of them is not in the compose files").into()),
-                }
-            }
+            Kind::Certificate | Kind::Key if secret.can_be_made(&stack.environment) => Ok(Self::Certificate),
             _ => read_value(&secret.name).map(Self::Value),
         }
     }
 
     fn apply(self, context: &Context, stack: &Stack, resolved: &Resolved, secret: &Secret) -> anyhow::Result<()> {
-        match self {
-            Self::Certificate { certificate, key } => {
-                secrets::make_certificate(&stack.project, &stack.environment, &resolved.model, (&certificate, &key))?;
-                tell(context, stack, resolved, secret, "")
-            }
-            Self::Value(value) => {
-                let before = std::fs::read_to_string(&secret.file).ok();
-                file::write(&secret.file, &value)?;
-                tell(context, stack, resolved, secret, &value).inspect_err(|_| {
-                    // What runs goes on with the old one.
-                    let _ = before.map_or_else(|| Ok(std::fs::remove_file(&secret.file)?), |before| file::write(&secret.file, &before));
-                })
-            }
-        }
+        let Self::Value(value) = self else {
+            secrets::make_certificate(&stack.project, &stack.environment, &resolved.model)?;
+            return tell(context, stack, resolved, secret, "");
+        };
+        let before = std::fs::read_to_string(&secret.file).ok();
+        file::write(&secret.file, &value)?;
+        tell(context, stack, resolved, secret, &value).inspect_err(|_| {
+            // What runs goes on with the old one.
+            let _ = before.map_or_else(|| Ok(std::fs::remove_file(&secret.file)?), |before| file::write(&secret.file, &before));
+        })
     }
 }
 

@@ -74,6 +74,7 @@ fn what_differs_from_the_defaults_becomes_variables() {
     COMPOSE_PROFILES=worker
     ENVIRONMENT=staging
     HSTS_SECONDS=0
+    IMAGE_REPOSITORY=slipway
     LOG_LEVEL=info
     SECRETS_DIR=./secrets/staging
     SITE_HOSTS=staging.example.com localhost
