@@ -128,7 +128,12 @@ mod tests {
     #[test]
     fn what_is_in_no_commit_is_not_built_as_one() {
         assert!(commit("").check_buildable().is_ok());
-        insta::assert_snapshot!(commit(" M a.rs\0 M b.rs\0M  c.rs\0 D d.rs\0 M e.rs\0 M f.rs\0").check_buildable().expect_err("refused"), @"");
+        insta::assert_snapshot!(commit(" M a.rs\0 M b.rs\0M  c.rs\0 D d.rs\0 M e.rs\0 M f.rs\0").check_buildable().expect_err("refused"), @r"
+        images of commit `0123456789ab` cannot be built: the working tree has changes
+          a.rs, b.rs, c.rs, d.rs, e.rs and 1 more
+
+        hint: commit them, or put them aside with `git stash`
+        ");
         insta::assert_snapshot!(Source::Pinned("1.4.2".to_owned()).check_buildable().expect_err("refused"), @r#"
         images tagged `1.4.2` are not built here: `images.tag` names them
 
