@@ -7,7 +7,11 @@ use clap::Args;
 use super::Context;
 use crate::commands;
 use crate::model::Model;
-use crate::report::Failure;
+use crate::report::{ExitWith, Failure};
+
+/// What the engine ends with where the program cannot be run, and where there is none.
+const NOT_EXECUTABLE: i32 = 126;
+const NOT_FOUND: i32 = 127;
 
 /// Open a shell in a service, or run a command there; `db` opens psql, `redis` opens redis-cli
 #[derive(Args)]
@@ -33,13 +37,19 @@ impl Shell {
             };
             return Err(Failure::new(format!("`{}` does not run", self.service)).hint(hint).into());
         };
-        let command = if self.command.is_empty() {
-            default_shell(&Model::parse(&stack.compose.model().read()?)?, &self.service)
-        } else {
-            self.command
-        };
+        let asked = !self.command.is_empty();
+        let command = if asked { self.command } else { default_shell(&Model::parse(&stack.compose.model().read()?)?, &self.service) };
         let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-        context.hand_over(&commands::engine::exec(container.name(), terminal, &command))
+        let outcome = context.hand_over(&commands::engine::exec(container.name(), terminal, &command));
+        outcome.inspect_err(|error| {
+            let code = error.downcast_ref::<ExitWith>().map(|exit| exit.0);
+            if !asked && matches!(code, Some(NOT_EXECUTABLE | NOT_FOUND)) {
+                let (service, flags) = (&self.service, stack.project.flags());
+                context.volume().say(format!(
+                    "hint: the image of `{service}` has no shell: name a program that it has, `cargo xtask shell {service}{flags} -- PROGRAM`"
+                ));
+            }
+        })
     }
 }
 

@@ -87,8 +87,11 @@ async fn shells_take_input_and_give_back_exit_codes() {
     assert_eq!(stack.query("SELECT 1"), ["1"]);
     assert_eq!(stack.xtask(&["shell", "redis", "--", "redis-cli", "ping"]).good().stdout.trim(), "PONG");
     assert_eq!(stack.xtask_with(&["shell", "redis"], "ECHO aye\n").good().stdout.trim(), "aye");
-    assert_eq!(stack.xtask_with(&["shell", "backend"], "echo from the shell\n").good().stdout.trim(), "from the shell");
-    assert_eq!(stack.xtask(&["shell", "backend", "--", "bash", "-c", "exit 7"]).code, 7);
+    assert_eq!(stack.xtask_with(&["shell", "proxy"], "echo from the shell\n").good().stdout.trim(), "from the shell");
+    assert_eq!(stack.xtask(&["shell", "proxy", "--", "bash", "-c", "exit 7"]).code, 7);
+    // Nothing but the program is in this image.
+    let none = stack.xtask(&["shell", "backend"]);
+    assert!(none.code != 0 && none.stderr.contains("hint: the image of `backend` has no shell"), "{none:?}");
     let migrate = stack.xtask(&["shell", "migrate"]);
     assert_eq!(migrate.code, 1);
     assert!(migrate.stderr.contains("`migrate` does not run"), "{}", migrate.stderr);

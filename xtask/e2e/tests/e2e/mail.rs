@@ -16,7 +16,7 @@ async fn what_the_worker_sends_is_caught() {
     // Line after line, as the other side is ready: whoever talks before it has said hello is turned away.
     let script =
         "exec 3<>/dev/tcp/mail/1025; read -r line <&3; printf '%s\\r\\n' \"$1\" >&3; while read -r line <&3; do echo \"$line\"; done";
-    let outcome = stack.docker(&["exec", &stack.container("worker"), "timeout", "10", "bash", "-c", script, "bash", &talk]).good();
+    let outcome = stack.beside("worker", script, &[&talk]).good();
     assert!(outcome.stdout.contains("221"), "{outcome:?}");
     let mail = stack.mail_to("lookout@example.org").await;
     let expected = Mail {

@@ -10,6 +10,7 @@ mod harness;
 mod mail;
 mod network;
 mod pages;
+mod production;
 mod readme;
 mod routes;
 mod start;

@@ -42,6 +42,24 @@ impl Checkout {
         checkout
     }
 
+    /// Makes a checkout whose `test` environment builds on `production`, on loopback, at `port` and the one after it, with the release images of the
+    /// shared stack and a certificate of its own making.
+    pub(crate) fn production(shared: &Stack, name: &str, port: u16) -> Self {
+        let checkout = Self::new(shared, name, &[], port);
+        let infra = Path::new(&shared.root).join("infra");
+        for file in ["compose.prod.yaml", "compose.tls.yaml", "env/production.toml"] {
+            copy(&infra.join(file), &checkout.path("infra").join(file));
+        }
+        let environment = format!(
+            "base = \"production\"\nsite.aliases = [\"localhost\"]\nimages.tag = {:?}\ntls.mode = \"self-signed\"\n\
+             [proxy]\nbind = \"127.0.0.1\"\nport = {port}\nhttps_port = {}\n",
+            shared.instance,
+            port + 1
+        );
+        fs::write(checkout.path("infra/env/test.toml"), environment).unwrap();
+        checkout
+    }
+
     /// Linked git worktrees of it, beside it. Whoever runs commands there names no instance: it comes from the directory.
     pub(crate) fn worktrees(&self, count: u32) -> Vec<Self> {
         let git = |args: &[&str]| {

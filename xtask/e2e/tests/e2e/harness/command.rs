@@ -99,6 +99,15 @@ impl Stack {
         self.docker(&[&helper[..], &[&image, "-c", &format!("kill -s {signal} {process}")]].concat()).good();
     }
 
+    /// Runs a bash script in the network of the container of `service`, and with a view of its processes: most of our images have no shell.
+    pub(crate) fn beside(&self, service: &str, script: &str, args: &[&str]) -> Outcome {
+        let (image, container) = (self.inspect("proxy")["Config"]["Image"].as_str().unwrap().to_owned(), self.container(service));
+        let (network, pid) = (format!("container:{container}"), format!("container:{container}"));
+        let helper =
+            ["run", "--rm", "--user", "0", "--network", &network, "--pid", &pid, "--entrypoint", "bash", &image, "-c", script, "bash"];
+        self.docker(&[&helper[..], args].concat())
+    }
+
     /// Runs a program in the checkout.
     pub(super) fn run(&self, program: &str, args: &[&str], input: &str) -> Outcome {
         finish(self.spawn(program, args), input)
