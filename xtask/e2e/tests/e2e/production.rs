@@ -125,7 +125,7 @@ fn bounded(stack: &Stack) {
     for service in ["frontend", "backend"] {
         for program in ["sh", "bash", "/bin/ls"] {
             let run = stack.docker(&["exec", &stack.container(service), program]);
-            assert!(run.code != 0 && (run.stdout + &run.stderr).contains("no such file") || run.code == 127, "{service} has {program}");
+            assert!(matches!(run.code, 126 | 127), "{service} has {program}: {run:?}");
         }
     }
 }
@@ -174,14 +174,11 @@ async fn replaced(checkout: &Checkout) {
         let (stack, stop) = (stack.clone(), stop.clone());
         tokio::task::spawn_blocking(move || {
             let mut answers = Vec::new();
+            let url = format!("https://{DOMAIN}/api/v1/health/ready");
+            // The file to trust changes a moment before the proxy does.
+            let ask = ["--insecure", "--output", "/dev/null", "--write-out", "%{http_code}", &url];
             while !stop.load(Ordering::Relaxed) {
-                answers.push(
-                    curl(
-                        &stack,
-                        &["--output", "/dev/null", "--write-out", "%{http_code}", &format!("https://{DOMAIN}/api/v1/health/ready")],
-                    )
-                    .stdout,
-                );
+                answers.push(curl(&stack, &ask).stdout);
             }
             answers
         })

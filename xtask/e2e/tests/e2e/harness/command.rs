@@ -102,10 +102,10 @@ impl Stack {
     /// Runs a bash script in the network of the container of `service`, and with a view of its processes: most of our images have no shell.
     pub(crate) fn beside(&self, service: &str, script: &str, args: &[&str]) -> Outcome {
         let (image, container) = (self.inspect("proxy")["Config"]["Image"].as_str().unwrap().to_owned(), self.container(service));
-        let (network, pid) = (format!("container:{container}"), format!("container:{container}"));
-        let helper =
-            ["run", "--rm", "--user", "0", "--network", &network, "--pid", &pid, "--entrypoint", "bash", &image, "-c", script, "bash"];
-        self.docker(&[&helper[..], args].concat())
+        let within = format!("container:{container}");
+        // The image carries Compose's label, but this is no container of the stack.
+        let helper = ["run", "--rm", "--user", "0", "--label", "com.docker.compose.project=", "--network", &within, "--pid", &within];
+        self.docker(&[&helper[..], &["--entrypoint", "bash", &image, "-c", script, "bash"], args].concat())
     }
 
     /// Runs a program in the checkout.
