@@ -111,8 +111,9 @@ impl Sessions {
         let mut get = redis::cmd("GETEX");
         get.arg(&key).arg("EX").arg(IDLE.as_secs());
         let text = match self.ask(&get).await {
-            // A program that has just taken over remembers nobody: one slow answer is not to turn away who was signed in with the one before.
-            Err(error) if error.is_timeout() && self.remembered(&key).is_none() => self.ask(&get).await,
+            // A program that has just taken over remembers nobody: one slow answer, or a connection that Redis closed, is not to turn away who was signed in
+            // with the one before.
+            Err(error) if (error.is_timeout() || error.is_connection_dropped()) && self.remembered(&key).is_none() => self.ask(&get).await,
             answer => answer,
         };
         let text = match text {
