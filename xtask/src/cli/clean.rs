@@ -13,11 +13,7 @@ use crate::stack::{Stack, join};
 
 /// Destroy all containers, networks, volumes and images of this instance, after asking
 #[derive(Args)]
-pub(crate) struct Clean {
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
-}
+pub(crate) struct Clean {}
 
 /// What there is of one instance, by name. Everything but images is found by Compose's project label. A container that somebody ran by hand from an
 /// image of ours carries it too, from the image, and has to go for the image to go.
@@ -49,7 +45,7 @@ impl Clean {
             return Ok(());
         }
         let question = format!("Destroy all this, environment {}? There is no way back", stack.project.environment);
-        if !confirm(&question, self.yes)? {
+        if !confirm(&question, context.globals.yes)? {
             return Err(Failure::new("nothing was destroyed").into());
         }
         let _lock = context.lock(&stack)?;

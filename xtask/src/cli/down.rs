@@ -12,6 +12,7 @@ pub(crate) struct Down {}
 impl Down {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         let stack = context.stack_on_engine()?;
+        context.agree(&stack, "Stop")?;
         let _lock = context.lock(&stack)?;
         // Refuses where the containers are another checkout's.
         let containers = stack.containers()?;

@@ -49,6 +49,9 @@ impl Migrate {
                 .into());
         }
         let args = if matches!(action, Action::Status) { &migrations.status } else { &migrations.up };
+        if matches!(action, Action::Up) {
+            context.agree(&stack, "Migrate the database of")?;
+        }
         context.hand_over(&resolved.compose.run(service, args))
     }
 }

@@ -24,6 +24,7 @@ mod up;
 
 use clap::{Args, Parser, Subcommand};
 
+use self::confirm::confirm;
 use crate::commands;
 use crate::engine;
 use crate::interrupt;
@@ -59,6 +60,9 @@ struct Globals {
     /// Print the commands that would run, and run none that changes something
     #[arg(long, global = true, help_heading = "Global options")]
     dry_run: bool,
+    /// Agree beforehand to what would be asked
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    yes: bool,
     /// Say nothing but errors
     #[arg(long, short, global = true, conflicts_with = "verbose", help_heading = "Global options")]
     quiet: bool,
@@ -183,6 +187,15 @@ impl Context {
             crate::setup::run(&project, options)?;
         }
         Stack::load(project)
+    }
+
+    /// Asks whether to do `what` to the stack, where its environment wants to be asked.
+    fn agree(&self, stack: &Stack, what: &str) -> anyhow::Result<()> {
+        if self.dry_run() || !stack.environment.confirm {
+            return Ok(());
+        }
+        let question = format!("{what} {}, environment {}?", stack.project.compose_name(), stack.project.environment);
+        if confirm(&question, self.globals.yes)? { Ok(()) } else { Err(Failure::new("nothing was changed").into()) }
     }
 
     /// The right to change the stack, for as long as it is held; a command that only shows what it would do needs none.

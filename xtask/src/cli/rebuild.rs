@@ -20,6 +20,8 @@ pub(crate) struct Rebuild {
 impl Rebuild {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         let stack = context.stack()?;
+        stack.source.check_buildable()?;
+        context.agree(&stack, "Build and replace services of")?;
         let _lock = context.lock(&stack)?;
         let resolved = stack.resolve()?;
         let services = builders(&resolved, &self.services)?;

@@ -21,6 +21,7 @@ pub(crate) struct Restart {
 impl Restart {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         let stack = context.stack()?;
+        context.agree(&stack, "Restart services of")?;
         let _lock = context.lock(&stack)?;
         let resolved = stack.resolve()?;
         let services = named(&resolved, &self.services)?;

@@ -66,6 +66,7 @@ pub(crate) enum Builds {
 impl Up {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         let stack = self.expose.apply(context.stack()?)?;
+        context.agree(&stack, "Start or update")?;
         let resolved = bring_up(context, &stack, if self.build { Builds::All } else { Builds::Missing }, self.start)?;
         if !context.dry_run() {
             context.volume().say(format!("{} answers at {}", stack.project.compose_name(), resolved.address));

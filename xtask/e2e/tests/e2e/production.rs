@@ -48,7 +48,7 @@ async fn production_on_one_machine() {
     let stack = &checkout.stack;
 
     // Without secrets nothing is made, not even a network (R4.5).
-    let refused = stack.xtask(&["up"]);
+    let refused = stack.xtask(&["up", "--yes"]);
     assert_eq!(refused.code, 1, "{refused:?}");
     assert!(refused.stderr.contains("`postgres_password` is missing: infra/secrets/test/postgres_password"), "{refused:?}");
     assert_eq!(checkout.left(), Left::default());
@@ -56,7 +56,9 @@ async fn production_on_one_machine() {
     let made = stack.xtask(&["secrets", "init"]).good();
     assert_eq!(made.stdout, "infra/secrets/test/postgres_password\n");
     assert!(!(made.stdout + &made.stderr).contains(&secret(&checkout, "postgres_password")));
-    let up = stack.xtask(&["up"]).good();
+    let asked = stack.xtask(&["up"]);
+    assert!(asked.code == 1 && asked.stderr.contains("nobody can be asked"), "{asked:?}");
+    let up = stack.xtask(&["up", "--yes"]).good();
     assert_eq!(up.stdout.trim(), format!("https://{DOMAIN}:{}", port + 1));
 
     encrypted(stack, port);

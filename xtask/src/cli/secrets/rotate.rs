@@ -6,7 +6,6 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::super::Context;
-use super::super::confirm::confirm;
 use super::super::up::{StartArgs, start_services};
 use crate::commands;
 use crate::model::{self, Kind, Model};
@@ -22,9 +21,6 @@ const MAX_BYTES: u64 = 1 << 20;
 pub(super) struct Rotate {
     /// The secret; `cargo xtask secrets list` has their names
     name: String,
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
 }
 
 impl Rotate {
@@ -45,10 +41,7 @@ impl Rotate {
             product(format!("a new value for {}; {effect}", secret.shown(&stack.project)));
             return Ok(());
         }
-        let asks = stack.environment.confirm;
-        if asks && !confirm(&format!("Replace {} in {}; {effect}?", secret.name, stack.project.compose_name()), self.yes)? {
-            return Err(Failure::new("nothing was changed").into());
-        }
+        context.agree(&stack, &format!("Replace {} ({effect}) in", secret.name))?;
         change.apply(context, &stack, &resolved, secret)?;
         context.volume().say(format!("{} has a new value", secret.shown(&stack.project)));
         Ok(())
