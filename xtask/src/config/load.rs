@@ -9,6 +9,7 @@ use super::decode::decode;
 use super::environment::{Environment, TlsMode};
 use super::layers::{BASE, Directory, Layers, shown};
 use super::problem::{Problem, did_you_mean, refusal};
+use crate::images::tag;
 use crate::report::Failure;
 
 /// The least memory that the engine takes as a limit.
@@ -145,10 +146,11 @@ fn check_limited(environment: &Environment, taken: &BTreeSet<String>, refuse: &m
 fn check_variables(environment: &Environment, name: &str, taken: &BTreeSet<String>, refuse: &mut impl FnMut(&str, String)) {
     let mut made = environment.own_variables(name);
     made.extend(Environment { variables: BTreeMap::new(), ..environment.clone() }.optional_variables());
-    let of_start = ["HTTP_PORT", "HTTPS_PORT", "PUBLIC_URL", "IMAGE_TAG", "REVISION", "CREATED", "CA_BUNDLE"];
+    let of_start = ["HTTP_PORT", "HTTPS_PORT", "PUBLIC_URL", "IMAGE_TAG", "CA_BUNDLE"];
+    let of_start = of_start.iter().chain(&tag::VARIABLES);
     for variable in environment.variables.keys() {
         let key = format!("variables.{variable}");
-        if made.contains_key(variable) || of_start.contains(&variable.as_str()) {
+        if made.contains_key(variable) || of_start.clone().any(|name| name == variable) {
             refuse(&key, "is made from other keys, which say what it may be".to_owned());
         } else if !taken.contains(variable) {
             let near = did_you_mean(variable, taken.iter().map(String::as_str));

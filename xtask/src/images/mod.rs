@@ -2,6 +2,7 @@
 
 pub(crate) mod base;
 pub(crate) mod inventory;
+pub(crate) mod release;
 pub(crate) mod tag;
 
 use std::collections::BTreeMap;

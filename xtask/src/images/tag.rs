@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::release::Release;
 use crate::config::values::Tag;
+use crate::logs::stamp::Stamp;
 use crate::process::Invocation;
 use crate::project::Project;
 use crate::report::Failure;
@@ -12,6 +14,10 @@ use crate::report::Failure;
 const DIGITS: usize = 12;
 /// So many changed files are named.
 const NAMED: usize = 5;
+
+/// The variables that the compose files take from a commit.
+pub(crate) const VARIABLES: [&str; 6] =
+    ["REVISION", "REVISION_TIME", "IMAGE_SOURCE", "IMAGE_VERSION", "IMAGE_LICENSES", "IMAGE_CREATED"];
 
 /// Where the images of a stack come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +39,8 @@ pub(crate) struct Commit {
     pub(crate) time: u64,
     /// Tracked files that are not as it has them.
     pub(crate) changed: Vec<String>,
+    /// What else labels say.
+    pub(crate) release: Release,
 }
 
 impl Source {
@@ -60,8 +68,9 @@ impl Source {
     pub(crate) fn variables(&self) -> BTreeMap<String, String> {
         let mut variables = BTreeMap::from([("IMAGE_TAG".to_owned(), self.tag())]);
         if let Self::Commit(commit) = self {
-            variables.insert("REVISION".to_owned(), commit.id.clone());
-            variables.insert("REVISION_TIME".to_owned(), commit.time.to_string());
+            let Release { source, version, licenses } = commit.release.clone();
+            let values = [commit.id.clone(), commit.time.to_string(), source, version, licenses, commit.created()];
+            variables.extend(VARIABLES.map(str::to_owned).into_iter().zip(values));
         }
         variables
     }
@@ -98,15 +107,21 @@ impl Commit {
                 .hint("`images.tag` in the environment's file may name a tag instead")
         })?;
         let status = git(&["status", "--porcelain", "--untracked-files=no", "-z"])?;
-        parse(&head, &status).ok_or_else(|| anyhow::anyhow!("git printed `{}` for a commit", head.trim()))
+        let commit = parse(&head, &status, Release::look(root)?);
+        commit.ok_or_else(|| anyhow::anyhow!("git printed `{}` for a commit", head.trim()))
+    }
+
+    /// When it was made, as RFC 3339.
+    pub(crate) fn created(&self) -> String {
+        Stamp(self.time.saturating_mul(1_000_000_000)).to_seconds()
     }
 }
 
-fn parse(head: &str, status: &str) -> Option<Commit> {
+fn parse(head: &str, status: &str, release: Release) -> Option<Commit> {
     let (id, time) = head.trim().split_once(' ')?;
     // Two letters and a space come before each name.
     let changed = status.split('\0').filter_map(|entry| entry.get(3..)).map(str::to_owned).collect();
-    Some(Commit { id: id.to_owned(), time: time.parse().ok()?, changed })
+    Some(Commit { id: id.to_owned(), time: time.parse().ok()?, changed, release })
 }
 
 #[cfg(test)]
@@ -114,15 +129,28 @@ mod tests {
     use super::*;
 
     fn commit(status: &str) -> Source {
-        Source::Commit(parse("0123456789abcdef0123456789abcdef01234567 1700000000\n", status).expect("valid"))
+        let release =
+            Release { source: "https://example.com/a".to_owned(), version: "0.1.0".to_owned(), licenses: "MIT".to_owned() };
+        Source::Commit(parse("0123456789abcdef0123456789abcdef01234567 1700000000\n", status, release).expect("valid"))
     }
 
     #[test]
     fn a_commit_is_a_tag_and_what_labels_say() {
         let variables: Vec<String> = commit("").variables().iter().map(|(key, value)| format!("{key}={value}")).collect();
-        assert_eq!(variables, ["IMAGE_TAG=0123456789ab", "REVISION=0123456789abcdef0123456789abcdef01234567", "REVISION_TIME=1700000000"]);
+        assert_eq!(
+            variables,
+            [
+                "IMAGE_CREATED=2023-11-14T22:13:20Z",
+                "IMAGE_LICENSES=MIT",
+                "IMAGE_SOURCE=https://example.com/a",
+                "IMAGE_TAG=0123456789ab",
+                "IMAGE_VERSION=0.1.0",
+                "REVISION=0123456789abcdef0123456789abcdef01234567",
+                "REVISION_TIME=1700000000"
+            ]
+        );
         assert_eq!(Source::Instance("fix".to_owned()).variables(), BTreeMap::from([("IMAGE_TAG".to_owned(), "fix".to_owned())]));
-        assert!(parse("", "").is_none());
+        assert!(parse("", "", Release::default()).is_none());
     }
 
     #[test]

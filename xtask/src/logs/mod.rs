@@ -11,7 +11,7 @@ mod merge;
 mod render;
 mod seen;
 mod source;
-mod stamp;
+pub(crate) mod stamp;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

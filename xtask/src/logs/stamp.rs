@@ -19,6 +19,12 @@ impl Stamp {
         Self(self.0.saturating_sub(u64::try_from(earlier.as_nanos()).unwrap_or(u64::MAX)))
     }
 
+    /// RFC 3339 without a fraction, in UTC.
+    pub(crate) fn to_seconds(self) -> String {
+        let text = self.to_string();
+        text.split_once('.').map_or(text.clone(), |(seconds, _)| format!("{seconds}Z"))
+    }
+
     /// Reads `2026-01-02T03:04:05[.123456789]Z`, also with `+01:00` in place of `Z`.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let number = |from: usize, to: usize| digits(text.get(from..to)?);
@@ -96,6 +102,7 @@ mod tests {
         for text in ["1970-01-01T00:00:00.000000000Z", "2024-02-29T23:59:59.999999999Z", "2026-11-21T12:41:00.123456789Z"] {
             assert_eq!(read(text).as_deref(), Some(text));
         }
+        assert_eq!(Stamp(1_709_251_199_500_000_000).to_seconds(), "2024-02-29T23:59:59Z");
         assert_eq!(Stamp::parse(b"2026-01-01T00:00:00Z"), Some(Stamp(1_767_225_600_000_000_000)));
     }
 
