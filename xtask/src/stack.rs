@@ -163,6 +163,11 @@ impl Resolved {
             .map(|(_, service)| service.to_owned())
             .collect()
     }
+
+    /// Our own images that are not there yet.
+    pub(crate) fn missing_own(&self) -> Vec<&str> {
+        self.model.builds().into_keys().filter(|image| !self.images.contains_key(*image)).collect()
+    }
 }
 
 /// Whether `project` has volumes.

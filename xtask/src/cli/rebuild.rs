@@ -25,6 +25,7 @@ impl Rebuild {
         let _lock = context.lock(&stack)?;
         let resolved = stack.resolve()?;
         let services = builders(&resolved, &self.services)?;
+        stack.source.check_buildable()?;
         build(context, &resolved, &services)?;
         // Where the builder compiles programs, they are not in the images: services that run one begin anew, with what it makes of today's sources.
         let programs = programs(&resolved, &self.services);

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::Context;
 use super::expose::ExposeArgs;
+use super::{Context, images};
 use crate::commands;
 use crate::engine::containers::Container;
+use crate::images::tag::Source;
 use crate::interrupt;
 use crate::ports;
 use crate::process::last_lines;
@@ -89,11 +90,19 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
         Builds::Missing => resolved.missing_builds(),
         Builds::All => resolved.model.builds().into_values().map(str::to_owned).collect(),
     };
+    // Nothing is built under a tag that somebody else gave.
+    let fetches = matches!(stack.source, Source::Pinned(_)) && builds == Builds::Missing;
+    if fetches {
+        images::check_fetchable(stack, &resolved)?;
+    } else if !services.is_empty() {
+        stack.source.check_buildable()?;
+    }
     if !context.dry_run() {
         secrets::ensure(&stack.project, &stack.environment, &resolved.model, context.volume(), || has_data(&stack.project))?;
     }
-    if !services.is_empty() {
-        stack.source.check_buildable()?;
+    if fetches {
+        images::fetch(context, stack, &resolved)?;
+    } else if !services.is_empty() {
         build(context, &resolved, &services)?;
     }
     let missing = resolved.missing_pulls();

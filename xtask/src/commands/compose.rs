@@ -58,6 +58,11 @@ impl Compose {
         self.compose().arg("build").args(services)
     }
 
+    /// Pushes the images of `services`.
+    pub(crate) fn push(&self, services: &[String]) -> Invocation {
+        self.compose().arg("push").args(services)
+    }
+
     /// Creates networks, volumes and containers, starting none; what changed is created anew.
     pub(crate) fn create(&self) -> Invocation {
         self.compose().args(["create", "--no-build", "--remove-orphans"])
@@ -143,6 +148,7 @@ pub(crate) mod tests {
             compose.hashes(),
             compose.variables(),
             compose.build(&services),
+            compose.push(&services),
             compose.create(),
             compose.create_only(&["backend".to_owned()]),
             compose.up_wait(),
@@ -161,6 +167,7 @@ pub(crate) mod tests {
         config --hash '*'
         --profile '*' config --variables
         build db
+        push db
         create --no-build --remove-orphans
         up --no-start --no-build --no-deps --remove-orphans backend
         up --wait --no-build

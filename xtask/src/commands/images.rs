@@ -1,7 +1,9 @@
-//! Command lines that build base images from the distribution's packages; `infra/images/README.md` has them for use by hand.
+//! Command lines about images as a whole: building base images from the distribution's packages (`infra/images/README.md` has these for use by hand),
+//! taking images to another machine, and asking a build what is in its image.
 
 use std::path::Path;
 
+use crate::model::{Build, Model};
 use crate::process::Invocation;
 
 /// The release that the images are made of, whatever the host runs.
@@ -46,6 +48,32 @@ pub(crate) fn remove(images: &[String]) -> Invocation {
     Invocation::new("docker").args(["image", "rm"]).args(images)
 }
 
+/// Writes `images` with all their layers into the archive `file`.
+pub(crate) fn save(images: &[String], file: &Path) -> Invocation {
+    Invocation::new("docker").args(["image", "save", "--output"]).arg(file.display().to_string()).args(images)
+}
+
+/// Takes the images in the archive `file` in, with their names.
+pub(crate) fn load(file: &Path) -> Invocation {
+    Invocation::new("docker").args(["image", "load", "--input"]).arg(file.display().to_string())
+}
+
+/// Writes the files of the stage `sbom` into the directory `out`: what the image that `build` makes consists of. Everything that the image itself is
+/// built with is the same, so that it comes from the cache of that build.
+pub(crate) fn materials(build: &Build, model: &Model, out: &Path) -> Invocation {
+    let args = build.args.iter().flat_map(|(key, value)| {
+        let arg = value.as_ref().map_or_else(|| key.clone(), |value| format!("{key}={value}"));
+        ["--build-arg".to_owned(), arg]
+    });
+    let secrets = build.secret_files(model).flat_map(|(name, file)| ["--secret".to_owned(), format!("id={name},src={}", file.display())]);
+    Invocation::new("docker")
+        .args(["buildx", "build", "--progress", "plain", "--target", "sbom", "--output"])
+        .arg(format!("type=local,dest={}", out.display()))
+        .args(args)
+        .args(secrets)
+        .args(["--file".to_owned(), build.dockerfile().display().to_string(), build.context.display().to_string()])
+}
+
 /// Builds `tag` from the directory `infra/images/<name>` on the image `runtime`; `contexts` are further named build contexts.
 pub(crate) fn build(root: &Path, name: &str, tag: &str, runtime: &str, contexts: &[(String, String)]) -> Invocation {
     let contexts = contexts.iter().flat_map(|(name, path)| ["--build-context".to_owned(), format!("{name}={path}")]);
@@ -70,7 +98,17 @@ mod tests {
     #[test]
     fn every_command_line() {
         let toolchain = [("toolchain".to_owned(), "/opt/rust".to_owned())];
+        let images = ["slipway/proxy:1".to_owned(), "redis:8".to_owned()];
+        let model = Model::parse(
+            r#"{ "services": { "backend": { "build": { "context": "/repo", "dockerfile": "backend/Dockerfile", "args": { "A": "b c", "B": null },
+                "secrets": [{ "source": "ca" }, { "source": "none" }] } } }, "secrets": { "ca": { "file": "/etc/ca.pem" } } }"#,
+        )
+        .expect("valid");
+        let backend = model.services["backend"].build.as_ref().expect("built");
         let lines = [
+            save(&images, Path::new("slipway-1.tar.partial")),
+            load(Path::new("slipway-1.tar")),
+            materials(backend, &model, Path::new("/out")),
             root_file_system(
                 &["ca-certificates".to_owned(), "curl".to_owned()],
                 Path::new("/repo/hook"),
@@ -87,6 +125,9 @@ mod tests {
             sysroot(Path::new("/repo")),
         ];
         insta::assert_snapshot!(lines.map(|line| line.to_string()).join("\n"), @r"
+        docker image save --output slipway-1.tar.partial slipway/proxy:1 redis:8
+        docker image load --input slipway-1.tar
+        docker buildx build --progress plain --target sbom --output type=local,dest=/out --build-arg 'A=b c' --build-arg B --secret id=ca,src=/etc/ca.pem --file /repo/backend/Dockerfile /repo
         mmdebstrap --quiet --variant=minbase --include=ca-certificates,curl --dpkgopt=force-unsafe-io --customize-hook=/repo/hook trixie - http://mirror.example.org/debian
         mmdebstrap --quiet --variant=minbase --include=ca-certificates --dpkgopt=force-unsafe-io --customize-hook=/repo/hook trixie -
         docker image import - slipway/base-runtime:1

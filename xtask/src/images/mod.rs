@@ -1,8 +1,11 @@
-//! Images: which there are, and which base images the stack is made from.
+//! Images: which there are, which base images the stack is made from, what is in them, and archives of them.
 
+pub(crate) mod archive;
 pub(crate) mod base;
 pub(crate) mod inventory;
+pub(crate) mod needed;
 pub(crate) mod release;
+pub(crate) mod sbom;
 pub(crate) mod tag;
 
 use std::collections::BTreeMap;

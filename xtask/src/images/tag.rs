@@ -16,8 +16,7 @@ const DIGITS: usize = 12;
 const NAMED: usize = 5;
 
 /// The variables that the compose files take from a commit.
-pub(crate) const VARIABLES: [&str; 6] =
-    ["REVISION", "REVISION_TIME", "IMAGE_SOURCE", "IMAGE_VERSION", "IMAGE_LICENSES", "IMAGE_CREATED"];
+pub(crate) const VARIABLES: [&str; 6] = ["REVISION", "REVISION_TIME", "IMAGE_SOURCE", "IMAGE_VERSION", "IMAGE_LICENSES", "IMAGE_CREATED"];
 
 /// Where the images of a stack come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,16 +84,36 @@ impl Source {
             Self::Pinned(tag) => Err(Failure::new(format!("images tagged `{tag}` are not built here: `images.tag` names them")).hint(
                 "`cargo xtask images load FILE` or a pull brings them here; `images.tag = \"commit\"` builds them from this checkout",
             )),
-            Self::Commit(commit) if commit.changed.is_empty() => Ok(()),
-            Self::Commit(commit) => {
-                let more = commit.changed.len().saturating_sub(NAMED);
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                let named = commit.changed[..commit.changed.len().min(NAMED)].join(", ");
-                Err(Failure::new(format!("images of commit `{}` cannot be built: the working tree has changes", self.tag()))
-                    .detail(format!("{named}{more}"))
-                    .hint("commit them, or put them aside with `git stash`"))
-            }
+            Self::Commit(commit) => self.check_clean(commit, "built"),
         }
+    }
+
+    /// Refuses to give others what nothing says the content of.
+    ///
+    /// # Errors
+    /// When the images are those of an instance, or the working tree is not as the commit has it.
+    pub(crate) fn check_pushable(&self, flags: &str) -> Result<(), Failure> {
+        match self {
+            Self::Pinned(_) => Ok(()),
+            Self::Instance(name) => {
+                Err(Failure::new(format!("images of the instance `{name}` are not pushed: nothing says what is in them"))
+                    .hint("`images.tag = \"commit\"` in the environment's file gives images of a commit")
+                    .hint(format!("`cargo xtask images save{flags}` takes these to another machine")))
+            }
+            Self::Commit(commit) => self.check_clean(commit, "pushed"),
+        }
+    }
+
+    fn check_clean(&self, commit: &Commit, done: &str) -> Result<(), Failure> {
+        if commit.changed.is_empty() {
+            return Ok(());
+        }
+        let more = commit.changed.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let named = commit.changed[..commit.changed.len().min(NAMED)].join(", ");
+        Err(Failure::new(format!("images of commit `{}` cannot be {done}: the working tree has changes", self.tag()))
+            .detail(format!("{named}{more}"))
+            .hint("commit them, or put them aside with `git stash`"))
     }
 }
 
@@ -129,8 +148,7 @@ mod tests {
     use super::*;
 
     fn commit(status: &str) -> Source {
-        let release =
-            Release { source: "https://example.com/a".to_owned(), version: "0.1.0".to_owned(), licenses: "MIT".to_owned() };
+        let release = Release { source: "https://example.com/a".to_owned(), version: "0.1.0".to_owned(), licenses: "MIT".to_owned() };
         Source::Commit(parse("0123456789abcdef0123456789abcdef01234567 1700000000\n", status, release).expect("valid"))
     }
 
@@ -162,6 +180,20 @@ mod tests {
 
         hint: commit them, or put them aside with `git stash`
         ");
+        assert_eq!(commit("").check_pushable(""), Ok(()));
+        insta::assert_snapshot!(commit(" M a.rs\0").check_pushable("").expect_err("refused"), @r"
+        images of commit `0123456789ab` cannot be pushed: the working tree has changes
+          a.rs
+
+        hint: commit them, or put them aside with `git stash`
+        ");
+        insta::assert_snapshot!(Source::Instance("fix".to_owned()).check_pushable(" --env qa").expect_err("refused"), @r#"
+        images of the instance `fix` are not pushed: nothing says what is in them
+
+        hint: `images.tag = "commit"` in the environment's file gives images of a commit
+        hint: `cargo xtask images save --env qa` takes these to another machine
+        "#);
+        assert_eq!(Source::Pinned("1.4.2".to_owned()).check_pushable(""), Ok(()));
         insta::assert_snapshot!(Source::Pinned("1.4.2".to_owned()).check_buildable().expect_err("refused"), @r#"
         images tagged `1.4.2` are not built here: `images.tag` names them
 

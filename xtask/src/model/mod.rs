@@ -1,5 +1,6 @@
 //! The compose model: what `docker compose config --format json` says, as far as xtask needs it.
 
+mod build;
 mod develop;
 mod secrets;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use serde::Deserialize;
 
+pub(crate) use self::build::Build;
 pub(crate) use self::develop::{Action, Develop, Reload, Rule};
 pub(crate) use self::secrets::{Kind, Note, Rotate, Secret};
 
@@ -46,7 +48,7 @@ pub(crate) struct Service {
     /// The image it runs.
     pub(crate) image: Option<String>,
     /// How the image is built; absent when it is pulled or another service builds it.
-    pub(crate) build: Option<serde::de::IgnoredAny>,
+    pub(crate) build: Option<Build>,
     /// What must be there before it starts.
     #[serde(default)]
     pub(crate) depends_on: BTreeMap<String, Dependency>,

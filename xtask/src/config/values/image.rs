@@ -37,6 +37,14 @@ impl TryFrom<Value> for Repository {
     }
 }
 
+impl Repository {
+    /// The registry that it names, if it does: as the engine decides it, which takes any other name for one of its default registry.
+    pub(crate) fn registry(&self) -> Option<&str> {
+        let (first, _) = self.0.split_once('/')?;
+        (first.contains(['.', ':']) || first == "localhost").then_some(first)
+    }
+}
+
 impl fmt::Display for Repository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -75,6 +83,17 @@ impl TryFrom<Value> for Tag {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registry_is_told_from_a_path_as_the_engine_does_it() {
+        let registry = |text: &str| Repository(text.to_owned()).registry().map(str::to_owned);
+        assert_eq!(registry("registry.example.com/board").as_deref(), Some("registry.example.com"));
+        assert_eq!(registry("registry:5000/team/board").as_deref(), Some("registry:5000"));
+        assert_eq!(registry("localhost/board").as_deref(), Some("localhost"));
+        for own in ["slipway", "team/board", "registry.example.com"] {
+            assert_eq!(registry(own), None, "{own}");
+        }
+    }
 
     #[test]
     fn repositories_are_names_or_registries_with_a_path() {

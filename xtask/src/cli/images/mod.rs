@@ -1,7 +1,12 @@
-//! `images`: the images that the environment uses, and building them.
+//! `images`: the images that the environment uses: building them, taking them to other machines, and saying what is in them.
+
+mod fetch;
+mod sbom;
+mod transfer;
 
 use clap::{Args, Subcommand};
 
+pub(super) use self::fetch::{check_fetchable, fetch};
 use super::up::build;
 use super::{Context, rebuild};
 use crate::commands;
@@ -11,7 +16,7 @@ use crate::report::{product, table};
 use crate::setup::{self, Options, Scope};
 use crate::stack::{Stack, join};
 
-/// List or build the images that the environment uses
+/// List, build and transfer the images that the environment uses
 #[derive(Args)]
 pub(crate) struct Images {
     #[command(subcommand)]
@@ -24,6 +29,11 @@ enum Action {
     List,
     /// Build our own images
     Build(Build),
+    /// Push our own images to the registry that `images.repository` names
+    Push,
+    Save(transfer::Save),
+    Load(transfer::Load),
+    Sbom(sbom::Sbom),
 }
 
 /// What to build.
@@ -51,6 +61,10 @@ impl Images {
                 stack.source.check_buildable()?;
                 build(context, &resolved, &services)
             }
+            Action::Push => transfer::push(context, &stack),
+            Action::Save(save) => save.run(context, &stack),
+            Action::Load(load) => load.run(context, &stack),
+            Action::Sbom(sbom) => sbom.run(context, &stack),
         }
     }
 }
