@@ -47,6 +47,7 @@ impl Sbom {
             if dir.exists() {
                 std::fs::remove_dir_all(&dir).with_context(|| format!("cannot empty {}", dir.display()))?;
             }
+            std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
             context.volume().say(format!("asking what is in {image}"));
             perform(context, &ask, short)?;
             let materials = Materials::read(&dir).with_context(|| format!("cannot read what is in {image}"))?;
