@@ -59,8 +59,13 @@ impl Compose {
     }
 
     /// Pushes the images of `services`.
-    pub(crate) fn push(&self, services: &[String]) -> Invocation {
-        self.compose().arg("push").args(services)
+    pub(crate) fn push(&self, services: &[String], progress: Progress) -> Invocation {
+        let push = self.compose().arg("push");
+        match progress {
+            Progress::Live => push,
+            Progress::Silent => push.arg("--quiet"),
+        }
+        .args(services)
     }
 
     /// Creates networks, volumes and containers, starting none; what changed is created anew.
@@ -120,6 +125,15 @@ impl Compose {
     }
 }
 
+/// How far a transfer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Is shown as it changes, many times a second.
+    Live,
+    /// Is not shown.
+    Silent,
+}
+
 /// Whether data survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Volumes {
@@ -148,7 +162,8 @@ pub(crate) mod tests {
             compose.hashes(),
             compose.variables(),
             compose.build(&services),
-            compose.push(&services),
+            compose.push(&services, Progress::Live),
+            compose.push(&services, Progress::Silent),
             compose.create(),
             compose.create_only(&["backend".to_owned()]),
             compose.up_wait(),
@@ -168,6 +183,7 @@ pub(crate) mod tests {
         --profile '*' config --variables
         build db
         push db
+        push --quiet db
         create --no-build --remove-orphans
         up --no-start --no-build --no-deps --remove-orphans backend
         up --wait --no-build
