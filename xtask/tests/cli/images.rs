@@ -81,6 +81,8 @@ fn what_an_archive_does_not_bring_is_said() {
 fn an_archive_that_is_not_complete_leaves_nothing() {
     let checkout = Checkout::new().without_image("redis:8").without_image("slipway/proxy:main");
     assert_snapshot!("a_save_without_all_images", checkout.run(["images", "save"]));
+    let pinned = Checkout::new().images(PINNED).without_image("slipway/proxy:main");
+    assert_snapshot!("a_save_of_what_somebody_else_built", pinned.run(["images", "save"]));
     assert_snapshot!("a_save_to_nowhere", Checkout::new().run(["images", "save", "away/all.tar"]));
     let checkout = Checkout::new().docker("image save *", Reply::fails(1, "no space left on device\n"));
     assert_snapshot!("a_save_that_fails", checkout.run(["images", "save", "--quiet"]));
