@@ -108,3 +108,23 @@ fn a_project_of_another_checkout_is_left_alone() {
     }
     assert_eq!(checkout.containers(), before);
 }
+
+#[test]
+fn where_people_s_data_is_everything_that_changes_something_asks() {
+    let checkout = Checkout::new();
+    checkout.run(["up"]).success();
+    checkout.environment(&format!("port = {}\n[site]\n", checkout.port));
+    let settings = std::fs::read_to_string(checkout.root().join("infra/env/local.toml")).expect("readable");
+    checkout.file("infra/env/local.toml", &format!("confirm = true\n{settings}"));
+    let before = checkout.containers();
+    for command in ["up", "down", "restart", "rebuild", "migrate"] {
+        let outcome = checkout.run([command]);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "`{command}`: {outcome}");
+        assert!(outcome.stderr.starts_with("error: nobody can be asked: stdin is not a terminal\n"), "`{command}`: {outcome}");
+        assert_eq!(outcome.mutations(), [""; 0], "`{command}`");
+    }
+    assert_eq!(checkout.containers(), before);
+    checkout.run(["status"]).success();
+    checkout.run(["down", "--yes"]).success();
+    assert_eq!(checkout.containers(), [""; 0]);
+}

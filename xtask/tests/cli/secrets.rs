@@ -1,0 +1,52 @@
+//! `secrets`: made, listed and replaced, and never shown.
+
+use insta::assert_snapshot;
+use serde_json::json;
+
+use crate::harness::{Checkout, Reply};
+
+fn checkout() -> Checkout {
+    let mut checkout = Checkout::new();
+    checkout.model["x-secrets"] = json!({
+        "password": { "rotate": { "service": "db", "command": ["psql"], "stdin": "ALTER ROLE x PASSWORD '{value}';" } },
+        "mail_password": { "kind": "given" },
+    });
+    let file = |name: &str| json!({ "file": checkout.root().join("infra/secrets/local").join(name) });
+    let files = json!({ "password": file("password"), "mail_password": file("mail_password") });
+    checkout.model["secrets"] = files;
+    checkout
+}
+
+fn value(checkout: &Checkout, name: &str) -> Option<String> {
+    std::fs::read_to_string(checkout.root().join("infra/secrets/local").join(name)).ok()
+}
+
+#[test]
+fn what_is_missing_is_made_or_asked_for() {
+    let checkout = checkout();
+    assert_snapshot!(checkout.run(["secrets", "init"]));
+    assert!(value(&checkout, "password").is_some() && value(&checkout, "mail_password").is_none());
+    assert_snapshot!("init_again", checkout.run(["secrets", "init"]));
+    let listed = checkout.run(["secrets", "list"]);
+    assert!(!listed.to_string().contains(value(&checkout, "password").expect("made").trim()));
+    assert_snapshot!("list", listed);
+}
+
+#[test]
+fn a_new_value_goes_where_it_is_used_or_nowhere() {
+    let checkout = checkout();
+    checkout.run(["secrets", "init"]).success();
+    checkout.file("infra/secrets/local/mail_password", "hunter2\n");
+    checkout.run(["up"]).success();
+    let before = value(&checkout, "password");
+    assert_snapshot!("rotate", checkout.run(["secrets", "rotate", "password"]));
+    let after = value(&checkout, "password");
+    assert_ne!(before, after);
+
+    let checkout = checkout.docker("container exec *", Reply::fails(1, "ERROR: the server is in recovery mode\n"));
+    assert_snapshot!("rotate_refused", checkout.run(["secrets", "rotate", "password"]));
+    assert_eq!(value(&checkout, "password"), after, "the old one is back");
+    assert_snapshot!("rotate_unknown", checkout.run(["secrets", "rotate", "passwort"]));
+    assert_snapshot!("rotate_given_without_a_value", checkout.run(["secrets", "rotate", "mail_password"]));
+    assert_eq!(value(&checkout, "mail_password").as_deref(), Some("hunter2\n"));
+}
