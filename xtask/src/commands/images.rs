@@ -9,16 +9,16 @@ use crate::process::Invocation;
 /// The release that the images are made of, whatever the host runs.
 pub(crate) const RELEASE: &str = "trixie";
 
-/// A minimal root file system with `packages`, finished by the program `customize`, as a tar archive on stdout.
-/// Without `mirror` the tool's own default is used.
-pub(crate) fn root_file_system(packages: &[String], customize: &Path, mirror: Option<&str>) -> Invocation {
+/// A minimal root file system with `packages`, finished by the program `customize`, as a tar archive on stdout. The package `sources` are lines as apt has
+/// them; without any the tool's own default is used.
+pub(crate) fn root_file_system(packages: &[String], customize: &Path, sources: &[String]) -> Invocation {
     Invocation::new("mmdebstrap")
         .args(["--quiet", "--variant=minbase"])
         .arg(format!("--include={}", packages.join(",")))
         .arg("--dpkgopt=force-unsafe-io")
         .arg(format!("--customize-hook={}", customize.display()))
         .args([RELEASE, "-"])
-        .args(mirror)
+        .args(sources)
 }
 
 /// Makes the image `tag` of a root file system on stdin.
@@ -112,9 +112,12 @@ mod tests {
             root_file_system(
                 &["ca-certificates".to_owned(), "curl".to_owned()],
                 Path::new("/repo/hook"),
-                Some("http://mirror.example.org/debian"),
+                &[
+                    "deb http://mirror.example.org/debian trixie main".to_owned(),
+                    "deb http://mirror.example.org/s trixie-security main".to_owned(),
+                ],
             ),
-            root_file_system(&["ca-certificates".to_owned()], Path::new("/repo/hook"), None),
+            root_file_system(&["ca-certificates".to_owned()], Path::new("/repo/hook"), &[]),
             import("slipway/base-runtime:1"),
             list(),
             of_instance("fix"),
@@ -128,7 +131,7 @@ mod tests {
         docker image save --output slipway-1.tar.partial slipway/proxy:1 redis:8
         docker image load --input slipway-1.tar
         docker buildx build --progress plain --target sbom --output type=local,dest=/out --build-arg 'A=b c' --build-arg B --secret id=ca,src=/etc/ca.pem --file /repo/backend/Dockerfile /repo
-        mmdebstrap --quiet --variant=minbase --include=ca-certificates,curl --dpkgopt=force-unsafe-io --customize-hook=/repo/hook trixie - http://mirror.example.org/debian
+        mmdebstrap --quiet --variant=minbase --include=ca-certificates,curl --dpkgopt=force-unsafe-io --customize-hook=/repo/hook trixie - 'deb http://mirror.example.org/debian trixie main' 'deb http://mirror.example.org/s trixie-security main'
         mmdebstrap --quiet --variant=minbase --include=ca-certificates --dpkgopt=force-unsafe-io --customize-hook=/repo/hook trixie -
         docker image import - slipway/base-runtime:1
         docker image ls --format '{{.Repository}}:{{.Tag}}	{{.ID}}	{{.Size}}	{{.CreatedSince}}'

@@ -57,7 +57,7 @@ pub(crate) struct Recipe<'a> {
     /// The packages of the runtime image.
     pub(crate) packages: Vec<String>,
     /// Where Debian's packages come from; the tools' own default without.
-    pub(crate) mirror: Option<String>,
+    pub(crate) sources: Vec<String>,
     /// The root of the host's Rust toolchain.
     pub(crate) sysroot: String,
     /// Whether `mmdebstrap` is there.
@@ -76,7 +76,7 @@ impl<'a> Recipe<'a> {
             project,
             tags,
             packages: packages(&text),
-            mirror: machine.debian_mirror(),
+            sources: machine.debian_sources(commands::images::RELEASE),
             sysroot: commands::images::sysroot(&project.root).read().map(|path| path.trim().to_owned()).unwrap_or_default(),
             mmdebstrap: which::which("mmdebstrap").is_ok(),
         })
@@ -91,7 +91,7 @@ impl<'a> Recipe<'a> {
     /// the second one makes an image also of what a failed first one left.
     pub(crate) fn runtime(&self) -> (Invocation, Invocation) {
         let customize = self.project.infra().join("images").join(RUNTIME).join("customize");
-        (commands::images::root_file_system(&self.packages, &customize, self.mirror.as_deref()), commands::images::import(UNFINISHED))
+        (commands::images::root_file_system(&self.packages, &customize, &self.sources), commands::images::import(UNFINISHED))
     }
 
     /// The commands that give the runtime image its tag.
@@ -199,7 +199,7 @@ mod tests {
             project: &project,
             tags: &tags,
             packages: packages("# always\nca-certificates\n\n"),
-            mirror: bare(debian(12, "bookworm")).debian_mirror(),
+            sources: bare(debian(12, "bookworm")).debian_sources(commands::images::RELEASE),
             sysroot: "/opt/rust".to_owned(),
             mmdebstrap: false,
         };
@@ -212,7 +212,7 @@ mod tests {
         let project = Project { root: "/repo".into(), environment: "local".to_owned(), instance: "main".to_owned() };
         let tags = tags();
         let recipe =
-            Recipe { project: &project, tags: &tags, packages: Vec::new(), mirror: None, sysroot: String::new(), mmdebstrap: true };
+            Recipe { project: &project, tags: &tags, packages: Vec::new(), sources: Vec::new(), sysroot: String::new(), mmdebstrap: true };
         let texts = ["queue", "rust"].map(|name| recipe.build(name).expect_err("refused").to_string());
         insta::assert_snapshot!(texts.join("\n---\n"), @r"
         `infra/images/queue` does not exist, so there is no equivalent to build for `QUEUE_IMAGE`

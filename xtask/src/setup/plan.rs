@@ -212,12 +212,17 @@ impl Machine {
         sources::of_release(&self.sources, self.system.codename()?)
     }
 
-    /// The Debian mirror of this machine, where it is a Debian.
-    pub(crate) fn debian_mirror(&self) -> Option<String> {
-        match self.system {
-            System::Debian { .. } => sources::resolve_mirror(&self.mirror_source()?.uri),
-            _ => None,
-        }
+    /// The package sources of `release` at the mirrors of this machine, where it is a Debian: the release, what was mended in it since, and, where the
+    /// machine has a mirror for that, what was mended for security. Nothing elsewhere.
+    pub(crate) fn debian_sources(&self, release: &str) -> Vec<String> {
+        let System::Debian { .. } = self.system else { return Vec::new() };
+        let Some(source) = self.mirror_source() else { return Vec::new() };
+        let security = self.system.codename().and_then(|codename| sources::security_of(&self.sources, codename, source));
+        let suites = [(Some(source), ""), (Some(source), "-updates"), (security, "-security")];
+        let lines = suites
+            .into_iter()
+            .filter_map(|(source, suffix)| Some(format!("deb {} {release}{suffix} main", sources::resolve_mirror(&source?.uri)?)));
+        lines.collect()
     }
 }
 

@@ -117,6 +117,15 @@ pub(crate) fn of_release<'a>(sources: &'a [Source], codename: &str) -> Option<&'
     signed.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, source)| source)
 }
 
+/// The source of the security updates of the release `codename`: `trusted` is the source of its packages, and says whose key counts.
+pub(crate) fn security_of<'a>(sources: &'a [Source], codename: &str, trusted: &Source) -> Option<&'a Source> {
+    let suite = format!("{codename}-security");
+    sources.iter().find(|source| {
+        let has_main = source.components.iter().any(|component| component == "main");
+        has_main && source.suites.contains(&suite) && source.signed_by == trusted.signed_by
+    })
+}
+
 /// The first address in a file of `mirror+file:` sources, which only apt itself understands; other addresses are what they are.
 pub(crate) fn resolve_mirror(uri: &str) -> Option<String> {
     let Some(path) = uri.strip_prefix("mirror+file:") else {

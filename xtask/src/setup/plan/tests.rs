@@ -134,3 +134,19 @@ fn mmdebstrap_is_installed_where_it_can_be() {
     .map(|machine| mmdebstrap(&machine).map_or_else(|refusal| format!("error: {refusal}"), |step| step.to_string()));
     insta::assert_snapshot!(texts.join("\n\n"));
 }
+
+#[test]
+fn images_have_what_was_mended_since_the_release() {
+    let security =
+        "Types: deb\nURIs: http://mirror.example.org/debian-security\nSuites: bookworm-security\nComponents: main\nSigned-By: KEY\n";
+    let own = "/usr/share/keyrings/debian-archive-keyring.gpg";
+    let lines = |key: &str| {
+        let mut machine = bare(debian(12, "bookworm"));
+        let file = std::path::Path::new("/etc/apt/sources.list.d/debian.sources");
+        machine.sources.extend(sources::parse(file, &security.replace("KEY", key)));
+        machine.debian_sources("trixie")
+    };
+    let main = ["deb http://mirror.example.org/debian trixie main", "deb http://mirror.example.org/debian trixie-updates main"];
+    assert_eq!(lines(own), [&main[..], &["deb http://mirror.example.org/debian-security trixie-security main"]].concat());
+    assert_eq!(lines("/usr/share/keyrings/somebody.gpg"), main, "whoever signs with another key is somebody else");
+}
