@@ -120,6 +120,7 @@ impl Stack {
             let hashes = scope.spawn(|| compose.hashes().read());
             anyhow::Ok((Model::parse(&compose.model().read()?)?, parse_hashes(&join(hashes)?)))
         })?;
+        let model = model.without_programs(self.environment.sources.keys());
         Ok(Resolved { compose, model, hashes, containers, images, missing_bases, address })
     }
 }

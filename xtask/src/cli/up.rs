@@ -116,6 +116,9 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
     if !context.dry_run() {
         secrets::ensure_certificate(&stack.project, &stack.environment, &resolved.model, context.volume())?;
     }
+    if !context.dry_run() {
+        check_contract(stack, &resolved)?;
+    }
     let all = resolved.model.services.keys().cloned().collect();
     loop {
         let Err(error) = start_services(context, stack, &resolved, &all, start) else { return Ok(resolved) };
@@ -127,6 +130,23 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
         context.volume().say(format!("port {} was taken meanwhile, {} is next", resolved.address.port, again.address.port));
         resolved = again;
     }
+}
+
+/// What is built from another repository says by itself whether it is well: nothing here knows how to ask it.
+fn check_contract(stack: &Stack, resolved: &Resolved) -> anyhow::Result<()> {
+    for (service, folder) in &stack.environment.sources {
+        let Some(image) = resolved.model.services.get(service).and_then(|service| service.image.as_deref()) else { continue };
+        let check = commands::images::health_check(image).read()?;
+        if check.trim() == "null" || check.contains("\"NONE\"") {
+            let from = folder.at(&stack.project.root);
+            return Err(Failure::new(format!("the image of `{service}`, built from {}, has no health check", from.display()))
+                .detail("a service of another repository listens on the port in PORT, and its Dockerfile has a HEALTHCHECK that asks it for /health")
+                .hint("for example: HEALTHCHECK --start-period=60s --start-interval=250ms CMD curl --fail --silent http://127.0.0.1:$PORT/health")
+                .hint(format!("after that, `cargo xtask rebuild {service}{}`", stack.project.flags()))
+                .into());
+        }
+    }
+    Ok(())
 }
 
 /// Builds the images of `services`.

@@ -38,6 +38,11 @@ pub(crate) fn of_instance(tag: &str) -> Invocation {
         .arg(format!("reference=slipway/*:{tag}"))
 }
 
+/// How an image checks its own health, as JSON; `null` where it does not.
+pub(crate) fn health_check(image: &str) -> Invocation {
+    Invocation::new("docker").args(["image", "inspect", "--format", "{{json .Config.Healthcheck}}", image])
+}
+
 /// Gives the image `from` the further name `to`.
 pub(crate) fn tag(from: &str, to: &str) -> Invocation {
     Invocation::new("docker").args(["image", "tag", from, to])
@@ -121,6 +126,7 @@ mod tests {
             import("slipway/base-runtime:1"),
             list(),
             of_instance("fix"),
+            health_check("slipway/backend-source:fix"),
             tag("a:1", "b:1"),
             remove(&["a:1".to_owned(), "b:1".to_owned()]),
             build(Path::new("/repo"), "redis", "slipway/base-redis:1", "slipway/base-runtime:1", &[]),
@@ -136,6 +142,7 @@ mod tests {
         docker image import - slipway/base-runtime:1
         docker image ls --format '{{.Repository}}:{{.Tag}}	{{.ID}}	{{.Size}}	{{.CreatedSince}}'
         docker image ls --format '{{.Repository}}:{{.Tag}}' --filter 'reference=slipway/*:fix'
+        docker image inspect --format '{{json .Config.Healthcheck}}' slipway/backend-source:fix
         docker image tag a:1 b:1
         docker image rm a:1 b:1
         docker buildx build --load --progress plain --build-arg RUNTIME_IMAGE=slipway/base-runtime:1 -t slipway/base-redis:1 infra/images/redis

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use super::values::{Bind, Cpus, Duration, Host, Pids, Port, Repository, Size, Tag};
+use super::values::{Bind, Cpus, Duration, Folder, Host, Pids, Port, Repository, Size, Tag};
 
 /// Everything that differs between environments, and nothing else.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -35,6 +35,8 @@ pub(crate) struct Environment {
     pub(crate) mail: Mail,
     /// What the engine keeps of what services write.
     pub(crate) logs: Logs,
+    /// Services that are built from another repository, by name.
+    pub(crate) sources: BTreeMap<String, Folder>,
     /// Values for variables of the compose files that are the application's own.
     pub(crate) variables: BTreeMap<String, Variable>,
     /// Limits of single services, by service name.
@@ -228,7 +230,8 @@ impl Environment {
             (self.mail.password, "compose.mail-password.yaml"),
         ];
         let added = added.into_iter().filter(|(on, _)| *on).map(|(_, file)| file.to_owned());
-        self.compose.files.iter().cloned().chain(added).collect()
+        let sources = self.sources.keys().map(|service| source_file(service));
+        self.compose.files.iter().cloned().chain(added).chain(sources).collect()
     }
 
     /// The variables that the compose files take from this environment. What is the same in `base` is left out: the compose files have it as default,
@@ -265,6 +268,9 @@ impl Environment {
             ("SITE_HOSTS".to_owned(), hosts.join(" ")),
             ("IMAGE_REPOSITORY".to_owned(), self.images.repository.to_string()),
         ]);
+        for (service, folder) in &self.sources {
+            variables.insert(format!("{}_SOURCE", shouted(service)), folder.seen_from_infra());
+        }
         if self.tls.mode != TlsMode::Off {
             variables.insert("HSTS_SECONDS".to_owned(), self.tls.hsts.0.to_string());
         }
@@ -275,7 +281,7 @@ impl Environment {
 impl Limits {
     /// The variables of the compose files for the limits of `service`.
     pub(super) fn variables(&self, service: &str) -> impl Iterator<Item = (String, String)> {
-        let prefix = service.to_uppercase().replace('-', "_");
+        let prefix = shouted(service);
         let values = [
             ("CPUS", self.cpus.map(|cpus| cpus.to_string())),
             ("MEMORY", self.memory.map(|memory| memory.to_string())),
@@ -284,4 +290,14 @@ impl Limits {
         ];
         values.into_iter().filter_map(move |(suffix, value)| Some((format!("{prefix}_{suffix}"), value?)))
     }
+}
+
+/// The compose file that builds `service` from another repository.
+pub(crate) fn source_file(service: &str) -> String {
+    format!("compose.source-{service}.yaml")
+}
+
+/// The name of a service as a part of a variable's name.
+fn shouted(service: &str) -> String {
+    service.to_uppercase().replace('-', "_")
 }

@@ -212,6 +212,14 @@ impl Model {
         serde_json::from_str(json).context("cannot read what `docker compose config` printed")
     }
 
+    /// Without the knowledge that these `services` run programs of this repository.
+    pub(crate) fn without_programs<'a>(mut self, services: impl Iterator<Item = &'a String>) -> Self {
+        if let Some(develop) = &mut self.develop {
+            services.for_each(|service| drop(develop.programs.remove(service)));
+        }
+        self
+    }
+
     /// Whether `service` ends by itself: something waits for its completion.
     pub(crate) fn one_shot(&self, service: &str) -> bool {
         let completed = |dependency: &Dependency| dependency.condition == Condition::Completed;

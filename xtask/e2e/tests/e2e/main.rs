@@ -13,4 +13,5 @@ mod pages;
 mod production;
 mod readme;
 mod routes;
+mod sources;
 mod start;

@@ -3,6 +3,7 @@
 mod bind;
 mod cpus;
 mod duration;
+mod folder;
 mod host;
 mod image;
 mod integer;
@@ -11,6 +12,7 @@ mod size;
 pub(crate) use bind::Bind;
 pub(crate) use cpus::Cpus;
 pub(crate) use duration::Duration;
+pub(crate) use folder::Folder;
 pub(crate) use host::Host;
 pub(crate) use image::{Repository, Tag};
 pub(crate) use integer::{Pids, Port};

@@ -28,7 +28,7 @@ impl Checkout {
             ..shared.clone()
         };
         let infra = Path::new(&shared.root).join("infra");
-        for file in ["compose.yaml", "env/base.toml", "images"] {
+        for file in ["compose.yaml", "compose.source-frontend.yaml", "env/base.toml", "images"] {
             copy(&infra.join(file), &root.join("infra").join(file));
         }
         copy(&Path::new(&shared.root).join("rust-toolchain.toml"), &root.join("rust-toolchain.toml"));
