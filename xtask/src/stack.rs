@@ -57,9 +57,8 @@ impl Stack {
     pub(crate) fn load(project: Project) -> anyhow::Result<Self> {
         let Loaded { environment, base, layers } = load::load(&project.infra(), &project.environment)?;
         let source = Source::find(&project, &environment.images.tag)?;
-        let mut variables = environment.variables(&project.environment, &base);
-        variables.extend(source.variables());
-        let mut compose = Compose::new(&project, &environment, variables);
+        let compose = Compose::new(&project, &environment, environment.variables(&project.environment, &base));
+        let mut compose = source.variables().into_iter().fold(compose, |compose, (name, value)| compose.with(&name, value));
         if let Some(bundle) = ca_bundle() {
             compose = compose.with("CA_BUNDLE", bundle);
         }
