@@ -6,3 +6,4 @@ pub(crate) mod layers;
 pub(crate) mod load;
 pub(crate) mod problem;
 pub(crate) mod values;
+mod variables;
