@@ -4,6 +4,7 @@
 mod commands;
 mod compose;
 mod dev;
+mod external;
 mod faults;
 mod fuzz;
 mod harness;
