@@ -33,6 +33,9 @@ struct Target {
 impl Target {
     fn new(shared: &Stack) -> Self {
         let mut checkout = Checkout::new(shared, "fuzz", &["worker"], free_port());
+        // It is asked by the name of its container.
+        let own = format!("site.aliases = [\"127.0.0.1\", {:?}]\n", checkout.stack.container("proxy"));
+        std::fs::write(checkout.path("infra/env/test.override.toml"), own).unwrap();
         checkout.stack.url = checkout.stack.xtask(&["up"]).good().stdout.trim().to_owned();
         // Its proxy comes to where Schemathesis is. The other way round, the engine would publish the ports of `checks` anew, as others.
         let network = format!("{}_edge", shared.project);
