@@ -84,6 +84,24 @@ impl Stack {
             .hint("or stop the other one: `cargo xtask down` there")
     }
 
+    /// Refuses to build what would not be what it is said to be.
+    ///
+    /// # Errors
+    /// When the images are of something else than the working tree, or another repository is not there.
+    pub(crate) fn check_buildable(&self) -> Result<(), Failure> {
+        for (service, folder) in &self.environment.sources {
+            let directory = folder.at(&self.project.root);
+            if !directory.join("Dockerfile").is_file() {
+                let reason = if directory.is_dir() { "there is no Dockerfile in" } else { "there is no directory" };
+                return Err(Failure::new(format!("`{service}` cannot be built: {reason} {}", directory.display())).hint(format!(
+                    "`sources.{service}` names it; `cargo xtask env show {}` says in which file",
+                    self.project.environment
+                )));
+            }
+        }
+        self.source.check_buildable()
+    }
+
     /// Asks the engine and Compose for everything that a start needs to know, as far as possible at the same time.
     ///
     /// # Errors

@@ -20,12 +20,11 @@ pub(crate) struct Rebuild {
 impl Rebuild {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         let stack = context.stack()?;
-        stack.source.check_buildable()?;
+        stack.check_buildable()?;
         context.agree(&stack, "Build and replace services of")?;
         let _lock = context.lock(&stack)?;
         let resolved = stack.resolve()?;
         let services = builders(&resolved, &self.services)?;
-        stack.source.check_buildable()?;
         build(context, &resolved, &services)?;
         // Where the builder compiles programs, they are not in the images: services that run one begin anew, with what it makes of today's sources.
         let programs = programs(&resolved, &self.services);

@@ -95,7 +95,7 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
     if fetches {
         images::check_fetchable(stack, &resolved)?;
     } else if !services.is_empty() {
-        stack.source.check_buildable()?;
+        stack.check_buildable()?;
     }
     if !context.dry_run() {
         secrets::ensure(&stack.project, &stack.environment, &resolved.model, context.volume(), || has_data(&stack.project))?;

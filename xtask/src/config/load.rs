@@ -77,7 +77,6 @@ fn check(environment: &Environment, infra: &Path, name: &str, refuse: &mut impl 
         refuse("logs.max_size", "is too small to find anything in: choose 64KB or more".to_owned());
     }
     check_limits(environment, refuse);
-    check_sources(environment, infra, refuse);
     // What files that cannot be read would take is not known.
     if let Some(taken) = text.as_deref().map(taken) {
         check_limited(environment, &taken, refuse);
@@ -128,16 +127,6 @@ fn check_limits(environment: &Environment, refuse: &mut impl FnMut(&str, String)
         }
         if limits.memory.zip(limits.memory_reservation).is_some_and(|(most, least)| least > most) {
             refuse(&key("memory_reservation"), format!("is more than `{}`: nothing can be kept beyond the limit", key("memory")));
-        }
-    }
-}
-
-fn check_sources(environment: &Environment, infra: &Path, refuse: &mut impl FnMut(&str, String)) {
-    for (service, folder) in &environment.sources {
-        let directory = folder.at(infra.parent().unwrap_or(infra));
-        if !directory.join("Dockerfile").is_file() {
-            let reason = if directory.is_dir() { "there is no Dockerfile in" } else { "there is no directory" };
-            refuse(&format!("sources.{service}"), format!("{reason} {}", directory.display()));
         }
     }
 }

@@ -58,7 +58,7 @@ impl Images {
             Action::Build(Build { services, .. }) => {
                 let resolved = stack.resolve()?;
                 let services = rebuild::builders(&resolved, &services)?;
-                stack.source.check_buildable()?;
+                stack.check_buildable()?;
                 build(context, &resolved, &services)
             }
             Action::Push => transfer::push(context, &stack),

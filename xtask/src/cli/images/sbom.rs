@@ -30,7 +30,7 @@ pub(super) struct Sbom {
 
 impl Sbom {
     pub(super) fn run(self, context: &Context, stack: &Stack) -> anyhow::Result<()> {
-        stack.source.check_buildable()?;
+        stack.check_buildable()?;
         let needed = Needed::look(stack)?;
         let out = self.out.unwrap_or_else(|| stack.project.root.join("target/sbom"));
         let lock = stack.project.root.join("Cargo.lock");
