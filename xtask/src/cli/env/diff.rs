@@ -7,7 +7,7 @@ use serde::Serialize;
 use toml::Value;
 
 use super::super::Context;
-use super::{json, shown};
+use super::json;
 use crate::config::layers::leaves;
 use crate::config::load;
 use crate::report::{product, table};
@@ -57,7 +57,7 @@ impl Diff {
             context.volume().say(format!("{} and {} say the same", self.left, self.right));
             return Ok(());
         }
-        let side = |value: &Option<Value>| value.as_ref().map_or("–".to_owned(), shown);
+        let side = |value: &Option<Value>| value.as_ref().map_or("–".to_owned(), Value::to_string);
         let rows: Vec<[String; 3]> = differences.iter().map(|(key, left, right)| [key.clone(), side(left), side(right)]).collect();
         product(table(["KEY", &self.left.to_uppercase(), &self.right.to_uppercase()], &rows));
         Ok(())

@@ -38,11 +38,6 @@ impl Env {
     }
 }
 
-/// `value` as it would stand in a file.
-fn shown(value: &toml::Value) -> String {
-    value.to_string()
-}
-
 /// `value` as JSON.
 fn json(value: &toml::Value) -> anyhow::Result<serde_json::Value> {
     Ok(serde_json::to_value(value)?)

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::super::Context;
-use super::{json, shown};
+use super::json;
 use crate::config::layers::leaves;
 use crate::config::load;
 use crate::report::{product, table};
@@ -45,7 +45,7 @@ impl Show {
             let report = Report { schema: 1, environment: name, values: entries.collect::<anyhow::Result<_>>()? };
             product(serde_json::to_string(&report)?);
         } else {
-            let rows: Vec<[String; 3]> = values.map(|(key, value)| [key.clone(), shown(&value), source(&key)]).collect();
+            let rows: Vec<[String; 3]> = values.map(|(key, value)| [key.clone(), value.to_string(), source(&key)]).collect();
             product(table(["KEY", "VALUE", "FROM"], &rows));
         }
         Ok(())
