@@ -30,15 +30,24 @@ pub(super) fn make(image: &str, hosts: &[Host]) -> Invocation {
         .arg(script)
 }
 
-/// The certificate and the key in what [`make`] prints.
-pub(super) fn parts(output: &str) -> Option<(String, String)> {
-    let block = |label: &str| {
-        let (begin, end) = (format!("-----BEGIN {label}-----"), format!("-----END {label}-----"));
-        let from = output.find(&begin)?;
-        let to = from + output[from..].find(&end)? + end.len();
-        Some(output[from..to].to_owned())
-    };
-    Some((block("CERTIFICATE")?, block("PRIVATE KEY")?))
+/// The certificates, one after the other, and the private key in `text`; nothing where one of both is missing.
+pub(crate) fn pair(text: &str) -> Option<(String, String)> {
+    let mut certificates = Vec::new();
+    let mut key = None;
+    let mut rest = text;
+    while let Some(from) = rest.find("-----BEGIN ") {
+        let (label, _) = rest[from + "-----BEGIN ".len()..].split_once("-----")?;
+        let end = format!("-----END {label}-----");
+        let to = from + rest[from..].find(&end)? + end.len();
+        let block = &rest[from..to];
+        if label == "CERTIFICATE" {
+            certificates.push(block);
+        } else if label.ends_with("PRIVATE KEY") {
+            key = Some(block.to_owned());
+        }
+        rest = &rest[to..];
+    }
+    Some((certificates.join("\n"), key?)).filter(|(chain, _)| !chain.is_empty())
 }
 
 #[cfg(test)]
@@ -55,7 +64,9 @@ mod tests {
     fn both_parts_are_found() {
         let key = "-----BEGIN PRIVATE KEY-----\nAA\n-----END PRIVATE KEY-----";
         let certificate = "-----BEGIN CERTIFICATE-----\nBB\n-----END CERTIFICATE-----";
-        assert_eq!(parts(&format!("{key}\nnoise\n{certificate}\n")), Some((certificate.to_owned(), key.to_owned())));
-        assert_eq!(parts(key), None);
+        let parameters = "-----BEGIN EC PARAMETERS-----\nCC\n-----END EC PARAMETERS-----";
+        let text = format!("{parameters}\n{key}\nnoise\n{certificate}\n{certificate}\n");
+        assert_eq!(pair(&text), Some((format!("{certificate}\n{certificate}"), key.to_owned())));
+        assert_eq!([pair(key), pair(certificate), pair("-----BEGIN x"), pair("")], [None, None, None, None]);
     }
 }

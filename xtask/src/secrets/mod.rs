@@ -4,6 +4,8 @@ mod certificate;
 pub(crate) mod file;
 mod strength;
 
+pub(crate) use self::certificate::pair;
+
 use std::path::{Path, PathBuf};
 
 use crate::config::environment::{Environment, TlsMode};
@@ -204,7 +206,7 @@ pub(crate) fn make_certificate(project: &Project, environment: &Environment, mod
             .detail(error.to_string().lines().last().unwrap_or_default().trim())
             .hint(format!("the image `{image}` needs `sh` and `openssl`; is it there? `cargo xtask images list{}`", project.flags()))
     })?;
-    let (pem, key_pem) = certificate::parts(&output).ok_or_else(|| anyhow::anyhow!("`openssl` printed no certificate and key"))?;
+    let (pem, key_pem) = certificate::pair(&output).ok_or_else(|| anyhow::anyhow!("`openssl` printed no certificate and key"))?;
     // The key first: a certificate without its key is what nobody can use.
     file::write(&key.file, &key_pem)?;
     file::write(&certificate.file, &pem)

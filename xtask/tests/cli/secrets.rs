@@ -45,8 +45,23 @@ fn a_new_value_goes_where_it_is_used_or_nowhere() {
 
     let checkout = checkout.docker("container exec *", Reply::fails(1, "ERROR: the server is in recovery mode\n"));
     assert_snapshot!("rotate_refused", checkout.run(["secrets", "rotate", "password"]));
-    assert_eq!(value(&checkout, "password"), after, "the old one is back");
+    assert_eq!((value(&checkout, "password"), value(&checkout, "password.next")), (after, None), "the old one stays");
     assert_snapshot!("rotate_unknown", checkout.run(["secrets", "rotate", "passwort"]));
     assert_snapshot!("rotate_given_without_a_value", checkout.run(["secrets", "rotate", "mail_password"]));
     assert_eq!(value(&checkout, "mail_password").as_deref(), Some("hunter2\n"));
+}
+
+#[test]
+fn a_rotation_that_was_interrupted_goes_on_with_its_value() {
+    let checkout = checkout();
+    checkout.run(["secrets", "init"]).success();
+    checkout.file("infra/secrets/local/mail_password", "hunter2\n");
+    checkout.run(["up"]).success();
+    let before = value(&checkout, "password");
+    let cut = checkout.docker("container exec *", Reply::fails(137, ""));
+    assert_snapshot!("rotate_interrupted", cut.run(["secrets", "rotate", "password"]));
+    assert_eq!(value(&cut, "password"), before);
+    let told = value(&cut, "password.next").expect("kept");
+    cut.run(["secrets", "rotate", "password"]);
+    assert_eq!(value(&cut, "password.next").as_deref(), Some(told.as_str()), "the same value again");
 }

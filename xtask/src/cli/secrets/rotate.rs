@@ -1,6 +1,7 @@
 //! `secrets rotate`: a new value, in the file and in what is running.
 
 use std::io::{IsTerminal as _, Read as _};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -35,7 +36,7 @@ impl Rotate {
                 .hint(format!("secrets: {}", names.join(", ")))
                 .into());
         };
-        let change = Change::of(secret, &stack)?;
+        let change = Change::of(secret, &secrets, &stack)?;
         let effect = effect(&resolved.model, secret);
         if context.dry_run() {
             product(format!("a new value for {}; {effect}", secret.shown(&stack.project)));
@@ -49,34 +50,66 @@ impl Rotate {
 }
 
 /// What takes the place of a secret.
-enum Change {
-    /// A value.
-    Value(String),
+enum Change<'a> {
+    /// A value that a running service has to learn, and will remember.
+    Learnt(String),
+    /// New contents of files.
+    Files(Vec<(&'a Secret, String)>),
     /// A certificate with its key, of our own making.
     Certificate,
 }
 
-impl Change {
-    fn of(secret: &Secret, stack: &Stack) -> anyhow::Result<Self> {
-        match secret.note.kind {
-            Kind::Random => Ok(Self::Value(file::random()?)),
-            Kind::Certificate | Kind::Key if secret.can_be_made(&stack.environment) => Ok(Self::Certificate),
-            _ => read_value(&secret.name).map(Self::Value),
+impl<'a> Change<'a> {
+    fn of(secret: &'a Secret, all: &'a [Secret], stack: &Stack) -> anyhow::Result<Self> {
+        let value = match secret.note.kind {
+            // What an interrupted run may have told already is told again.
+            Kind::Random => std::fs::read_to_string(next(secret)).map_or_else(|_| file::random(), Ok)?.trim().to_owned(),
+            Kind::Certificate | Kind::Key if secret.can_be_made(&stack.environment) => return Ok(Self::Certificate),
+            _ => read_value(&secret.name)?,
+        };
+        if secret.note.rotate.as_ref().is_some_and(|rotate| rotate.stdin.contains("{value}")) {
+            return Ok(Self::Learnt(value));
         }
+        // A certificate and its key fit together: both come at once, or nothing takes them.
+        let of_kind = |kind| all.iter().find(|secret| secret.note.kind == kind);
+        if let (Kind::Certificate | Kind::Key, Some((chain, pem))) = (secret.note.kind, secrets::pair(&value))
+            && let (Some(certificate), Some(key)) = (of_kind(Kind::Certificate), of_kind(Kind::Key))
+        {
+            return Ok(Self::Files(vec![(key, pem), (certificate, chain)]));
+        }
+        Ok(Self::Files(vec![(secret, value)]))
     }
 
     fn apply(self, context: &Context, stack: &Stack, resolved: &Resolved, secret: &Secret) -> anyhow::Result<()> {
-        let Self::Value(value) = self else {
-            secrets::make_certificate(&stack.project, &stack.environment, &resolved.model)?;
-            return tell(context, stack, resolved, secret, "");
-        };
-        let before = std::fs::read_to_string(&secret.file).ok();
-        file::write(&secret.file, &value)?;
-        tell(context, stack, resolved, secret, &value).inspect_err(|_| {
-            // What runs goes on with the old one.
-            let _ = before.map_or_else(|| Ok(std::fs::remove_file(&secret.file)?), |before| file::write(&secret.file, &before));
-        })
+        match self {
+            Self::Certificate => {
+                secrets::make_certificate(&stack.project, &stack.environment, &resolved.model)?;
+                tell(context, stack, resolved, secret, "")
+            }
+            Self::Learnt(value) => {
+                // Whatever happens, the value that the service may have learnt is in one of the two files.
+                file::write(&next(secret), &value)?;
+                tell(context, stack, resolved, secret, &value)?;
+                file::write(&secret.file, &value)?;
+                Ok(std::fs::remove_file(next(secret))?)
+            }
+            Self::Files(files) => {
+                let before: Vec<Option<String>> = files.iter().map(|(secret, _)| std::fs::read_to_string(&secret.file).ok()).collect();
+                files.iter().try_for_each(|(secret, value)| file::write(&secret.file, value))?;
+                tell(context, stack, resolved, secret, "").inspect_err(|_| {
+                    // What runs goes on with the old ones.
+                    for ((secret, _), before) in files.iter().zip(before) {
+                        let _ = before.map_or_else(|| Ok(std::fs::remove_file(&secret.file)?), |before| file::write(&secret.file, &before));
+                    }
+                })
+            }
+        }
     }
+}
+
+/// Where a value is kept while a service learns it.
+fn next(secret: &Secret) -> PathBuf {
+    secret.file.with_extension("next")
 }
 
 /// Tells what runs of the new value.
@@ -95,16 +128,25 @@ fn tell(context: &Context, stack: &Stack, resolved: &Resolved, secret: &Secret, 
     let Some(container) = containers.find(|container| container.running()) else {
         // A new value is read at the next start, unless a volume remembers the old one.
         let remembered = !rotate.stdin.is_empty() && has_data(&stack.project)?;
-        return if remembered { Err(not_running(&rotate.service, stack).into()) } else { Ok(()) };
+        if remembered {
+            let _ = std::fs::remove_file(next(secret));
+            return Err(not_running(&rotate.service, stack).into());
+        }
+        return Ok(());
     };
     let command = commands::engine::exec(container.name(), false, &rotate.command);
     let output = command.capture_with(rotate.stdin.replace("{value}", value))?;
+    let said = if value.is_empty() { output.stderr } else { output.stderr.replace(value, "…") };
+    let failure = |reason: String| said.trim().lines().fold(Failure::new(reason), Failure::detail);
     match output.code {
         0 => Ok(()),
+        // Whoever was ended from outside may have done it before.
+        -1 | 130 | 137 | 143 => Err(failure(format!("it is not known whether `{}` took the new value", rotate.service))
+            .hint("run the same command again: it goes on with the same value")
+            .into()),
         code => {
-            Err(Failure::new(format!("`{}` could not be told of the new value, so the old one stays (exit code {code})", rotate.service))
-                .detail(output.stderr.replace(value, "…").trim().replace('\n', "\n  "))
-                .into())
+            let _ = std::fs::remove_file(next(secret));
+            Err(failure(format!("`{}` does not take the new value, so the old one stays (exit code {code})", rotate.service)).into())
         }
     }
 }
