@@ -143,6 +143,11 @@ async fn an_export_that_cannot_be_written_has_failed_and_is_told() {
         eventually("it has failed", async || state(&ada, &export).await == "failed").await;
         while socket.next_of("export").await["export"]["state"] != "failed" {}
         std::fs::remove_file(&root).unwrap();
+        // Its job is put aside a moment after the export says so.
+        eventually("its job is put aside", async || {
+            jobs::failed(&bench.pool).await.unwrap().iter().any(|job| job.kind == jobs::export::KIND)
+        })
+        .await;
         let failed = jobs::failed(&bench.pool).await.unwrap();
         let job = failed.iter().find(|job| job.kind == jobs::export::KIND).unwrap();
         assert!(job.last_error.as_ref().unwrap().contains("cannot be written to"), "{job:?}");
