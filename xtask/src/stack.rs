@@ -71,10 +71,29 @@ impl Stack {
     /// When the engine does not answer, or the containers belong to another checkout.
     pub(crate) fn containers(&self) -> anyhow::Result<Vec<Container>> {
         let containers = engine::containers::list(&self.project.compose_name())?;
-        match containers.iter().find(|container| !same_dir(Path::new(container.working_dir()), &self.project.infra())) {
-            None => Ok(containers),
-            Some(foreign) => Err(self.foreign(foreign.working_dir()).into()),
+        if let Some(foreign) = containers.iter().find(|container| !same_dir(Path::new(container.working_dir()), &self.project.infra())) {
+            return Err(self.foreign(foreign.working_dir()).into());
         }
+        self.check_environment(containers.iter().filter_map(Container::environment))?;
+        Ok(containers)
+    }
+
+    /// Refuses what belongs to another environment: an instance that somebody named may be one of another.
+    ///
+    /// # Errors
+    /// When a volume of the project is another environment's, or the engine does not answer.
+    pub(crate) fn check_volumes(&self) -> anyhow::Result<()> {
+        let environments = commands::engine::volume_environments(&self.project.compose_name()).read()?;
+        Ok(self.check_environment(environments.lines().map(str::trim).filter(|name| !name.is_empty()))?)
+    }
+
+    fn check_environment<'a>(&self, mut environments: impl Iterator<Item = &'a str>) -> Result<(), Failure> {
+        let (project, own) = (self.project.compose_name(), &self.project.environment);
+        environments.find(|environment| environment != own).map_or(Ok(()), |other| {
+            Err(Failure::new(format!("`{project}` belongs to the environment `{other}`, not to `{own}`"))
+                .detail("nothing was changed: two environments never share containers or data")
+                .hint(format!("`--env {other}` means it; without `--instance` each environment has a project of its own")))
+        })
     }
 
     fn foreign(&self, working_dir: &str) -> Failure {
@@ -111,12 +130,15 @@ impl Stack {
             let trouble = scope.spawn(engine::trouble);
             let images = scope.spawn(|| commands::engine::images().read());
             let variables = scope.spawn(|| self.compose.variables().read());
+            let volumes = scope.spawn(|| self.check_volumes());
             let containers = self.containers();
             // Whatever went wrong, an engine that does not answer is the reason to name.
             if let Some(trouble) = join(trouble)? {
                 return Err(trouble.failure().into());
             }
-            anyhow::Ok((containers?, images::parse_list(&join(images)?), images::base::parse_variables(&join(variables)?)))
+            let containers = containers?;
+            join(volumes)?;
+            anyhow::Ok((containers, images::parse_list(&join(images)?), images::base::parse_variables(&join(variables)?)))
         })?;
         let mut compose = self.compose.clone();
         let chosen = images::base::choose(&variables, &images, &images::base::local_tags(&self.project)?);

@@ -30,6 +30,7 @@ impl Clean {
         let stack = context.stack_on_engine()?;
         // Refuses where the containers are another checkout's.
         stack.containers()?;
+        stack.check_volumes()?;
         let name = stack.project.compose_name();
         let find = || Belongings::find(&name, &stack.project.instance);
         let found = find()?;

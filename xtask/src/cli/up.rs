@@ -8,6 +8,7 @@ use clap::Args;
 use super::expose::ExposeArgs;
 use super::{Context, images};
 use crate::commands;
+use crate::config::environment::{Environment, TlsMode};
 use crate::engine::containers::Container;
 use crate::images::tag::Source;
 use crate::interrupt;
@@ -97,6 +98,7 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
     } else if !services.is_empty() {
         stack.check_buildable()?;
     }
+    check_domain(stack)?;
     if !context.dry_run() {
         secrets::ensure(&stack.project, &stack.environment, &resolved.model, context.volume(), || has_data(&stack.project))?;
     }
@@ -130,6 +132,20 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
         context.volume().say(format!("port {} was taken meanwhile, {} is next", resolved.address.port, again.address.port));
         resolved = again;
     }
+}
+
+/// The domain that this repository comes with belongs to nobody, so no certificate is for it.
+fn check_domain(stack: &Stack) -> Result<(), Failure> {
+    let Environment { tls, site, .. } = &stack.environment;
+    if tls.mode != TlsMode::Files || !site.domain.to_string().ends_with("example.com") {
+        return Ok(());
+    }
+    let flags = stack.project.flags();
+    Err(Failure::new(format!("`site.domain` is `{}`, the example that came with it", site.domain))
+        .hint(format!("`cargo xtask env show {}` says in which file; set yours there", stack.project.environment))
+        .hint(format!(
+            "for a trial without a domain: `cargo xtask up --env staging`; what else is missing: `cargo xtask secrets list{flags}`"
+        )))
 }
 
 /// What is built from another repository says by itself whether it is well: nothing here knows how to ask it.

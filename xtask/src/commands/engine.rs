@@ -55,6 +55,12 @@ pub(crate) fn volumes(project: &str) -> Invocation {
     docker(["volume", "ls", "--quiet", "--filter"]).arg(of_project(project))
 }
 
+/// The environments that the volumes of `project` name, one line each; an empty one for a volume that names none.
+pub(crate) fn volume_environments(project: &str) -> Invocation {
+    let format = format!("{{{{.Label \"{}\"}}}}", crate::engine::containers::ENVIRONMENT);
+    docker(["volume", "ls", "--filter"]).arg(of_project(project)).args(["--format", &format])
+}
+
 /// The Compose projects of all containers and of all volumes, one name per line and object.
 pub(crate) fn projects() -> [Invocation; 2] {
     let label = ["--filter", "label=com.docker.compose.project", "--format", "{{.Label \"com.docker.compose.project\"}}"];

@@ -150,7 +150,15 @@ impl Layers {
         let line = |offset: usize| 1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
         for error in errors {
             let at = error.span().map_or(1, |span| line(span.start));
-            let around = text.lines().nth(at - 1).unwrap_or_default().trim().replace(char::is_control, "\u{fffd}");
+            let around = text
+                .lines()
+                .nth(at - 1)
+                .unwrap_or_default()
+                .trim()
+                .replace(char::is_control, "\u{fffd}")
+                .chars()
+                .take(80)
+                .collect::<String>();
             let text = format!("{} in `{around}`", error.message());
             problems.push(Problem { place: Some(Place { file: file.clone(), line: at }), key: String::new(), text });
             self.torn = true;

@@ -110,6 +110,11 @@ impl Container {
         self.label("config-hash")
     }
 
+    /// The environment it belongs to; nothing for one that does not say.
+    pub(crate) fn environment(&self) -> Option<&str> {
+        self.config.labels.as_ref()?.get(ENVIRONMENT).map(String::as_str).filter(|name| !name.is_empty())
+    }
+
     /// The project directory it was created from.
     pub(crate) fn working_dir(&self) -> &str {
         self.label("project.working_dir")
@@ -200,6 +205,9 @@ fn parse(json: &str) -> anyhow::Result<Vec<Container>> {
     containers.sort_by(|a, b| a.service().cmp(b.service()).then_with(|| a.name.cmp(&b.name)));
     Ok(containers)
 }
+
+/// The label of containers and volumes that names their environment.
+pub(crate) const ENVIRONMENT: &str = "slipway.environment";
 
 #[cfg(test)]
 pub(crate) mod tests {

@@ -36,7 +36,7 @@ pub(crate) struct Commit {
     pub(crate) id: String,
     /// When it was made, in Unix seconds.
     pub(crate) time: u64,
-    /// Tracked files that are not as it has them.
+    /// Files that are not as it has them, new ones included.
     pub(crate) changed: Vec<String>,
     /// What else labels say.
     pub(crate) release: Release,
@@ -125,7 +125,7 @@ impl Commit {
                 .detail(error.to_string().lines().last().unwrap_or_default().trim())
                 .hint("`images.tag` in the environment's file may name a tag instead")
         })?;
-        let status = git(&["status", "--porcelain", "--untracked-files=no", "-z"])?;
+        let status = git(&["status", "--porcelain", "--untracked-files=normal", "-z"])?;
         let commit = parse(&head, &status, Release::look(root)?);
         commit.ok_or_else(|| anyhow::anyhow!("git printed `{}` for a commit", head.trim()))
     }
@@ -138,8 +138,10 @@ impl Commit {
 
 fn parse(head: &str, status: &str, release: Release) -> Option<Commit> {
     let (id, time) = head.trim().split_once(' ')?;
-    // Two letters and a space come before each name.
-    let changed = status.split('\0').filter_map(|entry| entry.get(3..)).map(str::to_owned).collect();
+    // Two letters and a space come before each name. Settings of this machine are in no image.
+    let of_this_machine = |entry: &&str| entry.starts_with("?? infra/");
+    let entries = status.split('\0').filter(|entry| !of_this_machine(entry));
+    let changed = entries.filter_map(|entry| entry.get(3..)).map(str::to_owned).collect();
     Some(Commit { id: id.to_owned(), time: time.parse().ok()?, changed, release })
 }
 
@@ -173,7 +175,8 @@ mod tests {
 
     #[test]
     fn what_is_in_no_commit_is_not_built_as_one() {
-        assert!(commit("").check_buildable().is_ok());
+        assert!(commit("").check_buildable().is_ok() && commit("?? infra/env/qa.toml\0").check_buildable().is_ok());
+        assert!(commit("?? proxy/conf/more.conf\0").check_buildable().is_err());
         insta::assert_snapshot!(commit(" M a.rs\0 M b.rs\0M  c.rs\0 D d.rs\0 M e.rs\0 M f.rs\0").check_buildable().expect_err("refused"), @r"
         images of commit `0123456789ab` cannot be built: the working tree has changes
           a.rs, b.rs, c.rs, d.rs, e.rs and 1 more

@@ -15,6 +15,7 @@ pub(super) struct Init {}
 impl Init {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
         let stack = context.stack_on_engine()?;
+        stack.check_volumes()?;
         let model = Model::parse(&stack.compose.model().read()?)?;
         let secrets = secrets::of(&stack.project, &model);
         let missing: Vec<&Secret> = secrets.iter().filter(|secret| !secret.file.exists()).collect();
@@ -32,7 +33,8 @@ impl Init {
             } else if secret.can_be_made(&stack.environment) {
                 context.volume().say(format!("{shown} will be made by the next start"));
             } else {
-                let rotate = format!("cargo xtask secrets rotate {}{} <FILE", secret.name, stack.project.flags());
+                let yes = if stack.environment.confirm { " --yes" } else { "" };
+                let rotate = format!("cargo xtask secrets rotate {}{}{yes} <FILE", secret.name, stack.project.flags());
                 context.volume().say(format!("{shown} is for you to give: put it there, or `{rotate}`"));
             }
         }

@@ -146,7 +146,13 @@ fn tell(context: &Context, stack: &Stack, resolved: &Resolved, secret: &Secret, 
             .into()),
         code => {
             let _ = std::fs::remove_file(next(secret));
-            Err(failure(format!("`{}` does not take the new value, so the old one stays (exit code {code})", rotate.service)).into())
+            let refusal = failure(format!("`{}` does not take the new value, so the old one stays (exit code {code})", rotate.service));
+            Err(match secret.note.kind {
+                Kind::Certificate | Kind::Key => {
+                    refusal.hint("a certificate and its key fit together: give both at once, `cat chain.pem key.pem | …`").into()
+                }
+                _ => refusal.into(),
+            })
         }
     }
 }
@@ -175,10 +181,18 @@ fn read_value(name: &str) -> anyhow::Result<String> {
     if stdin.is_terminal() {
         eprintln!("the new value of `{name}`, then Ctrl-D on a line of its own:");
     }
-    let mut value = String::new();
-    stdin.take(MAX_BYTES).read_to_string(&mut value).context("cannot read the new value from stdin")?;
-    if value.trim().is_empty() {
-        return Err(Failure::new(format!("there is no new value for `{name}` on stdin")).detail("nothing was changed").into());
+    let mut bytes = Vec::new();
+    stdin.take(MAX_BYTES + 1).read_to_end(&mut bytes).context("cannot read the new value from stdin")?;
+    let refuse = |reason: &str| {
+        let failure = Failure::new(format!("{reason} for `{name}` on stdin")).detail("nothing was changed");
+        Err(failure.hint(format!("for example `cargo xtask secrets rotate {name} --yes <FILE`")).into())
+    };
+    if bytes.len() as u64 > MAX_BYTES {
+        return refuse("there is more than 1 MB");
     }
-    Ok(value)
+    match String::from_utf8(bytes) {
+        Ok(value) if value.trim().is_empty() => refuse("there is no new value"),
+        Ok(value) => Ok(value),
+        Err(_) => refuse("there is something else than text"),
+    }
 }

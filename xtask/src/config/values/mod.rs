@@ -23,7 +23,8 @@ use toml::Value;
 /// A value as a person would recognise it in a message.
 pub(super) fn shown(value: &Value) -> String {
     match value {
-        Value::String(text) => format!("`{text}`"),
+        // As it is, but for what a terminal would act on, and not for ever.
+        Value::String(text) => format!("`{}`", text.replace(char::is_control, "\u{fffd}").chars().take(80).collect::<String>()),
         Value::Table(_) => "a table".to_owned(),
         Value::Array(_) => "a list".to_owned(),
         value => format!("`{value}`"),
