@@ -61,6 +61,15 @@ async fn production_on_one_machine() {
     let up = stack.xtask(&["up", "--yes"]).good();
     assert_eq!(up.stdout.trim(), format!("https://{DOMAIN}:{}", port + 1));
 
+    // Nobody takes it for another environment's, whatever instance is named (R4.2).
+    std::fs::write(checkout.path("infra/env/other.toml"), "secrets.generate = true\n").unwrap();
+    for command in [&["down"][..], &["clean", "--yes"], &["up"], &["status"]] {
+        let refused = stack.xtask_as("other", command);
+        assert!(
+            refused.code == 1 && refused.stderr.contains("belongs to the environment `test`, not to `other`"),
+            "{command:?}: {refused:?}"
+        );
+    }
     encrypted(stack, port);
     assert_eq!(remarks(&shared, stack), serde_json::json!([]));
     hidden(&checkout, port);
@@ -102,6 +111,9 @@ fn encrypted(stack: &Stack, port: u16) {
         let outcome = curl(stack, &[&args[..], &[&format!("https://{DOMAIN}/health")]].concat());
         assert_eq!(outcome.code == 0, works, "TLS {version}: {outcome:?}");
     }
+    // Neither does a request line with an address that is another one than the header's.
+    let two = head(stack, &["--proxy", "http://localhost:80", "--header", &format!("Host: {DOMAIN}"), "http://stranger.example/"]);
+    assert!(two.contains(" 421") && !two.contains("\nlocation:"), "{two}");
     // Another name gets nothing, encrypted or not.
     for url in ["https://localhost/", "http://localhost/"] {
         let answer = head(stack, &["--insecure", "--header", "Host: stranger.example", url]);

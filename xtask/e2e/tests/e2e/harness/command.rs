@@ -48,6 +48,12 @@ impl Stack {
         self.run(&self.xtask, &[&flags[..], args].concat(), input)
     }
 
+    /// Runs `cargo xtask` with `args` on the same instance, as if it were of another environment.
+    pub(crate) fn xtask_as(&self, environment: &str, args: &[&str]) -> Outcome {
+        let flags = ["--env", environment, "--instance", &self.instance];
+        self.run(&self.xtask, &[&flags[..], args].concat(), "")
+    }
+
     /// Starts `cargo xtask` with `args` on this stack and leaves it running.
     pub(crate) fn xtask_start(&self, args: &[&str]) -> Running {
         let flags = ["--env", "test", "--instance", &self.instance];
