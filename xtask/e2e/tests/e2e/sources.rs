@@ -48,6 +48,9 @@ async fn one_untracked_line_builds_a_service_from_another_repository() {
     fs::write(checkout.path("infra/env/test.override.toml"), "sources.frontend = \"../sources-other\"\n").unwrap();
 
     let _ = fs::remove_dir_all(&directory);
+    // A run that was cut off leaves it, and an image that is there is not built.
+    let built = format!("slipway/frontend-source:{}", shared.instance);
+    stack.docker(&["image", "rm", "--force", &built]);
     let nowhere = stack.xtask(&["up"]);
     assert!(nowhere.code == 1 && nowhere.stderr.contains("`frontend` cannot be built: there is no directory"), "{nowhere:?}");
 
@@ -69,4 +72,6 @@ async fn one_untracked_line_builds_a_service_from_another_repository() {
     let environment = stack.inspect("frontend")["Config"]["Env"].to_string();
     assert!(environment.contains("PORT=3000") && environment.contains("ENVIRONMENT=test"), "{environment}");
     fs::remove_dir_all(&directory).unwrap();
+    stack.xtask(&["down"]).good();
+    stack.docker(&["image", "rm", &built]).good();
 }
