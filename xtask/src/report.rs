@@ -137,8 +137,7 @@ pub(crate) fn lines(text: &str) -> ControlFlow<()> {
     }
 }
 
-/// Says `text`, however quiet it is to be.
-pub(crate) fn to_stderr(text: &str) {
+fn to_stderr(text: &str) {
     // Nothing can be told where stderr itself is gone.
     let _ = statusline::shared().print_above(Channel::Talk, &format!("{text}\n"));
 }

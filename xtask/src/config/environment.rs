@@ -69,6 +69,13 @@ pub(crate) struct Site {
     pub(crate) aliases: Vec<Host>,
 }
 
+impl Site {
+    /// All names that are answered to, the domain first.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Host> {
+        std::iter::once(&self.domain).chain(&self.aliases)
+    }
+}
+
 /// The `[compose]` table.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
@@ -129,6 +136,13 @@ pub(crate) struct Tls {
     pub(crate) mode: TlsMode,
     /// For how long browsers remember that there is nothing but HTTPS here; zero: they are not told.
     pub(crate) hsts: Duration,
+}
+
+impl Tls {
+    /// Whether the site is reached by HTTPS.
+    pub(crate) fn is_on(&self) -> bool {
+        self.mode != TlsMode::Off
+    }
 }
 
 /// Where the certificate comes from.

@@ -6,7 +6,7 @@ use std::path::{Component, Path};
 use regex_lite::Regex;
 
 use super::decode::decode;
-use super::environment::{Environment, TlsMode};
+use super::environment::Environment;
 use super::layers::{BASE, Directory, Layers, shown};
 use super::problem::{Problem, did_you_mean, refusal};
 use crate::images::tag;
@@ -67,7 +67,7 @@ fn unknown(directory: &Directory, name: &str) -> Failure {
 fn check(environment: &Environment, infra: &Path, name: &str, refuse: &mut impl FnMut(&str, String)) {
     let text = check_files(environment, infra, refuse);
     let proxy = &environment.proxy;
-    if environment.tls.mode != TlsMode::Off && proxy.port == proxy.https_port {
+    if environment.tls.is_on() && proxy.port == proxy.https_port {
         refuse("proxy.https_port", format!("is {}, and so is `proxy.port`: choose another one", proxy.port.0));
     }
     if !(1..=100).contains(&environment.logs.max_files) {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::environment::{Environment, Limits, Mode, TlsMode};
+use super::environment::{Environment, Limits, Mode};
 use super::values::Host;
 
 impl Environment {
     /// The compose files, in the order they are merged: those that are named, and what the modes add.
     pub(crate) fn files(&self) -> Vec<String> {
         let added = [
-            (self.tls.mode != TlsMode::Off, "compose.tls.yaml"),
+            (self.tls.is_on(), "compose.tls.yaml"),
             (self.database.mode == Mode::External, "compose.external-database.yaml"),
             (self.redis.mode == Mode::External, "compose.external-redis.yaml"),
             (self.mail.password, "compose.mail-password.yaml"),
@@ -42,7 +42,7 @@ impl Environment {
 
     /// Variables that are always set.
     pub(super) fn own_variables(&self, name: &str) -> BTreeMap<String, String> {
-        let hosts: Vec<String> = std::iter::once(&self.site.domain).chain(&self.site.aliases).map(Host::in_url).collect();
+        let hosts: Vec<String> = self.site.names().map(Host::in_url).collect();
         let mut variables = BTreeMap::from([
             ("ENVIRONMENT".to_owned(), name.to_owned()),
             ("LOG_LEVEL".to_owned(), format!("{:?}", self.log_level).to_lowercase()),
@@ -56,7 +56,7 @@ impl Environment {
         for (service, folder) in &self.sources {
             variables.insert(format!("{}_SOURCE", shouted(service)), folder.seen_from_infra());
         }
-        if self.tls.mode != TlsMode::Off {
+        if self.tls.is_on() {
             variables.insert("HSTS_SECONDS".to_owned(), self.tls.hsts.0.to_string());
         }
         variables

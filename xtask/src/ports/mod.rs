@@ -6,7 +6,7 @@ pub(crate) mod published;
 use std::fmt;
 use std::net::{IpAddr, TcpListener};
 
-use crate::config::environment::{Environment, TlsMode};
+use crate::config::environment::Environment;
 use crate::config::values::Host;
 use crate::engine::containers::Container;
 use crate::report::{Failure, Style, paint};
@@ -95,7 +95,7 @@ pub(crate) fn choose(environment: &Environment, apart: Option<&str>, proxy: Opti
     let https = Setting { port: settings.https_port.0, inside: HTTPS, key: "proxy.https_port", ..http };
     let (port, mut instead_of) = http.choose(apart, proxy)?;
     let mut https_port = None;
-    if tls.mode != TlsMode::Off {
+    if tls.is_on() {
         let (port, https_instead_of) = https.choose(apart, proxy)?;
         (https_port, instead_of) = (Some(port), https_instead_of.or(instead_of));
     }
@@ -105,7 +105,7 @@ pub(crate) fn choose(environment: &Environment, apart: Option<&str>, proxy: Opti
 /// Where a proxy that runs answers.
 pub(crate) fn current(environment: &Environment, proxy: &Container) -> Option<Address> {
     let Environment { proxy: settings, tls, site, .. } = environment;
-    let https_port = if tls.mode == TlsMode::Off { None } else { Some(proxy.configured_port(HTTPS)?) };
+    let https_port = if tls.is_on() { Some(proxy.configured_port(HTTPS)?) } else { None };
     let port = proxy.configured_port(PROXY.1)?;
     Some(Address { bind: settings.bind.0, domain: site.domain.clone(), port, https_port, instead_of: None })
 }

@@ -200,7 +200,7 @@ pub(crate) fn make_certificate(project: &Project, environment: &Environment, mod
     let user = model.services.values().find(|service| service.has_secret(&certificate.name));
     let image = user.and_then(|service| service.image.as_deref());
     let image = image.ok_or_else(|| Failure::new(format!("no service has the secret `{}` mounted", certificate.name)))?;
-    let hosts: Vec<_> = std::iter::once(&environment.site.domain).chain(&environment.site.aliases).cloned().collect();
+    let hosts: Vec<_> = environment.site.names().cloned().collect();
     let output = certificate::make(image, &hosts).read().map_err(|error| {
         Failure::new("the certificate could not be made")
             .detail(error.to_string().lines().last().unwrap_or_default().trim())

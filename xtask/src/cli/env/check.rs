@@ -5,7 +5,7 @@ use clap::Args;
 use super::super::Context;
 use crate::config::layers::Directory;
 use crate::config::load;
-use crate::report::{ExitWith, Failure, Style, paint, product, to_stderr};
+use crate::report::{self, ExitWith, Style, paint, product};
 
 /// Check environments, without starting anything
 #[derive(Args)]
@@ -24,14 +24,10 @@ impl Check {
                 Ok(_) => product(format!("{name} {}", paint(Style::Good, "is valid"))),
                 Err(failure) => {
                     failed = true;
-                    say(&failure);
+                    report::exit_code(&failure.into());
                 }
             }
         }
         if failed { Err(ExitWith(1).into()) } else { Ok(()) }
     }
-}
-
-fn say(failure: &Failure) {
-    to_stderr(&format!("{} {failure}", paint(Style::Error, "error:")));
 }

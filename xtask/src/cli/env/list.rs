@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::super::Context;
-use crate::config::environment::{Environment, TlsMode};
+use crate::config::environment::Environment;
 use crate::config::layers::Directory;
 use crate::config::load::{self, Loaded};
 use crate::report::{product, table};
@@ -62,7 +62,7 @@ fn entry(infra: &std::path::Path, name: String) -> Entry {
 }
 
 fn ports(environment: &Environment) -> Vec<u16> {
-    let https = (environment.tls.mode != TlsMode::Off).then_some(environment.proxy.https_port.0);
+    let https = environment.tls.is_on().then_some(environment.proxy.https_port.0);
     std::iter::once(environment.proxy.port.0).chain(https).collect()
 }
 
