@@ -117,8 +117,6 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
     }
     if !context.dry_run() {
         secrets::ensure_certificate(&stack.project, &stack.environment, &resolved.model, context.volume())?;
-    }
-    if !context.dry_run() {
         check_contract(stack, &resolved)?;
     }
     let all = resolved.model.services.keys().cloned().collect();

@@ -13,7 +13,7 @@ use crate::watch::Batch;
 type File = (String, Plan);
 
 /// A path as people and containers write it.
-fn plain(path: &Path) -> String {
+pub(super) fn slashed(path: &Path) -> String {
     path.to_string_lossy().replace('\\', "/")
 }
 
@@ -36,8 +36,8 @@ impl Loop<'_, '_> {
             self.planner = planner;
         }
         // What each file means, and all of them together: a batch may have files of several kinds.
-        let files: Vec<File> = paths.iter().map(|path| (plain(path), self.planner.plan([path.as_path()]))).collect();
-        let plan = files.iter().cloned().map(|(_, plan)| plan).fold(Plan::default(), Plan::and);
+        let files: Vec<File> = paths.iter().map(|path| (slashed(path), self.planner.plan([path.as_path()]))).collect();
+        let plan = files.iter().map(|(_, plan)| plan.clone()).fold(Plan::default(), Plan::and);
         let detect = u64::try_from(batch.decided.duration_since(batch.first_event).as_millis()).unwrap_or(u64::MAX);
         let (build, rest) = plan.split();
         if !rest.is_empty() {

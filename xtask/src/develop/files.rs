@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::change::slashed;
 use super::connect::plain;
 use super::deeds::{self, Outcome, Ruled};
 use super::message::Message;
@@ -108,7 +109,7 @@ impl Loop<'_, '_> {
             return self.look();
         };
         self.ruling.insert(service.clone(), Vec::new());
-        let names: Vec<String> = files.iter().map(|(_, path, _)| path.to_string_lossy().replace('\\', "/")).collect();
+        let names: Vec<String> = files.iter().map(|(_, path, _)| slashed(path)).collect();
         if files.iter().any(|(action, ..)| matches!(action, Action::Restart | Action::SyncRestart)) {
             names.iter().take(1).for_each(|name| self.restarts.expect(&service, name));
         }

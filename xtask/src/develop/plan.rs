@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::change::slashed;
 use super::crates::Crates;
 use crate::model::{Action, Model, Rule};
 
@@ -150,7 +151,7 @@ fn applies(rule: &Rule, path: &Path) -> Option<PathBuf> {
     let inside = path.strip_prefix(&rule.path).ok()?;
     let meant = |pattern: &String| {
         let pattern = pattern.trim_start_matches("./").trim_end_matches('/');
-        inside.ancestors().any(|part| !part.as_os_str().is_empty() && matches(pattern, &part.to_string_lossy().replace('\\', "/")))
+        inside.ancestors().any(|part| !part.as_os_str().is_empty() && matches(pattern, &slashed(part)))
     };
     let counts = rule.include.is_empty() || rule.include.iter().any(meant);
     (counts && !rule.ignore.iter().any(meant)).then(|| inside.to_owned())
