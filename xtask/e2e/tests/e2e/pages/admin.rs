@@ -52,8 +52,7 @@ async fn roles_are_given_and_taken() {
         theirs.open("/admin/").await;
         assert_eq!(theirs.status().await, status);
         let form = find_account(&browser, &user.id).await;
-        browser.click(&format!("{form} button")).await;
-        browser.arrive("/admin/users").await;
+        browser.follow(&format!("{form} button"), "/admin/users").await;
         find_account(&browser, &user.id).await;
         let row =
             format!("return document.querySelector('form[action*=\"{}\"]').closest('tr').querySelector('.badge').textContent", user.id);
@@ -73,8 +72,7 @@ async fn a_job_that_failed_is_tried_again() {
     let id = failed_job(&stack, &reason);
     browser.open("/admin/jobs").await;
     browser.see("main tbody", &reason).await;
-    browser.click(&format!("form[action*='{id}'] button")).await;
-    browser.arrive("/admin/jobs").await;
+    browser.follow(&format!("form[action*='{id}'] button"), "/admin/jobs").await;
     // It is not listed any more, and the worker does it.
     assert_eq!(browser.script(&format!("return document.body.textContent.includes({})", json!(reason))).await, false);
     crate::harness::eventually("the job is done", crate::harness::browser::PATIENCE, || async {
@@ -114,7 +112,7 @@ async fn find_account(browser: &Browser, id: &str) -> String {
     let form = format!("form[action*='{id}']");
     browser.open("/admin/users").await;
     while browser.script(&format!("return document.querySelector(\"{form}\") === null")).await == true {
-        browser.click(".pages a[href*=after]").await;
+        browser.follow(".pages a[href*=after]", "/admin/users").await;
     }
     form
 }

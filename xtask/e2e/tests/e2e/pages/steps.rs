@@ -14,6 +14,17 @@ impl Browser {
         self.until(&format!("the browser is at {path}"), &there).await;
     }
 
+    /// Presses something that leads to this path, and waits until another page is there: the one before may have had the same address.
+    pub(super) async fn follow(&self, selector: &str, path: &str) {
+        self.script("document.documentElement.dataset.before = ''; return true").await;
+        self.click(selector).await;
+        let there = format!(
+            "return document.readyState === 'complete' && location.pathname === {} && !('before' in document.documentElement.dataset)",
+            json!(path)
+        );
+        self.until(&format!("the browser is at {path}, on another page"), &there).await;
+    }
+
     /// What is in a field.
     pub(super) async fn value(&self, selector: &str) -> String {
         let value = self.script(&format!("return document.querySelector({}).value", json!(selector))).await;
