@@ -62,8 +62,13 @@ async fn what_is_internal_cannot_be_reached() {
 #[tokio::test]
 async fn files_with_a_dot_are_hidden() {
     let (stack, _turn) = shared().await;
-    for path in ["/.git/config", "/.env", "/static/.env", "/api/.env", "/a/.b/c", "/%2egit/config"] {
+    for path in ["/.git/config", "/.env", "/static/.env", "/a/.b/c", "/%2egit/config"] {
         stack.get(path).await.with(404).page(OF_THE_PROXY);
+    }
+    // The API has no files, and says in its own format what it does not have.
+    for path in ["/api/.env", "/api/v1/exports/.%C3%81%08"] {
+        let answer = stack.get(path).await.with(404);
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{path}: {answer:#?}");
     }
     // What RFC 8615 put there is for the application to answer.
     let well_known = stack.get("/.well-known/security.txt").await.with(404);
