@@ -1,6 +1,7 @@
 //! One command at a time changes a stack: two starts of the same one would trip over each other's containers.
 
 use std::fs::{File, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
 use std::path::PathBuf;
 use std::sync::mpsc;
 
@@ -22,8 +23,23 @@ fn open(project: &Project, extension: &str) -> anyhow::Result<(File, PathBuf)> {
     let path = project.root.join("target").join(format!("{}.{extension}", project.compose_name()));
     let place = || format!("cannot use {}", path.display());
     std::fs::create_dir_all(path.with_file_name("")).with_context(place)?;
-    let file = File::create(&path).with_context(place)?;
+    let file = File::options().read(true).write(true).create(true).truncate(false).open(&path).with_context(place)?;
     Ok((file, path))
+}
+
+/// Says in the file who has it.
+fn sign(mut file: &File) -> std::io::Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    file.set_len(0)?;
+    file.rewind()?;
+    write!(file, "`cargo xtask {}`, process {}", words.join(" "), std::process::id())
+}
+
+/// Who has it; not everywhere can a locked file be read.
+fn holder(file: &File) -> String {
+    let mut text = String::new();
+    let read = file.take(1000).read_to_string(&mut text);
+    if read.is_ok() && !text.trim().is_empty() { text } else { "another command".to_owned() }
 }
 
 impl Lock {
@@ -50,11 +66,11 @@ impl Lock {
         let (file, path) = open(project, "lock")?;
         let place = || format!("cannot use {}", path.display());
         match file.try_lock() {
-            Ok(()) => return Ok(Self { _file: file }),
+            Ok(()) => return Self::signed(file).with_context(place),
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(error).with_context(place),
         }
-        volume.say(format!("another command is changing {}; waiting for its end", project.compose_name()));
+        volume.say(format!("another command is changing {}; waiting for its end: {}", project.compose_name(), holder(&file)));
         let (send, receive) = mpsc::channel();
         interrupt::listen({
             let send = send.clone();
@@ -63,9 +79,30 @@ impl Lock {
         });
         std::thread::spawn(move || drop(send.send(Some(file.lock().map(|()| file)))));
         match receive.recv() {
-            Ok(Some(file)) => Ok(Self { _file: file.with_context(place)? }),
+            Ok(Some(file)) => Self::signed(file.with_context(place)?).with_context(place),
             _ => Err(Interrupted.into()),
         }
+    }
+
+    /// The same at once or not at all, for what nobody wants to wait for.
+    ///
+    /// # Errors
+    /// When another command has it: the message says which one.
+    pub(crate) fn take_now(project: &Project) -> anyhow::Result<Self> {
+        let (file, path) = open(project, "lock")?;
+        let place = || format!("cannot use {}", path.display());
+        match file.try_lock() {
+            Ok(()) => Self::signed(file).with_context(place),
+            Err(TryLockError::WouldBlock) => Err(Failure::new(format!("{} is being changed by {}", project.compose_name(), holder(&file)))
+                .hint("wait for its end and try again")
+                .into()),
+            Err(TryLockError::Error(error)) => Err(error).with_context(place),
+        }
+    }
+
+    fn signed(file: File) -> std::io::Result<Self> {
+        sign(&file)?;
+        Ok(Self { _file: file })
     }
 }
 
@@ -93,6 +130,17 @@ mod tests {
         ");
         drop(first);
         Lock::attach(&project(dir.path(), "one")).map(drop).expect("nobody does any more");
+    }
+
+    #[test]
+    fn whoever_does_not_wait_is_told_who_has_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let first = Lock::take_now(&project(dir.path(), "one")).expect("nobody has it");
+        let text = Lock::take_now(&project(dir.path(), "one")).expect_err("refused").to_string();
+        assert!(text.starts_with("slipway-one is being changed by `cargo xtask "), "{text}");
+        assert!(text.contains(&format!(", process {}\n", std::process::id())), "{text}");
+        drop(first);
+        Lock::take_now(&project(dir.path(), "one")).map(drop).expect("nobody has it any more");
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod bench;
 mod cli;
 mod commands;
 mod config;
+mod data;
 mod develop;
 mod doctor;
 mod engine;

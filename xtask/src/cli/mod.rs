@@ -1,5 +1,6 @@
 //! What the user types: one file per command. A command decides order and asks questions; command lines come from `commands`.
 
+mod backup;
 mod bench;
 mod clean;
 mod completions;
@@ -14,9 +15,11 @@ mod logs;
 mod migrate;
 mod rebuild;
 mod restart;
+mod restore;
 mod secrets;
 mod setup;
 mod shell;
+mod snapshot;
 mod status;
 mod test;
 mod top;
@@ -84,6 +87,9 @@ enum Command {
     Top(top::Top),
     Shell(shell::Shell),
     Migrate(migrate::Migrate),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    Snapshot(snapshot::Snapshot),
     Test(test::Test),
     Env(env::Env),
     Secrets(secrets::Secrets),
@@ -123,6 +129,9 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Top(command) => command.run(&context),
         Command::Shell(command) => command.run(&context),
         Command::Migrate(command) => command.run(&context),
+        Command::Backup(command) => command.run(&context),
+        Command::Restore(command) => command.run(&context),
+        Command::Snapshot(command) => command.run(&context),
         Command::Test(command) => command.run(&context),
         Command::Env(command) => command.run(&context),
         Command::Secrets(command) => command.run(&context),

@@ -78,6 +78,11 @@ impl Compose {
         self.compose().args(["up", "--no-start", "--no-build", "--no-deps", "--remove-orphans"]).args(services)
     }
 
+    /// Starts `services` without what they depend on, and waits until they are healthy.
+    pub(crate) fn up_only(&self, services: &[String]) -> Invocation {
+        self.compose().args(["up", "--detach", "--wait", "--no-build", "--no-deps"]).args(services)
+    }
+
     /// What plain Compose has for a start that waits, to compare with.
     pub(crate) fn up_wait(&self) -> Invocation {
         self.compose().args(["up", "--wait", "--no-build"])
@@ -105,6 +110,13 @@ impl Compose {
     /// Runs a one-off container of `service` with `args` instead of its command.
     pub(crate) fn run(&self, service: &str, args: &[String]) -> Invocation {
         self.compose().args(["run", "--rm", "--no-deps", service]).args(args)
+    }
+
+    /// Runs a one-off container of `service` that is talked with: called `name`, labelled with what it does, with the mounts `volumes`.
+    pub(crate) fn talk(&self, service: &str, name: &str, doing: &str, volumes: &[String]) -> Invocation {
+        let run = self.compose().args(["--progress", "quiet", "run", "--rm", "--no-deps", "--no-TTY", "--name", name]);
+        let run = run.args(["--label", &format!("{}={doing}", crate::engine::containers::DOING)]);
+        run.args(volumes.iter().flat_map(|volume| ["--volume", volume.as_str()])).arg(service)
     }
 
     /// The names of the profiles of all services, one a line.
@@ -166,12 +178,14 @@ pub(crate) mod tests {
             compose.push(&services, Progress::Silent),
             compose.create(),
             compose.create_only(&["backend".to_owned()]),
+            compose.up_only(&services),
             compose.up_wait(),
             compose.watch(),
             compose.stop(&services),
             compose.down(Volumes::Keep),
             compose.down(Volumes::Remove),
             compose.run("migrate", &["migrate".to_owned(), "status".to_owned()]),
+            compose.talk("backup", "slipway-fix-backup", "backup", &["slipway-fix_media:/set/volumes/media:ro".to_owned()]),
             compose.profiles(),
         ];
         let prefix = "docker compose --project-name slipway-fix --file infra/compose.yaml ";
@@ -186,12 +200,14 @@ pub(crate) mod tests {
         push --quiet db
         create --no-build --remove-orphans
         up --no-start --no-build --no-deps --remove-orphans backend
+        up --detach --wait --no-build --no-deps db
         up --wait --no-build
         watch --no-up
         --profile '*' stop db
         --profile '*' down --remove-orphans
         --profile '*' down --remove-orphans --volumes
         run --rm --no-deps migrate migrate status
+        --progress quiet run --rm --no-deps --no-TTY --name slipway-fix-backup --label slipway.doing=backup --volume slipway-fix_media:/set/volumes/media:ro backup
         config --profiles
         ");
     }

@@ -55,10 +55,24 @@ pub(crate) fn volumes(project: &str) -> Invocation {
     docker(["volume", "ls", "--quiet", "--filter"]).arg(of_project(project))
 }
 
+/// Makes the volume `name` as Compose would: it is `key` in the files of `project`.
+pub(crate) fn create_volume(name: &str, project: &str, key: &str, labels: &std::collections::BTreeMap<String, String>) -> Invocation {
+    let own = [format!("com.docker.compose.project={project}"), format!("com.docker.compose.volume={key}")];
+    let labels = own.into_iter().chain(labels.iter().map(|(label, value)| format!("{label}={value}")));
+    docker(["volume", "create"]).args(labels.flat_map(|label| ["--label".to_owned(), label])).arg(name)
+}
+
 /// The environments that the volumes of `project` name, one line each; an empty one for a volume that names none.
 pub(crate) fn volume_environments(project: &str) -> Invocation {
     let format = format!("{{{{.Label \"{}\"}}}}", crate::engine::containers::ENVIRONMENT);
     docker(["volume", "ls", "--filter"]).arg(of_project(project)).args(["--format", &format])
+}
+
+/// Whether the container `name` runs, since when, and what for; an error when there is none.
+pub(crate) fn doing(name: &str) -> Invocation {
+    let format =
+        format!("{{{{.State.Running}}}} {{{{.State.StartedAt}}}} {{{{index .Config.Labels \"{}\"}}}}", crate::engine::containers::DOING);
+    docker(["container", "inspect", "--format", &format, name])
 }
 
 /// The Compose projects of all containers and of all volumes, one name per line and object.

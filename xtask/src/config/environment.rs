@@ -31,6 +31,8 @@ pub(crate) struct Environment {
     pub(crate) database: Service,
     /// Redis.
     pub(crate) redis: Service,
+    /// Backups.
+    pub(crate) backup: Backup,
     /// The mail server.
     pub(crate) mail: Mail,
     /// What the engine keeps of what services write.
@@ -181,6 +183,14 @@ pub(crate) enum Mode {
     Container,
     /// Somebody else: its address is a secret.
     External,
+}
+
+/// The `[backup]` table.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Backup {
+    /// Where they are kept, by project.
+    pub(crate) directory: Folder,
 }
 
 /// The `[mail]` table.

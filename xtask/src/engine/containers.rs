@@ -209,6 +209,9 @@ fn parse(json: &str) -> anyhow::Result<Vec<Container>> {
 /// The label of containers and volumes that names their environment.
 pub(crate) const ENVIRONMENT: &str = "slipway.environment";
 
+/// The label of a container that works for one command: which one.
+pub(crate) const DOING: &str = "slipway.doing";
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;

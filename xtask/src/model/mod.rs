@@ -1,5 +1,6 @@
 //! The compose model: what `docker compose config --format json` says, as far as xtask needs it.
 
+mod backup;
 mod build;
 mod develop;
 mod secrets;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use serde::Deserialize;
 
+pub(crate) use self::backup::{Data, Keep, NamedVolume};
 pub(crate) use self::build::Build;
 pub(crate) use self::develop::{Action, Develop, Reload, Rule};
 pub(crate) use self::secrets::{Kind, Note, Rotate, Secret};
@@ -22,6 +24,12 @@ pub(crate) struct Model {
     /// The secrets by name.
     #[serde(default)]
     pub(crate) secrets: BTreeMap<String, Secret>,
+    /// The volumes that services use, by name.
+    #[serde(default)]
+    pub(crate) volumes: BTreeMap<String, NamedVolume>,
+    /// Our own key: what of the volumes is backed up, and how.
+    #[serde(rename = "x-backup", default)]
+    pub(crate) backup: BTreeMap<String, Keep>,
     /// Our own key: what is not usual about secrets.
     #[serde(rename = "x-secrets", default)]
     pub(crate) secret_notes: BTreeMap<String, Note>,
@@ -201,6 +209,8 @@ pub(crate) struct Migrations {
     pub(crate) status: Vec<String>,
     /// Where the files are, relative to `infra/`.
     pub(crate) directory: String,
+    /// SQL that answers with the newest applied migration.
+    pub(crate) newest: Option<String>,
 }
 
 impl Model {

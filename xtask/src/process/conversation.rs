@@ -11,6 +11,9 @@ use super::Invocation;
 /// No line of ours is longer; what is cut is no JSON any more and is passed over.
 const LONGEST_LINE: u64 = 4 << 20;
 
+/// What is kept of a child's stderr.
+const SAID: u64 = 64 << 10;
+
 /// The way to a child that is talked with. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Conversation(Arc<Mutex<Ends>>);
@@ -20,6 +23,8 @@ struct Ends {
     /// Nothing once it is over.
     stdin: Option<ChildStdin>,
     child: Child,
+    /// What it wrote to stderr.
+    said: String,
 }
 
 impl Conversation {
@@ -30,6 +35,16 @@ impl Conversation {
         if matches!(sent, Some(Err(_))) {
             ends.stdin = None;
         }
+    }
+
+    /// Says that there is nothing more to say: the child sees the end of its stdin, and may go on.
+    pub(crate) fn hang_up(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).stdin = None;
+    }
+
+    /// What it wrote to stderr, once it has ended.
+    pub(crate) fn said(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).said.clone()
     }
 
     /// Ends it: the child sees the end of its stdin, and is killed should that not be enough for it.
@@ -56,15 +71,27 @@ impl Invocation {
         if let Some(dir) = &self.dir {
             command.current_dir(dir);
         }
+        #[cfg(unix)]
+        if self.apart {
+            std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        }
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot run `{}`", self.program))?;
         let stdout = child.stdout.take().context("a piped stdout")?;
+        let stderr = child.stderr.take().context("a piped stderr")?;
         let stdin = child.stdin.take();
-        let conversation = Conversation(Arc::new(Mutex::new(Ends { stdin, child })));
+        let conversation = Conversation(Arc::new(Mutex::new(Ends { stdin, child, said: String::new() })));
+        let stderr = std::thread::spawn(move || {
+            let (mut stderr, mut said) = (stderr, Vec::new());
+            let _ = stderr.by_ref().take(SAID).read_to_end(&mut said);
+            // A full pipe would stop the child.
+            let _ = std::io::copy(&mut stderr, &mut std::io::sink());
+            String::from_utf8_lossy(&said).into_owned()
+        });
         std::thread::spawn({
             let conversation = conversation.clone();
             move || {
@@ -76,7 +103,11 @@ impl Invocation {
                 }
                 // Nobody is left behind as a zombie.
                 conversation.close();
-                let _ = conversation.0.lock().unwrap_or_else(PoisonError::into_inner).child.wait();
+                let said = stderr.join().unwrap_or_default();
+                let mut ends = conversation.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let _ = ends.child.wait();
+                ends.said = said;
+                drop(ends);
                 hear(None);
             }
         });
@@ -103,6 +134,16 @@ mod tests {
         conversation.send("bye");
         assert_eq!(next(), None);
         conversation.send("nobody hears this");
+    }
+
+    #[test]
+    fn a_child_that_ends_has_said_why() {
+        let (send, receive) = mpsc::channel();
+        let sh = Invocation::new("sh").args(["-c", "cat; echo no such volume >&2; exit 1"]);
+        let conversation = sh.converse(move |line| drop(send.send(line))).expect("started");
+        conversation.hang_up();
+        assert_eq!(receive.recv_timeout(Duration::from_secs(30)).expect("the end"), None);
+        assert_eq!(conversation.said(), "no such volume\n");
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(crate) struct Invocation {
     args: Vec<String>,
     env: Vec<(String, String)>,
     dir: Option<PathBuf>,
+    apart: bool,
 }
 
 /// What a finished child left behind.
@@ -36,7 +37,7 @@ pub(crate) struct Output {
 impl Invocation {
     /// A command line of `program` without arguments.
     pub(crate) fn new(program: impl Into<String>) -> Self {
-        Self { program: program.into(), args: Vec::new(), env: Vec::new(), dir: None }
+        Self { program: program.into(), args: Vec::new(), env: Vec::new(), dir: None, apart: false }
     }
 
     /// Appends one argument.
@@ -66,6 +67,12 @@ impl Invocation {
     /// Runs in `dir` instead of the current directory.
     pub(crate) fn dir(mut self, dir: &Path) -> Self {
         self.dir = Some(dir.to_owned());
+        self
+    }
+
+    /// Where it is talked with, Ctrl-C does not reach it: whoever talks with it decides what becomes of it.
+    pub(crate) fn apart(mut self) -> Self {
+        self.apart = true;
         self
     }
 

@@ -1,0 +1,145 @@
+//! A backup: the database of one moment first, then the files, so that what a row names is there; one file, which has its name once it was read again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use backup::{About, Event, Kind, Manifest, Part, SCHEMA, Source};
+
+use super::archive::{MANIFEST, Writer};
+use super::database::{Facts, Moment};
+use super::failure::Failure;
+use super::lifeline;
+use super::place::{Place, remove, sync};
+use super::psql::Server;
+use super::talk::{self, Meter};
+use super::tree::End;
+use super::{redis, verify};
+
+/// How it is done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// Nothing is written to the database while files are copied.
+    pub(crate) quiesce: bool,
+    /// A file that changes while it is read is a failure.
+    pub(crate) strict: bool,
+}
+
+/// Makes a backup of `parts`.
+///
+/// # Errors
+/// When anything of it cannot be read or written; nothing is left of it then.
+pub(crate) fn create(place: &Place, about: About, parts: &[Source], options: Options) -> anyhow::Result<Event> {
+    let begun = Instant::now();
+    let scratch = place.work().join("set");
+    std::fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
+    let partial = place.work().join("archive");
+    let made = make(&scratch, &partial, place, about, parts, options, begun);
+    let manifest = made.and_then(|manifest| publish(place, &partial, manifest));
+    // A failure has been told, or will be; what it left is of no use, and is removed by the next run where it cannot be now.
+    let _ = remove(&scratch).and_then(|()| remove(&partial));
+    Ok(Event::Backup { manifest: Box::new(manifest?) })
+}
+
+fn make(
+    scratch: &Path,
+    partial: &Path,
+    place: &Place,
+    about: About,
+    parts: &[Source],
+    options: Options,
+    begun: Instant,
+) -> anyhow::Result<Manifest> {
+    let mut writer = Writer::create(partial)?;
+    let mut found: Vec<Part> = Vec::new();
+    let database = parts.iter().find(|part| part.kind == Kind::Postgres);
+    let (mut moment, mut facts) = (None, Facts::default());
+    if let Some(part) = database {
+        let server = Server::from_environment()?;
+        talk::step(format!("dumping {}", part.name));
+        let held = moment.insert(Moment::hold(&server, options.quiesce, about.migration_query.as_deref())?);
+        let directory = scratch.join(&part.name);
+        std::fs::create_dir(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        held.dump(&server, &directory)?;
+        facts = held.facts.clone();
+        if !options.quiesce {
+            // Nobody's rows are kept for us any longer.
+            moment.take().map_or(Ok(()), Moment::release)?;
+        }
+    }
+    for part in parts.iter().filter(|part| part.kind == Kind::Redis) {
+        talk::step(format!("dumping {}", part.name));
+        let directory = scratch.join(&part.name);
+        std::fs::create_dir(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        redis::dump(&directory)?;
+    }
+    for Source { name, kind } in parts {
+        talk::step(format!("storing {name}"));
+        let root = if *kind == Kind::Files { &place.set } else { scratch };
+        let packed = writer.append(root, &kind.path(name), End::Open, &mut Meter::new(name, None))?;
+        for line in &packed.changed {
+            talk::warn(format!("{name}: {line}"));
+        }
+        if options.strict && !packed.changed.is_empty() {
+            return Err(Failure::new(format!("files of `{name}` changed while they were read")).detail(packed.changed[0].clone()).into());
+        }
+        let rows = if *kind == Kind::Postgres { std::mem::take(&mut facts.rows) } else { BTreeMap::new() };
+        found.push(Part {
+            name: name.clone(),
+            kind: *kind,
+            bytes: packed.digest.bytes,
+            entries: packed.digest.count,
+            digest: packed.digest.finish(),
+            rows,
+            changed: packed.changed,
+            stored: Some(packed.stored),
+        });
+    }
+    moment.map_or(Ok(()), Moment::release)?;
+    let About { id, created_at, project, environment, revision, images, .. } = about;
+    let mut manifest = Manifest {
+        schema: SCHEMA,
+        id,
+        created_at,
+        project,
+        environment,
+        revision,
+        images,
+        postgres: facts.version,
+        migration: facts.migration,
+        quiesced: options.quiesce,
+        seconds: begun.elapsed().as_secs_f64(),
+        parts: found,
+        archive: None,
+    };
+    write_manifest(&scratch.join(MANIFEST), &manifest)?;
+    manifest.archive = Some(writer.finish(scratch)?);
+    talk::step("reading it again");
+    verify::compare(partial, Some(&manifest))?;
+    manifest.seconds = begun.elapsed().as_secs_f64();
+    Ok(manifest)
+}
+
+fn write_manifest(path: &Path, manifest: &Manifest) -> anyhow::Result<()> {
+    let mut text = serde_json::to_vec_pretty(manifest)?;
+    text.push(b'\n');
+    let unwritable = || format!("cannot write {}", path.display());
+    std::fs::write(path, text).with_context(unwritable)?;
+    sync(path)
+}
+
+/// Gives the backup its name. What says of it beside it comes last: without that it is in no list.
+fn publish(place: &Place, partial: &Path, manifest: Manifest) -> anyhow::Result<Manifest> {
+    lifeline::hold()?;
+    let name = |extension: &str| place.backups.join(format!("{}.{extension}", manifest.id));
+    let (archive, list) = (name("tar.zst"), name("json"));
+    let work = place.work().join("manifest");
+    write_manifest(&work, &manifest)?;
+    for (from, to) in [(partial, &archive), (work.as_path(), &list)] {
+        place.give(from)?;
+        std::fs::rename(from, to).with_context(|| format!("cannot make {}", to.display()))?;
+        sync(&place.backups)?;
+    }
+    Ok(manifest)
+}

@@ -1,0 +1,64 @@
+//! Errors as they are told: what, why, and what to do.
+
+use std::fmt;
+
+use backup::Event;
+
+use super::lifeline::Gone;
+
+/// Something that a person can act on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    message: String,
+    details: Vec<String>,
+    hints: Vec<String>,
+}
+
+impl Failure {
+    /// `message` names the object and the reason, without a full stop.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), details: Vec::new(), hints: Vec::new() }
+    }
+
+    /// Adds a line of why.
+    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.details.push(detail.into());
+        self
+    }
+
+    /// Adds what to do.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.details.iter().try_for_each(|detail| write!(f, "; {detail}"))
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// What is said of `error`.
+pub(crate) fn event(error: &anyhow::Error) -> Event {
+    if error.is::<Gone>() {
+        return Event::Failed { message: error.to_string(), details: Vec::new(), hints: Vec::new() };
+    }
+    if let Some(Failure { message, details, hints }) = error.downcast_ref().cloned() {
+        return Event::Failed { message, details, hints };
+    }
+    let mut failure = Failure::new(error.to_string());
+    for cause in error.chain().skip(1) {
+        failure = failure.detail(cause.to_string());
+    }
+    if error
+        .chain()
+        .any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::StorageFull))
+    {
+        failure = failure.hint("make room there, or let `backup.directory` name another place");
+    }
+    Event::Failed { message: failure.message, details: failure.details, hints: failure.hints }
+}

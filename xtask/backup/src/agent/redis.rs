@@ -1,0 +1,103 @@
+//! A Redis: its snapshot comes over the network, and goes back as the beginning of its log of commands.
+
+use std::fmt::Write as _;
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use super::failure::Failure;
+use super::place::sync;
+use super::process::Program;
+
+/// The file of a part.
+pub(crate) const DUMP: &str = "dump.rdb";
+/// Where Redis 7 and later keep the log of commands (`appendonly yes`), and what they call its files.
+const LOG: &str = "appendonlydir";
+const BASE: &str = "appendonly.aof.1.base.rdb";
+const INDEX: &str = "appendonly.aof.manifest";
+/// How long a restart may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn client() -> anyhow::Result<Program> {
+    let url = std::env::var("REDIS_URL").context("REDIS_URL is not set for the backup service")?;
+    Ok(Program::new("redis-cli").args(["-u", &url, "-e"]))
+}
+
+/// Writes a snapshot to `directory`.
+///
+/// # Errors
+/// When Redis does not answer, or the file cannot be written.
+pub(crate) fn dump(directory: &Path) -> anyhow::Result<()> {
+    let path = directory.join(DUMP);
+    let ended = client()?.args(["--rdb"]).arg_file(&path).start()?.end()?;
+    let bytes = std::fs::read(&path).unwrap_or_default();
+    // redis-cli ends with 0 also where the connection broke.
+    if ended.code != Some(0) || !bytes.starts_with(b"REDIS") || !whole(&bytes) {
+        return Err(ended.said.lines().take(5).fold(Failure::new("the snapshot of Redis did not arrive whole"), Failure::detail).into());
+    }
+    std::fs::File::open(&path)?.sync_all()?;
+    Ok(())
+}
+
+/// A snapshot ends with a byte that says so, and eight bytes of checksum.
+fn whole(bytes: &[u8]) -> bool {
+    bytes.len() > 17 && bytes[bytes.len() - 9] == 0xff
+}
+
+/// Makes `directory` what a Redis finds its data in, from the snapshot at `dump`; everything gets the owner of `volume`.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn stage(dump: &Path, directory: &Path, volume: &Path) -> anyhow::Result<()> {
+    let log = directory.join(LOG);
+    let unwritable = || format!("cannot write {}", log.display());
+    std::fs::create_dir_all(&log).with_context(unwritable)?;
+    std::fs::copy(dump, log.join(BASE)).with_context(unwritable)?;
+    let mut index = String::new();
+    writeln!(index, "file {BASE} seq 1 type b")?;
+    std::fs::write(log.join(INDEX), index).with_context(unwritable)?;
+    let owner = volume.metadata().with_context(unwritable)?;
+    for path in [directory.to_owned(), log.clone(), log.join(BASE), log.join(INDEX)] {
+        chown(&path, Some(owner.uid()), Some(owner.gid())).with_context(unwritable)?;
+        sync(&path)?;
+    }
+    Ok(())
+}
+
+/// Ends the server, without a last write; the engine starts it again, and it reads what lies in its volume. One that does not run reads it at its start.
+///
+/// # Errors
+/// When it does not come back.
+pub(crate) fn restart() -> anyhow::Result<()> {
+    if !answers()? {
+        return Ok(());
+    }
+    let before = run_id()?;
+    // It does not say goodbye: that the connection ends is the answer.
+    let _ = client()?.args(["SHUTDOWN", "NOSAVE", "NOW", "FORCE"]).start()?.end()?;
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        if answers()? && run_id()? != before {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Err(Failure::new("Redis was ended to read its new data, and does not answer any more")
+        .hint("`cargo xtask logs redis` says why; `cargo xtask up` starts it")
+        .into())
+}
+
+fn answers() -> anyhow::Result<bool> {
+    Ok(client()?.args(["PING"]).start()?.end()?.code == Some(0))
+}
+
+fn run_id() -> anyhow::Result<Option<String>> {
+    use std::io::Read as _;
+    let mut child = client()?.args(["INFO", "server"]).read().start()?;
+    let mut text = String::new();
+    child.stdout()?.read_to_string(&mut text)?;
+    child.end()?;
+    Ok(text.lines().find_map(|line| line.strip_prefix("run_id:")).map(|id| id.trim().to_owned()))
+}

@@ -1,0 +1,119 @@
+//! Save points: copies beside what is in use, in the same server and the same volumes, so that making one and going back are as fast as can be. They are
+//! no backups: what destroys the volume destroys them.
+
+use anyhow::{Context as _, ensure};
+use backup::{Event, Kind, SCHEMA, Savepoint, Source, time};
+
+use super::database::{self, Staged};
+use super::failure::Failure;
+use super::place::{Place, remove, sync};
+use super::psql::Server;
+use super::restore::replace;
+use super::swap::Volume;
+use super::{redis, talk};
+
+/// The save point that what is in use becomes when another one is loaded.
+const KEPT: &str = "before-load";
+
+/// Makes the save point `name` of `parts`, in the place of an older one.
+///
+/// # Errors
+/// When something cannot be copied; there is no such save point then.
+pub(crate) fn save(place: &Place, name: &str, parts: &[Source]) -> anyhow::Result<Event> {
+    forget(place, name, parts)?;
+    let saved = parts.iter().try_for_each(|part| {
+        talk::step(format!("saving {}", part.name));
+        let volume = Volume::at(place.volume(&part.name));
+        match part.kind {
+            Kind::Postgres => database::save(&Server::from_environment()?, name),
+            Kind::Files => volume.save(name),
+            Kind::Redis => {
+                let directory = place.work().join("set");
+                std::fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+                redis::dump(&directory)?;
+                volume.make(&volume.savepoint(name))?;
+                redis::stage(&directory.join(redis::DUMP), &volume.savepoint(name), &place.volume(&part.name))
+            }
+        }
+    });
+    let saved = saved.and_then(|()| note(place, name, parts));
+    remove(&place.work().join("set"))?;
+    if saved.is_err() {
+        // The reason is told; what is left is removed by the next one of this name.
+        let _ = forget(place, name, parts);
+    }
+    saved.map(|()| Event::Done { parts: Vec::new() })
+}
+
+/// Goes back to the save point `name`; what is in use becomes the save point `before-load`.
+///
+/// # Errors
+/// When there is none, or it does not have all of `parts`.
+pub(crate) fn load(place: &Place, name: &str, parts: &[Source]) -> anyhow::Result<Event> {
+    ensure!(name != KEPT, Failure::new(format!("`{KEPT}` cannot be loaded as itself")));
+    for part in parts {
+        let there = match part.kind {
+            Kind::Postgres => database::has_savepoint(&Server::from_environment()?, name)?,
+            Kind::Files | Kind::Redis => Volume::at(place.volume(&part.name)).savepoint(name).exists(),
+        };
+        ensure!(
+            there,
+            Failure::new(format!("the save point `{name}` has no `{}`", part.name)).hint("`cargo xtask snapshot list` shows what there is")
+        );
+    }
+    replace(place, parts, KEPT, |part| {
+        talk::step(format!("loading {}", part.name));
+        match part.kind {
+            Kind::Postgres => Staged::copy(&Server::from_environment()?, name),
+            Kind::Files | Kind::Redis => Volume::at(place.volume(&part.name)).stage_savepoint(name),
+        }
+    })?;
+    Ok(Event::Done { parts: Vec::new() })
+}
+
+/// Removes the save points `names` of `parts`.
+///
+/// # Errors
+/// When one cannot be removed.
+pub(crate) fn remove_all(place: &Place, names: &[String], parts: &[Source]) -> anyhow::Result<Event> {
+    names.iter().try_for_each(|name| forget(place, name, parts))?;
+    Ok(Event::Done { parts: Vec::new() })
+}
+
+/// Removes the save point `name` from wherever it is.
+///
+/// # Errors
+/// When that is not possible.
+pub(crate) fn forget(place: &Place, name: &str, parts: &[Source]) -> anyhow::Result<()> {
+    // What says that it is there goes first.
+    remove(&note_path(place, name))?;
+    for part in parts {
+        match part.kind {
+            Kind::Postgres => database::forget(&Server::from_environment()?, name)?,
+            Kind::Files | Kind::Redis => Volume::at(place.volume(&part.name)).forget(name)?,
+        }
+    }
+    Ok(())
+}
+
+fn note_path(place: &Place, name: &str) -> std::path::PathBuf {
+    place.backups.join("snapshots").join(format!("{name}.json"))
+}
+
+/// Says that the save point `name` is there and whole.
+///
+/// # Errors
+/// When that cannot be written.
+pub(crate) fn note(place: &Place, name: &str, parts: &[Source]) -> anyhow::Result<()> {
+    let path = note_path(place, name);
+    let directory = place.backups.join("snapshots");
+    let unwritable = || format!("cannot write {}", path.display());
+    std::fs::create_dir_all(&directory).with_context(unwritable)?;
+    place.give(&directory)?;
+    let created_at = time::rfc3339(time::now());
+    let parts = parts.iter().map(|part| part.name.clone()).collect();
+    let text = serde_json::to_vec_pretty(&Savepoint { schema: SCHEMA, name: name.to_owned(), created_at, parts })?;
+    std::fs::write(&path, text).with_context(unwritable)?;
+    place.give(&path)?;
+    sync(&path)
+}

@@ -1,0 +1,207 @@
+//! One digest of a whole tree: of names, attributes and contents, in an order that does not depend on who looked.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest as _, Sha256};
+
+/// What a tree is made of. Two trees are the same if and only if these are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attributes {
+    /// What it is.
+    pub(crate) shape: Shape,
+    /// Permissions, with the set-id and sticky bits.
+    pub(crate) mode: u32,
+    /// The owner.
+    pub(crate) uid: u32,
+    /// The group.
+    pub(crate) gid: u32,
+    /// When the content was last changed: seconds and nanoseconds since 1970.
+    pub(crate) mtime: (i64, u32),
+    /// Extended attributes, and whether there are access control lists, by name.
+    pub(crate) extended: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+/// What an entry is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A file of so many bytes, with this SHA-256.
+    File(u64, [u8; 32]),
+    /// A directory.
+    Directory,
+    /// A link to a name.
+    Symlink(Vec<u8>),
+    /// A pipe.
+    Fifo,
+    /// A device, which is named but never read.
+    Device,
+}
+
+/// An entry as it is met.
+pub(crate) enum Node {
+    /// Something of its own.
+    Own(Attributes),
+    /// Another name of what was met before, by the name it was met by.
+    Same(Vec<u8>),
+}
+
+/// Collects a tree's entries.
+#[derive(Default)]
+pub(crate) struct Digest {
+    /// By the name they were met by first: how they are, and all their names.
+    entries: BTreeMap<Vec<u8>, (Attributes, Vec<Vec<u8>>)>,
+    /// Bytes of all files.
+    pub(crate) bytes: u64,
+    /// Names, with that of the root.
+    pub(crate) count: u64,
+    /// How the root is.
+    pub(crate) root: Option<Attributes>,
+}
+
+impl Digest {
+    /// Adds an entry by its path below the root, which is empty for the root itself. A second name of an unknown first one is not an entry: a whole
+    /// tree has none.
+    pub(crate) fn add(&mut self, path: Vec<u8>, node: Node) {
+        self.count += 1;
+        match node {
+            Node::Own(mut attributes) => {
+                if let Shape::File(bytes, _) = attributes.shape {
+                    self.bytes += bytes;
+                }
+                if path.is_empty() {
+                    // Whatever is put into a volume changes the time of its root, and our own directory is in it.
+                    attributes.mtime = (0, 0);
+                    attributes.extended.clear();
+                    self.root = Some(attributes.clone());
+                }
+                self.entries.insert(path.clone(), (attributes, vec![path]));
+            }
+            Node::Same(first) => {
+                if let Some((_, names)) = self.entries.get_mut(&first) {
+                    names.push(path);
+                }
+            }
+        }
+    }
+
+    /// The digest, in hexadecimal.
+    pub(crate) fn finish(&self) -> String {
+        let mut lines: Vec<(&[u8], [u8; 32])> = Vec::new();
+        for (attributes, names) in self.entries.values() {
+            // Which of its names a file is met by depends on the order of the walk.
+            let Some(first) = names.iter().min() else { continue };
+            lines.extend(names.iter().map(|name| (name.as_slice(), if name == first { attributes.hash() } else { link_hash(first) })));
+        }
+        lines.sort_unstable();
+        let mut whole = Sha256::new();
+        for (name, hash) in lines {
+            field(&mut whole, name);
+            whole.update(hash);
+        }
+        hex(&whole.finalize())
+    }
+}
+
+impl Attributes {
+    fn hash(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        match &self.shape {
+            Shape::File(bytes, content) => {
+                hash.update(b"f");
+                hash.update(bytes.to_be_bytes());
+                hash.update(content);
+            }
+            Shape::Directory => hash.update(b"d"),
+            Shape::Symlink(target) => {
+                hash.update(b"l");
+                field(&mut hash, target);
+            }
+            Shape::Fifo => hash.update(b"p"),
+            Shape::Device => hash.update(b"b"),
+        }
+        for number in [self.mode, self.uid, self.gid, self.mtime.1] {
+            hash.update(number.to_be_bytes());
+        }
+        hash.update(self.mtime.0.to_be_bytes());
+        for (name, value) in &self.extended {
+            field(&mut hash, name);
+            field(&mut hash, value);
+        }
+        hash.finalize().into()
+    }
+}
+
+fn link_hash(first: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(b"h");
+    field(&mut hash, first);
+    hash.finalize().into()
+}
+
+/// With its length in front: two fields never look like two others.
+fn field(hash: &mut Sha256, bytes: &[u8]) {
+    hash.update((bytes.len() as u64).to_be_bytes());
+    hash.update(bytes);
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(content: u8) -> Node {
+        Node::Own(Attributes {
+            shape: Shape::File(1, [content; 32]),
+            mode: 0o644,
+            uid: 1,
+            gid: 2,
+            mtime: (3, 4),
+            extended: BTreeMap::new(),
+        })
+    }
+
+    fn digest(entries: Vec<(&str, Node)>) -> String {
+        let mut digest = Digest::default();
+        entries.into_iter().for_each(|(path, node)| digest.add(path.as_bytes().to_vec(), node));
+        digest.finish()
+    }
+
+    #[test]
+    fn the_order_of_the_walk_does_not_matter() {
+        assert_eq!(digest(vec![("a", file(1)), ("b", file(2))]), digest(vec![("b", file(2)), ("a", file(1))]));
+        assert_ne!(digest(vec![("a", file(1)), ("b", file(2))]), digest(vec![("a", file(2)), ("b", file(1))]));
+    }
+
+    #[test]
+    fn a_second_name_is_no_copy() {
+        let linked = digest(vec![("a", file(1)), ("b", Node::Same(b"a".to_vec()))]);
+        assert_eq!(linked, digest(vec![("b", file(1)), ("a", Node::Same(b"b".to_vec()))]));
+        assert_ne!(linked, digest(vec![("a", file(1)), ("b", file(1))]));
+    }
+
+    #[test]
+    fn each_attribute_counts() {
+        let change = |change: fn(&mut Attributes)| {
+            let Node::Own(mut attributes) = file(1) else { unreachable!("a file is of its own") };
+            change(&mut attributes);
+            digest(vec![("a", Node::Own(attributes))])
+        };
+        let changed = [
+            change(|_| {}),
+            change(|attributes| attributes.mode = 0o600),
+            change(|attributes| attributes.uid = 9),
+            change(|attributes| attributes.gid = 9),
+            change(|attributes| attributes.mtime.0 = 9),
+            change(|attributes| attributes.mtime.1 = 9),
+            change(|attributes| drop(attributes.extended.insert(b"user.a".to_vec(), b"1".to_vec()))),
+            change(|attributes| attributes.shape = Shape::Fifo),
+            change(|attributes| attributes.shape = Shape::Directory),
+            change(|attributes| attributes.shape = Shape::Symlink(b"b".to_vec())),
+        ];
+        let different: std::collections::BTreeSet<&String> = changed.iter().collect();
+        assert_eq!(different.len(), changed.len());
+    }
+}

@@ -1,0 +1,136 @@
+//! A tree in a directory.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
+use std::fs::{File, Metadata};
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+use rustix::fs::{lgetxattr, llistxattr};
+use rustix::io::Errno;
+use sha2::{Digest as _, Sha256};
+
+use super::digest::{Attributes, Digest, Node, Shape};
+use crate::agent::lifeline;
+use crate::agent::place::OWN;
+use crate::agent::talk::Meter;
+
+/// Reads the tree at `root`, without our own directory at its top.
+///
+/// # Errors
+/// When something in it cannot be read.
+pub(crate) fn walk(root: &Path, meter: &mut Meter) -> anyhow::Result<Digest> {
+    let mut walk = Walk { root, digest: Digest::default(), links: HashMap::new(), buffer: vec![0; 256 << 10], meter };
+    walk.entry(root)?;
+    Ok(walk.digest)
+}
+
+struct Walk<'a> {
+    root: &'a Path,
+    digest: Digest,
+    /// Files with several names, by device and number: the name they were met by first.
+    links: HashMap<(u64, u64), Vec<u8>>,
+    buffer: Vec<u8>,
+    meter: &'a mut Meter,
+}
+
+impl Walk<'_> {
+    fn entry(&mut self, path: &Path) -> anyhow::Result<()> {
+        lifeline::check()?;
+        let unreadable = || format!("cannot read {}", path.display());
+        let metadata = path.symlink_metadata().with_context(unreadable)?;
+        let kind = metadata.file_type();
+        let name = path.strip_prefix(self.root).unwrap_or(path).as_os_str().as_bytes().to_vec();
+        // tar leaves them out: nobody listens on a copy.
+        if kind.is_socket() {
+            return Ok(());
+        }
+        if !kind.is_dir() && metadata.nlink() > 1 {
+            let first = self.links.entry((metadata.dev(), metadata.ino())).or_insert_with(|| name.clone());
+            if *first != name {
+                self.digest.add(name, Node::Same(first.clone()));
+                return Ok(());
+            }
+        }
+        let shape = if kind.is_dir() {
+            Shape::Directory
+        } else if kind.is_file() {
+            let (bytes, content) = self.content(path).with_context(unreadable)?;
+            Shape::File(bytes, content)
+        } else if kind.is_symlink() {
+            Shape::Symlink(path.read_link().with_context(unreadable)?.as_os_str().as_bytes().to_vec())
+        } else if kind.is_fifo() {
+            Shape::Fifo
+        } else {
+            Shape::Device
+        };
+        let attributes = attributes(shape, &metadata, extended(path).with_context(unreadable)?);
+        let top = name.is_empty();
+        self.digest.add(name, Node::Own(attributes));
+        if kind.is_dir() {
+            let mut names = Vec::new();
+            for entry in path.read_dir().with_context(unreadable)? {
+                names.push(entry.with_context(unreadable)?.file_name());
+            }
+            names.sort_unstable();
+            names.iter().filter(|name| !top || *name != OsStr::new(OWN)).try_for_each(|name| self.entry(&path.join(name)))?;
+        }
+        Ok(())
+    }
+
+    fn content(&mut self, path: &Path) -> std::io::Result<(u64, [u8; 32])> {
+        let mut file = File::open(path)?;
+        let (mut hash, mut bytes) = (Sha256::new(), 0);
+        loop {
+            match file.read(&mut self.buffer)? {
+                0 => return Ok((bytes, hash.finalize().into())),
+                count => {
+                    hash.update(&self.buffer[..count]);
+                    bytes += count as u64;
+                    self.meter.add(count as u64);
+                }
+            }
+        }
+    }
+}
+
+fn attributes(shape: Shape, metadata: &Metadata, extended: BTreeMap<Vec<u8>, Vec<u8>>) -> Attributes {
+    // Nobody can change the permissions of a symbolic link, and they are not always the same.
+    let mode = if matches!(shape, Shape::Symlink(_)) { 0o777 } else { metadata.mode() & 0o7777 };
+    let nanoseconds = u32::try_from(metadata.mtime_nsec()).unwrap_or(0);
+    Attributes { shape, mode, uid: metadata.uid(), gid: metadata.gid(), mtime: (metadata.mtime(), nanoseconds), extended }
+}
+
+/// The extended attributes of `path`. Of access control lists only that they are there: tar writes them in other words.
+fn extended(path: &Path) -> std::io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+    let mut names = Vec::with_capacity(4096);
+    match llistxattr(path, rustix::buffer::spare_capacity(&mut names)) {
+        Ok(_) => {}
+        Err(Errno::NOTSUP) => return Ok(BTreeMap::new()),
+        Err(Errno::RANGE) => {
+            names.reserve(64 << 10);
+            llistxattr(path, rustix::buffer::spare_capacity(&mut names))?;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let mut extended = BTreeMap::new();
+    for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        if let Some(kind) = name.strip_prefix(b"system.posix_acl_") {
+            extended.insert([b"acl.", kind].concat(), Vec::new());
+        } else if carried(name) {
+            // The most that Linux allows.
+            let mut value = Vec::with_capacity(64 << 10);
+            lgetxattr(path, OsStr::from_bytes(name), rustix::buffer::spare_capacity(&mut value))?;
+            extended.insert(name.to_vec(), value);
+        }
+    }
+    Ok(extended)
+}
+
+/// Whether an extended attribute belongs to the file, and not to the machine it lies on.
+pub(super) fn carried(name: &[u8]) -> bool {
+    name.starts_with(b"user.") || name == b"security.capability"
+}

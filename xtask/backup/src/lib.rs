@@ -1,0 +1,10 @@
+//! What `cargo xtask` and the backup agent say to each other, and what is written beside a backup.
+
+mod manifest;
+mod protocol;
+mod savepoint;
+pub mod time;
+
+pub use self::manifest::{Archive, Kind, Manifest, Part, SCHEMA, Stored};
+pub use self::protocol::{About, Event, Request, Source};
+pub use self::savepoint::Savepoint;

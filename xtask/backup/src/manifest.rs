@@ -1,0 +1,129 @@
+//! What is known of a backup: written as its last member, and beside it as `<id>.json`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the format. A newer one is refused: nobody knows what it would need.
+pub const SCHEMA: u32 = 1;
+
+/// One backup.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+pub struct Manifest {
+    /// [`SCHEMA`] of whoever wrote it.
+    pub schema: u32,
+    /// The name of the backup: when it was begun, in UTC, `20261121T224501Z`.
+    pub id: String,
+    /// The same as RFC 3339.
+    pub created_at: String,
+    /// The Compose project that it is of.
+    pub project: String,
+    /// The environment that it is of.
+    pub environment: String,
+    /// The commit that was checked out; nothing outside of a git repository.
+    pub revision: Option<String>,
+    /// The images that ran, by service, and their ids.
+    pub images: BTreeMap<String, String>,
+    /// The version of the database server.
+    pub postgres: Option<String>,
+    /// The newest migration that was applied.
+    pub migration: Option<String>,
+    /// Whether nothing was written to the database while files were copied.
+    pub quiesced: bool,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// What is in it.
+    pub parts: Vec<Part>,
+    /// The file itself; nothing inside of the file, which cannot know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<Archive>,
+}
+
+impl Manifest {
+    /// The bytes of all parts, as they are where they are used.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.parts.iter().map(|part| part.bytes).sum()
+    }
+
+    /// The part of this name.
+    #[must_use]
+    pub fn part(&self, name: &str) -> Option<&Part> {
+        self.parts.iter().find(|part| part.name == name)
+    }
+}
+
+/// The file of a backup.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Archive {
+    /// Its size.
+    pub bytes: u64,
+    /// Its SHA-256, in hexadecimal.
+    pub sha256: String,
+}
+
+/// One thing that is backed up: a database, a Redis, the files of a volume.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Part {
+    /// Its name, as in `x-backup` of the compose files.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// The bytes of its files: of the dump for a database.
+    pub bytes: u64,
+    /// How many files, directories and links it has.
+    pub entries: u64,
+    /// The SHA-256 of all names, attributes and contents; that of the same tree is the same.
+    pub digest: String,
+    /// Rows of each table, at the moment of the backup.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rows: BTreeMap<String, u64>,
+    /// Files that somebody changed, or removed, while they were read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<String>,
+    /// Where it is in the archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<Stored>,
+}
+
+impl Part {
+    /// Where its files are in the archive.
+    #[must_use]
+    pub fn path(&self) -> String {
+        self.kind.path(&self.name)
+    }
+}
+
+/// A range of the archive: a compressed stream of its own.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Stored {
+    /// Where it begins, in bytes.
+    pub offset: u64,
+    /// How long it is, in bytes.
+    pub bytes: u64,
+    /// Its SHA-256, in hexadecimal.
+    pub sha256: String,
+}
+
+/// How a part is backed up.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A database of PostgreSQL: a dump of one moment.
+    Postgres,
+    /// A Redis: its own snapshot.
+    Redis,
+    /// A volume's files, as they are.
+    Files,
+}
+
+impl Kind {
+    /// Where the files of the part `name` are in an archive.
+    #[must_use]
+    pub fn path(self, name: &str) -> String {
+        match self {
+            Self::Files => format!("volumes/{name}"),
+            Self::Postgres | Self::Redis => name.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! `backup create`: all data of one moment, in one file.
+
+use std::collections::BTreeMap;
+
+use backup::{About, Event, Manifest, Request, time};
+use clap::Args;
+use serde_json::json;
+
+use super::Session;
+use crate::cli::Context;
+use crate::data::agent::{Access, sources};
+use crate::data::store;
+use crate::process::Invocation;
+use crate::report::{human, human_bytes, product};
+
+/// Make a backup of all data (the default)
+#[derive(Args)]
+pub(super) struct Create {
+    /// Let nobody write to the database until all files are copied; reading goes on
+    #[arg(long)]
+    quiesce: bool,
+    /// Fail where a file changes while it is copied, instead of naming it
+    #[arg(long)]
+    strict: bool,
+    /// Print what was made as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Create {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
+        let session = Session::begin(context, "backup")?;
+        let agent = session.agent()?;
+        let about = about(&session);
+        let request = Request::Create { about, parts: sources(&session.data), quiesce: self.quiesce, strict: self.strict };
+        if context.dry_run() {
+            product(agent.command(Access::Read, &session.data).to_string());
+            return Ok(());
+        }
+        session.check_running(&session.data)?;
+        let Event::Backup { manifest } = agent.ask(&request, Access::Read, &session.data)? else {
+            anyhow::bail!("the agent answered something else than a backup");
+        };
+        store::mark_verified(&session.directory(), &manifest.id, time::now())?;
+        if self.json {
+            product(serde_json::to_string_pretty(&summary(&manifest))?);
+            return Ok(());
+        }
+        let stored = manifest.archive.as_ref().map_or(0, |archive| archive.bytes);
+        context.volume().say(format!(
+            "{} of data are in {} ({}), after {}; it was read again and is whole",
+            human_bytes(manifest.bytes()),
+            session.directory().join(format!("{}.tar.zst", manifest.id)).display(),
+            human_bytes(stored),
+            human(std::time::Duration::from_secs_f64(manifest.seconds)),
+        ));
+        product(&manifest.id);
+        Ok(())
+    }
+}
+
+/// What the documentation calls the JSON of a backup.
+pub(super) fn summary(manifest: &Manifest) -> serde_json::Value {
+    let part = |part: &backup::Part| json!({ "name": part.name, "kind": part.kind, "bytes": part.bytes, "digest": part.digest });
+    json!({
+        "schema": 1,
+        "id": manifest.id,
+        "created_at": manifest.created_at,
+        "environment": manifest.environment,
+        "bytes": manifest.archive.as_ref().map_or(0, |archive| archive.bytes),
+        "seconds": manifest.seconds,
+        "parts": manifest.parts.iter().map(part).collect::<Vec<_>>(),
+    })
+}
+
+fn about(session: &Session<'_>) -> About {
+    let now = time::now();
+    let project = &session.stack.project;
+    let containers = session.resolved.containers.iter().filter(|container| container.running());
+    let images: BTreeMap<String, String> = containers.map(|container| (container.service().to_owned(), container.image.clone())).collect();
+    About {
+        id: time::stamp(now),
+        created_at: time::rfc3339(now),
+        project: project.compose_name(),
+        environment: project.environment.clone(),
+        revision: revision(&project.root),
+        images,
+        migration_query: session.resolved.model.migrations.as_ref().and_then(|migrations| migrations.newest.clone()),
+    }
+}
+
+/// The commit that is checked out, where there is git and a repository.
+fn revision(root: &std::path::Path) -> Option<String> {
+    let output = Invocation::new("git").args(["rev-parse", "HEAD"]).dir(root).capture().ok()?;
+    Some(output.stdout.trim().to_owned()).filter(|revision| output.code == 0 && !revision.is_empty())
+}

@@ -1,0 +1,63 @@
+//! `backup prune`: removes backups that no rule keeps.
+
+use backup::{Request, time};
+use clap::Args;
+
+use super::Session;
+use crate::cli::Context;
+use crate::cli::confirm::confirm;
+use crate::data::agent::Access;
+use crate::data::retention::{Rules, Verdict};
+use crate::data::store;
+use crate::report::{Failure, human_bytes, product, table};
+
+/// Remove backups that no rule keeps, after asking
+#[derive(Args)]
+pub(super) struct Prune {
+    #[command(flatten)]
+    rules: Rules,
+}
+
+impl Prune {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
+        if self.rules.is_empty() {
+            return Err(Failure::new("there is no rule that keeps a backup, so all would go")
+                .hint("for example `cargo xtask backup prune --keep-daily 7 --keep-weekly 4 --keep-monthly 12`; `--dry-run` only shows what would go")
+                .into());
+        }
+        let session = Session::begin(context, "backup prune")?;
+        let backups = store::list(&session.directory())?;
+        let verdicts = self.rules.judge(&backups);
+        let rows: Vec<[String; 4]> = verdicts.iter().map(row).collect();
+        if !rows.is_empty() {
+            product(table(["BACKUP", "SIZE", "DECISION", "BY"], &rows));
+        }
+        let doomed: Vec<&store::Backup> =
+            verdicts.iter().filter(|verdict| verdict.reasons.is_empty()).map(|verdict| verdict.backup).collect();
+        if doomed.is_empty() || context.dry_run() {
+            context.volume().say(if doomed.is_empty() { "nothing to remove" } else { "nothing was removed" });
+            return Ok(());
+        }
+        // What others are given up for must be worth it.
+        if let Some(newest) = backups.last() {
+            let agent = session.agent()?;
+            agent.ask(&Request::Verify { file: newest.file() }, Access::None, &[]).map_err(|error| match error.downcast::<Failure>() {
+                Ok(failure) => failure.hint("nothing was removed: the newest backup must be whole before older ones go").into(),
+                Err(error) => error,
+            })?;
+            store::mark_verified(&session.directory(), newest.id(), time::now())?;
+        }
+        if !confirm(&format!("Remove {} of {} backups? There is no way back", doomed.len(), backups.len()), context.globals.yes)? {
+            return Err(Failure::new("nothing was removed").into());
+        }
+        doomed.iter().try_for_each(|backup| store::remove(&session.directory(), backup.id()))?;
+        let freed = doomed.iter().map(|backup| backup.bytes()).sum();
+        context.volume().say(format!("removed {} backups, {}", doomed.len(), human_bytes(freed)));
+        Ok(())
+    }
+}
+
+fn row(verdict: &Verdict<'_>) -> [String; 4] {
+    let decision = if verdict.reasons.is_empty() { "remove" } else { "keep" };
+    [verdict.backup.id().to_owned(), human_bytes(verdict.backup.bytes()), decision.to_owned(), verdict.reasons.join(",")]
+}

@@ -1,0 +1,136 @@
+//! What every command that works on data begins with: nobody else at it, the agent's image, and nothing that an interrupted restore left.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use backup::Request;
+
+use crate::cli::up::build;
+use crate::cli::{Context, images};
+use crate::data::agent::{self, Access, Agent, SERVICE, sources};
+use crate::images::tag::Source;
+use crate::lock::Lock;
+use crate::model::Data;
+use crate::report::Failure;
+use crate::stack::{Resolved, Stack};
+
+/// One command at the data of one stack.
+pub(in crate::cli) struct Session<'a> {
+    context: &'a Context,
+    /// The stack, with the agent's service.
+    pub(in crate::cli) stack: Stack,
+    /// How it is and should be.
+    pub(in crate::cli) resolved: Resolved,
+    /// What there is to back up.
+    pub(in crate::cli) data: Vec<Data>,
+    doing: &'static str,
+    _lock: Option<Lock>,
+}
+
+impl<'a> Session<'a> {
+    /// Begins; `doing` is what others are told.
+    ///
+    /// # Errors
+    /// When somebody else is at it, a volume has no decision, or the agent cannot be had.
+    pub(in crate::cli) fn begin(context: &'a Context, doing: &'static str) -> anyhow::Result<Self> {
+        let stack = agent::with_service(context.stack_on_engine()?)?;
+        let lock = if context.dry_run() { None } else { Some(Lock::take_now(&stack.project)?) };
+        let resolved = stack.resolve()?;
+        let data = resolved.model.data();
+        if let Some(volume) = resolved.model.undecided().first() {
+            return Err(Failure::new(format!(
+                "nobody has decided about the volume `{volume}`: `x-backup` in infra/compose.yaml does not name it"
+            ))
+            .hint(format!("`{volume}: {{ kind: files }}` keeps its files, `{volume}: {{ kind: none }}` says that they can be made again"))
+            .into());
+        }
+        let session = Self { context, stack, resolved, data, doing, _lock: lock };
+        Ok(session)
+    }
+
+    /// Where backups are.
+    pub(in crate::cli) fn directory(&self) -> PathBuf {
+        agent::directory(&self.stack)
+    }
+
+    /// The agent. Its image is made or fetched where it is not here, and what an interrupted restore left is finished or undone.
+    ///
+    /// # Errors
+    /// When one of this cannot be done.
+    pub(in crate::cli) fn agent(&self) -> anyhow::Result<Agent<'_>> {
+        let agent = self.idle_agent();
+        if self.context.dry_run() {
+            return Ok(agent);
+        }
+        agent.check_alone()?;
+        let image = self.resolved.model.services.get(SERVICE).and_then(|service| service.image.as_deref());
+        if image.is_some_and(|image| !self.resolved.images.contains_key(image)) {
+            match self.stack.source {
+                Source::Pinned(_) => {
+                    images::check_fetchable(&self.stack, &self.resolved)?;
+                    images::fetch(self.context, &self.stack, &self.resolved)?;
+                }
+                _ => {
+                    self.stack.check_buildable()?;
+                    build(self.context, &self.resolved, &[SERVICE.to_owned()])?;
+                }
+            }
+        }
+        if self.directory().join(".work/restore.json").exists() {
+            self.start(&self.data)?;
+            agent.ask(&Request::Recover { parts: sources(&self.data) }, Access::Write, &self.data)?;
+        }
+        Ok(agent)
+    }
+
+    /// Starts the databases of `data` where they do not run: on a new machine there is nothing yet.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub(in crate::cli) fn start(&self, data: &[Data]) -> anyhow::Result<()> {
+        let missing = self.missing(data)?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        self.context.volume().say(format!("starting {}", missing.iter().cloned().collect::<Vec<_>>().join(", ")));
+        crate::secrets::ensure(&self.stack.project, &self.stack.environment, &self.resolved.model, self.context.volume(), || {
+            crate::stack::has_data(&self.stack.project)
+        })?;
+        let missing: Vec<String> = missing.into_iter().collect();
+        self.context.perform(&self.resolved.compose.up_only(&missing))
+    }
+
+    /// Refuses to go on without the databases of `data`.
+    ///
+    /// # Errors
+    /// When one of them does not run.
+    pub(in crate::cli) fn check_running(&self, data: &[Data]) -> anyhow::Result<()> {
+        match self.missing(data)?.first() {
+            Some(service) => Err(Failure::new(format!("`{service}` does not run"))
+                .hint(format!("`cargo xtask up{}` starts the stack", self.stack.project.flags()))
+                .into()),
+            None => Ok(()),
+        }
+    }
+
+    fn idle_agent(&self) -> Agent<'_> {
+        Agent {
+            resolved: &self.resolved,
+            project: &self.stack.project,
+            directory: self.directory(),
+            doing: self.doing,
+            volume: self.context.volume(),
+            mounts: Vec::new(),
+        }
+    }
+
+    fn missing(&self, data: &[Data]) -> anyhow::Result<BTreeSet<String>> {
+        let containers = self.stack.containers()?;
+        let healthy = |service: &String| {
+            containers
+                .iter()
+                .any(|container| container.service() == service && container.running() && container.health() != Some("unhealthy"))
+        };
+        Ok(self.idle_agent().servers(data).into_iter().filter(|service| !healthy(service)).collect())
+    }
+}

@@ -1,0 +1,50 @@
+//! `backup verify`: whether backups are what they were when they were made.
+
+use backup::{Request, time};
+use clap::Args;
+
+use super::Session;
+use crate::cli::Context;
+use crate::data::agent::Access;
+use crate::data::store;
+use crate::report::product;
+
+/// Read a backup and compare every part with its manifest
+#[derive(Args)]
+pub(super) struct Verify {
+    /// Its name, the begin of it, or `latest`
+    #[arg(default_value = "latest", conflicts_with = "all")]
+    id: String,
+    /// All that are there
+    #[arg(long)]
+    all: bool,
+}
+
+impl Verify {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
+        let session = Session::begin(context, "backup verify")?;
+        let backups = store::list(&session.directory())?;
+        let chosen: Vec<&store::Backup> = if self.all { backups.iter().collect() } else { vec![store::find(&backups, &self.id)?] };
+        let agent = session.agent()?;
+        if context.dry_run() {
+            product(agent.command(Access::None, &[]).to_string());
+            return Ok(());
+        }
+        let mut damaged = None;
+        for backup in chosen {
+            match agent.ask(&Request::Verify { file: backup.file() }, Access::None, &[]) {
+                Ok(_) => {
+                    store::mark_verified(&session.directory(), backup.id(), time::now())?;
+                    product(format!("{}  as it was", backup.id()));
+                }
+                // Each of them is looked at; the first failure is the answer.
+                Err(error) if self.all && error.is::<crate::report::Failure>() => {
+                    product(format!("{}  {error}", backup.id()));
+                    damaged = damaged.or(Some(error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        damaged.map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,155 @@
+//! `restore`: data comes back from a backup.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use backup::{Event, Kind, Manifest, Request};
+use clap::Args;
+
+use super::Context;
+use super::backup::Session;
+use super::confirm::confirm;
+use crate::commands;
+use crate::data::agent::{Access, Agent, sources};
+use crate::data::store;
+use crate::model::Data;
+use crate::report::{Failure, product};
+
+/// Replace data by that of a backup, after asking; what is there becomes the save point `before-restore`
+#[derive(Args)]
+pub(crate) struct Restore {
+    /// The backup's name, the begin of it, or `latest`
+    #[arg(default_value = "latest", conflicts_with = "at")]
+    id: String,
+    /// Only these parts: db,media
+    #[arg(long, value_name = "PART", value_delimiter = ',')]
+    only: Vec<String>,
+    /// A backup that is a file somewhere else, of another instance or machine
+    #[arg(long, value_name = "FILE")]
+    at: Option<PathBuf>,
+}
+
+impl Restore {
+    pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
+        let session = Session::begin(context, "restore")?;
+        let agent = session.agent()?;
+        let (agent, file, manifest) = self.source(context, &session, agent)?;
+        let data = self.parts(&session, &manifest)?;
+        let names: Vec<&str> = data.iter().map(|data| data.source.name.as_str()).collect();
+        let request = Request::Restore { file, parts: sources(&data), newest_migration: newest(&session)? };
+        if context.dry_run() {
+            product(agent.command(Access::Write, &data).to_string());
+            return Ok(());
+        }
+        let project = &session.stack.project;
+        let (own, from) = ((project.compose_name(), &project.environment), (&manifest.project, &manifest.environment));
+        if (&own.0, own.1) != from {
+            context
+                .volume()
+                .say(format!("the backup is of {}, environment {}, and goes to {}, environment {}", from.0, from.1, own.0, own.1));
+        }
+        let question = format!(
+            "Replace {} of {}, environment {}, by the backup of {}? What is there becomes the save point `before-restore`",
+            names.join(", "),
+            own.0,
+            own.1,
+            manifest.created_at
+        );
+        if !confirm(&question, context.globals.yes)? {
+            return Err(Failure::new("nothing was changed").into());
+        }
+        session.make_volumes(&data)?;
+        session.start(&data)?;
+        let Event::Done { .. } = agent.ask(&request, Access::Write, &data)? else {
+            anyhow::bail!("the agent answered something else than that it is done");
+        };
+        context.volume().say(format!("{} are those of {}", names.join(", "), manifest.created_at));
+        context.volume().say(format!("`cargo xtask snapshot load before-restore{}` takes it back", project.flags()));
+        self.migrate(context, &session, &data)
+    }
+
+    /// The agent with the backup in its reach, how it calls the file, and what it is.
+    fn source<'a>(&self, context: &Context, session: &'a Session<'_>, agent: Agent<'a>) -> anyhow::Result<(Agent<'a>, String, Manifest)> {
+        let Some(path) = &self.at else {
+            let backups = store::list(&session.directory())?;
+            let backup = store::find(&backups, &self.id)?;
+            return Ok((agent, backup.file(), backup.manifest.clone()));
+        };
+        let path = path.canonicalize().with_context(|| format!("cannot read {}", path.display()));
+        let path = path.map_err(|error| Failure::new(format!("{error:#}")).hint("`--at` takes a file that `cargo xtask backup` made"))?;
+        if !path.is_file() {
+            return Err(Failure::new(format!("{} is not a file", path.display()))
+                .hint("`--at` takes a file that `cargo xtask backup` made")
+                .into());
+        }
+        let agent = agent.with_file(&path)?;
+        if context.dry_run() {
+            return Err(Failure::new("what is in a file is known once the agent has read it")
+                .hint("leave out `--dry-run`: it asks before it changes anything")
+                .into());
+        }
+        let file = Agent::FILE.to_owned();
+        match agent.ask(&Request::Show { file: file.clone() }, Access::None, &[])? {
+            Event::Backup { manifest } => Ok((agent, file, *manifest)),
+            _ => anyhow::bail!("the agent answered something else than a backup"),
+        }
+    }
+
+    /// What is replaced: what is asked for, or all that both the backup and the stack have.
+    fn parts(&self, session: &Session<'_>, manifest: &Manifest) -> anyhow::Result<Vec<Data>> {
+        let has = |name: &str| manifest.part(name).is_some();
+        let here: Vec<&str> = session.data.iter().map(|data| data.source.name.as_str()).collect();
+        let both: Vec<&str> = here.iter().copied().filter(|name| has(name)).collect();
+        if let Some(unknown) = self.only.iter().find(|name| !both.contains(&name.as_str())) {
+            let place = if here.contains(&unknown.as_str()) { "the backup" } else { "the stack" };
+            return Err(Failure::new(format!("{place} has no part `{unknown}`")).hint(format!("parts: {}", both.join(", "))).into());
+        }
+        let wanted = |data: &&Data| has(&data.source.name) && (self.only.is_empty() || self.only.contains(&data.source.name));
+        let parts: Vec<Data> = session.data.iter().filter(wanted).cloned().collect();
+        if parts.is_empty() {
+            return Err(Failure::new("the backup has nothing that this stack has")
+                .hint(format!("the stack has: {}", here.join(", ")))
+                .into());
+        }
+        Ok(parts)
+    }
+
+    /// An older schema is brought up to date while the application that needs it runs; otherwise the next start does it.
+    fn migrate(&self, context: &Context, session: &Session<'_>, data: &[Data]) -> anyhow::Result<()> {
+        let Some(migrations) =
+            session.resolved.model.migrations.as_ref().filter(|_| data.iter().any(|data| data.source.kind == Kind::Postgres))
+        else {
+            return Ok(());
+        };
+        let ran = session.resolved.containers.iter().any(|container| container.service() == migrations.service);
+        if ran { context.perform(&session.resolved.compose.run(&migrations.service, &migrations.up)) } else { Ok(()) }
+    }
+}
+
+/// The newest migration that this checkout has, by the number that its files begin with.
+fn newest(session: &Session<'_>) -> anyhow::Result<Option<String>> {
+    let Some(migrations) = &session.resolved.model.migrations else { return Ok(None) };
+    let directory = session.stack.project.infra().join(&migrations.directory);
+    let unreadable = || format!("cannot read {}", directory.display());
+    let mut newest: Option<u64> = None;
+    for entry in std::fs::read_dir(&directory).with_context(unreadable)? {
+        let name = entry.with_context(unreadable)?.file_name();
+        let digits: String = name.to_string_lossy().chars().take_while(char::is_ascii_digit).collect();
+        newest = newest.max(digits.parse().ok());
+    }
+    Ok(newest.map(|number| number.to_string()))
+}
+
+impl Session<'_> {
+    /// Makes the volumes of `data` that are not there, as Compose would: on a new machine there are none.
+    fn make_volumes(&self, data: &[Data]) -> anyhow::Result<()> {
+        let project = self.stack.project.compose_name();
+        let there = commands::engine::volumes(&project).read()?;
+        for (key, volume) in &self.resolved.model.volumes {
+            if data.iter().any(|data| data.volume == volume.name) && !there.lines().any(|name| name == volume.name) {
+                commands::engine::create_volume(&volume.name, &project, key, &volume.labels).read()?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,182 @@
+//! `snapshot`: save points of all data, beside the data, for going back in seconds.
+
+use backup::Request;
+use clap::{Args, Subcommand};
+
+use super::Context;
+use super::backup::Session;
+use super::confirm::confirm;
+use crate::data::agent::{self, Access, sources};
+use crate::data::store;
+use crate::process::Invocation;
+use crate::report::{Failure, human, product, table};
+
+/// The longest name: with what is put in front of it, the database takes no more.
+const LONGEST: usize = 40;
+
+/// Save points of all data, to try something and go back in seconds; they are no backups
+#[derive(Args)]
+pub(crate) struct Snapshot {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Make a save point, in the place of an older one of this name
+    Save {
+        /// Its name [default: the git branch]
+        name: Option<String>,
+    },
+    /// Go back to a save point, after asking; what is there becomes the save point `before-load`
+    Load {
+        /// Its name [default: the git branch]
+        name: Option<String>,
+    },
+    /// The save points that are there, oldest first
+    List,
+    /// Remove save points
+    Rm {
+        /// Their names
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+}
+
+impl Snapshot {
+    pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
+        match self.action {
+            Action::Save { name } => save(context, name),
+            Action::Load { name } => load(context, name),
+            Action::List => list(context),
+            Action::Rm { names } => remove(context, names),
+        }
+    }
+}
+
+fn save(context: &Context, name: Option<String>) -> anyhow::Result<()> {
+    let begun = std::time::Instant::now();
+    let session = Session::begin(context, "snapshot save")?;
+    let name = chosen(name, &session)?;
+    let agent = session.agent()?;
+    if context.dry_run() {
+        product(agent.command(Access::Write, &session.data).to_string());
+        return Ok(());
+    }
+    session.check_running(&session.data)?;
+    agent.ask(&Request::Save { name: name.clone(), parts: sources(&session.data) }, Access::Write, &session.data)?;
+    context.volume().say(format!("`{name}` is there, after {}", human(begun.elapsed())));
+    product(name);
+    Ok(())
+}
+
+fn load(context: &Context, name: Option<String>) -> anyhow::Result<()> {
+    let begun = std::time::Instant::now();
+    let session = Session::begin(context, "snapshot load")?;
+    let name = chosen(name, &session)?;
+    check_there(&session, std::slice::from_ref(&name))?;
+    let agent = session.agent()?;
+    if context.dry_run() {
+        product(agent.command(Access::Write, &session.data).to_string());
+        return Ok(());
+    }
+    let project = &session.stack.project;
+    let question = format!(
+        "Replace all data of {}, environment {}, by `{name}`? What is there becomes the save point `before-load`",
+        project.compose_name(),
+        project.environment
+    );
+    if !confirm(&question, context.globals.yes)? {
+        return Err(Failure::new("nothing was changed").into());
+    }
+    session.check_running(&session.data)?;
+    agent.ask(&Request::Load { name: name.clone(), parts: sources(&session.data) }, Access::Write, &session.data)?;
+    context.volume().say(format!("all data are those of `{name}`, after {}", human(begun.elapsed())));
+    Ok(())
+}
+
+fn list(context: &Context) -> anyhow::Result<()> {
+    let stack = context.stack()?;
+    let savepoints = store::savepoints(&agent::directory(&stack))?;
+    if savepoints.is_empty() {
+        context.volume().say(format!("there is no save point; `cargo xtask snapshot save{}` makes one", stack.project.flags()));
+        return Ok(());
+    }
+    let rows: Vec<[String; 3]> =
+        savepoints.into_iter().map(|savepoint| [savepoint.name, savepoint.created_at, savepoint.parts.join(",")]).collect();
+    product(table(["NAME", "MADE", "PARTS"], &rows));
+    Ok(())
+}
+
+fn remove(context: &Context, names: Vec<String>) -> anyhow::Result<()> {
+    let session = Session::begin(context, "snapshot rm")?;
+    check_there(&session, &names)?;
+    let agent = session.agent()?;
+    if context.dry_run() {
+        product(agent.command(Access::Write, &session.data).to_string());
+        return Ok(());
+    }
+    session.check_running(&session.data)?;
+    agent.ask(&Request::Remove { names, parts: sources(&session.data) }, Access::Write, &session.data).map(drop)
+}
+
+fn check_there(session: &Session<'_>, names: &[String]) -> anyhow::Result<()> {
+    let savepoints = store::savepoints(&session.directory())?;
+    let missing = names.iter().find(|name| !savepoints.iter().any(|savepoint| savepoint.name == **name));
+    missing.map_or(Ok(()), |name| {
+        let there: Vec<&str> = savepoints.iter().map(|savepoint| savepoint.name.as_str()).collect();
+        let there = if there.is_empty() { "there is none".to_owned() } else { format!("there are: {}", there.join(", ")) };
+        Err(Failure::new(format!("there is no save point `{name}`")).hint(there).into())
+    })
+}
+
+/// The name that was given, or that of the git branch.
+fn chosen(name: Option<String>, session: &Session<'_>) -> anyhow::Result<String> {
+    let Some(name) = name else {
+        let branch = Invocation::new("git").args(["symbolic-ref", "--short", "HEAD"]).dir(&session.stack.project.root).capture();
+        let branch =
+            branch.ok().filter(|output| output.code == 0).map(|output| from_branch(&output.stdout)).filter(|name| !name.is_empty());
+        let none = || {
+            Failure::new("no name was given, and no git branch is checked out to name the save point after")
+                .hint("`cargo xtask snapshot save NAME`")
+        };
+        return Ok(branch.ok_or_else(none)?);
+    };
+    check_name(&name)?;
+    Ok(name)
+}
+
+fn from_branch(branch: &str) -> String {
+    let dashed: String = branch.trim().to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    dashed.trim_matches('-').chars().take(LONGEST).collect::<String>().trim_end_matches('-').to_owned()
+}
+
+fn check_name(name: &str) -> Result<(), Failure> {
+    if !name.is_empty() && from_branch(name) == name {
+        return Ok(());
+    }
+    let example = from_branch(name);
+    Err(Failure::new(format!("`{name}` is not a name for a save point: 1 to {LONGEST} characters of a-z, 0-9 and `-`"))
+        .hint(format!("for example `{}`", if example.is_empty() { "before-import" } else { &example })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_branch_becomes_a_name() {
+        let long = "x".repeat(60);
+        assert_eq!(["main\n", "feature/Due_Dates", "---", &long].map(from_branch), ["main", "feature-due-dates", "", &"x".repeat(LONGEST)]);
+    }
+
+    #[test]
+    fn names_are_checked() {
+        assert!(["a", "before-import", "7"].into_iter().all(|name| check_name(name).is_ok()));
+        assert!(["", "A", "a b", "-a", "a-", "../x", "a'; DROP"].into_iter().all(|name| check_name(name).is_err()));
+        assert_eq!(
+            check_name("My Test").expect_err("refused").to_string(),
+            "`My Test` is not a name for a save point: 1 to 40 characters of a-z, 0-9 and `-`\n\nhint: for example `my-test`"
+        );
+    }
+}

@@ -1,0 +1,250 @@
+//! The backup agent: a container of the service `backup` that is asked one thing, with the volumes that it needs for that.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use backup::{Event, Kind, Request, Source};
+use sha2::{Digest as _, Sha256};
+
+use crate::commands;
+use crate::images::tag;
+use crate::interrupt;
+use crate::model::Data;
+use crate::process::last_lines;
+use crate::project::Project;
+use crate::report::{Failure, Interrupted, Volume, human_bytes};
+use crate::stack::{Resolved, Stack};
+use crate::statusline;
+
+/// The service that the agent is.
+pub(crate) const SERVICE: &str = "backup";
+/// Where its sources are, from the root.
+const SOURCES: &str = "xtask/backup";
+
+/// What the agent may do to volumes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Nothing: it has none.
+    None,
+    /// Read files.
+    Read,
+    /// Replace what is in them.
+    Write,
+}
+
+/// The stack with the agent's service, which is on in no environment.
+pub(crate) fn with_service(mut stack: Stack) -> anyhow::Result<Stack> {
+    let directory = directory(&stack);
+    stack.compose = stack.compose.with_profiles(&[SERVICE.to_owned()]).with("BACKUP_DIR", directory.display().to_string());
+    if let tag::Source::Instance(_) = stack.source {
+        // The same for all instances, and another one as soon as its sources are edited.
+        stack.compose = stack.compose.with("BACKUP_TAG", digest(&stack.project)?);
+    }
+    Ok(stack)
+}
+
+/// Where the backups of `stack` are.
+pub(crate) fn directory(stack: &Stack) -> PathBuf {
+    stack.environment.backup.directory.at(&stack.project.root).join(stack.project.compose_name())
+}
+
+/// A tag for what the sources of the agent are now.
+fn digest(project: &Project) -> anyhow::Result<String> {
+    let mut files = Vec::new();
+    let mut directories = vec![project.root.join(SOURCES)];
+    while let Some(directory) = directories.pop() {
+        let unreadable = || format!("cannot read {}", directory.display());
+        for entry in std::fs::read_dir(&directory).with_context(unreadable)? {
+            let path = entry.with_context(unreadable)?.path();
+            if path.is_dir() { directories.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    let mut hash = Sha256::new();
+    for file in files {
+        hash.update(file.strip_prefix(&project.root).unwrap_or(&file).to_string_lossy().as_bytes());
+        hash.update(std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?);
+    }
+    Ok(hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The agent of one stack.
+pub(crate) struct Agent<'a> {
+    /// The stack, with the agent's service.
+    pub(crate) resolved: &'a Resolved,
+    /// Whose it is.
+    pub(crate) project: &'a Project,
+    /// Where backups are.
+    pub(crate) directory: PathBuf,
+    /// What is done, for others who ask.
+    pub(crate) doing: &'static str,
+    /// How much is said.
+    pub(crate) volume: Volume,
+    /// More mounts, as the engine takes them.
+    pub(crate) mounts: Vec<String>,
+}
+
+impl Agent<'_> {
+    /// How it calls a file that is mounted beside its backups.
+    pub(crate) const FILE: &'static str = "/archive/backup.tar.zst";
+
+    /// With the file `path` of the host in its reach.
+    ///
+    /// # Errors
+    /// When the engine cannot be told this path.
+    pub(crate) fn with_file(mut self, path: &Path) -> anyhow::Result<Self> {
+        let text = path.to_str().filter(|text| !text.contains(':') || cfg!(windows));
+        let text = text.ok_or_else(|| {
+            Failure::new(format!("the engine cannot mount {}: its path has a `:`, or is not Unicode", path.display()))
+                .hint("copy the file to another place")
+        })?;
+        self.mounts.push(format!("{text}:{}:ro", Self::FILE));
+        Ok(self)
+    }
+
+    fn name(&self) -> String {
+        format!("{}-{SERVICE}", self.project.compose_name())
+    }
+
+    /// Refuses to begin beside another one, and removes what one that was killed left.
+    ///
+    /// # Errors
+    /// When another one is at work.
+    pub(crate) fn check_alone(&self) -> anyhow::Result<()> {
+        let found = commands::engine::doing(&self.name()).capture()?;
+        if found.code != 0 {
+            return Ok(());
+        }
+        let mut words = found.stdout.split_whitespace();
+        let (running, since, doing) = (words.next(), words.next().unwrap_or_default(), words.next().unwrap_or("something"));
+        if running == Some("true") {
+            let since = since.split('.').next().unwrap_or(since);
+            return Err(Failure::new(format!(
+                "another command is at the data of {}: `{doing}`, since {since} UTC",
+                self.project.compose_name()
+            ))
+            .hint("wait for its end and try again")
+            .into());
+        }
+        commands::engine::remove(&[self.name()]).read().map(drop)
+    }
+
+    /// The command that starts it.
+    pub(crate) fn command(&self, access: Access, data: &[Data]) -> crate::process::Invocation {
+        let mode = if access == Access::Read { ":ro" } else { "" };
+        let mount = |data: &&Data| match (access, data.source.kind) {
+            (Access::None, _) | (_, Kind::Postgres) | (Access::Read, Kind::Redis) => None,
+            _ => Some(format!("{}:/set/volumes/{}{mode}", data.volume, data.source.name)),
+        };
+        let volumes: Vec<String> = data.iter().filter_map(|data| mount(&data)).chain(self.mounts.iter().cloned()).collect();
+        self.resolved.compose.talk(SERVICE, &self.name(), self.doing, &volumes)
+    }
+
+    /// Asks it, says what it says, and returns its last word.
+    ///
+    /// # Errors
+    /// When it fails, or when interrupted: it has then undone what it began.
+    pub(crate) fn ask(&self, request: &Request, access: Access, data: &[Data]) -> anyhow::Result<Event> {
+        self.check_alone()?;
+        prepare(&self.directory)?;
+        let (send, receive) = mpsc::channel();
+        let conversation = self.command(access, data).apart().converse(move |line| drop(send.send(line)))?;
+        conversation.send(&serde_json::to_string(request)?);
+        interrupt::listen({
+            let conversation = conversation.clone();
+            // It ends what it began, or undoes it, and says so.
+            move || conversation.hang_up()
+        });
+        let mut last = None;
+        let mut line = Line::default();
+        while let Ok(Some(text)) = receive.recv() {
+            match serde_json::from_str(&text) {
+                Ok(Event::Step { text }) => line.step(self.volume, &text),
+                Ok(Event::Progress { part, bytes, total }) => line.progress(self.volume, &part, bytes, total),
+                Ok(Event::Warning { text }) => self.volume.say(format!("warning: {text}")),
+                Ok(event) => last = Some(event),
+                Err(_) => self.volume.detail(text),
+            }
+        }
+        statusline::shared().clear();
+        interrupt::listen(|| {});
+        match last {
+            Some(Event::Failed { .. }) if interrupt::requested() => Err(Interrupted.into()),
+            Some(Event::Failed { message, details, hints }) => {
+                let failure = details.into_iter().fold(Failure::new(message), Failure::detail);
+                Err(hints.into_iter().fold(failure, Failure::hint).into())
+            }
+            Some(event) => Ok(event),
+            None => {
+                let said = conversation.said();
+                let failure = Failure::new(format!("the backup agent of {} ended in the middle of its work", self.project.compose_name()));
+                let failure = last_lines(&said, 8).into_iter().fold(failure, Failure::detail);
+                Err(failure.hint("run the same command again: it finishes or undoes what was begun").into())
+            }
+        }
+    }
+
+    /// The services that run the databases of `data`.
+    pub(crate) fn servers(&self, data: &[Data]) -> BTreeSet<String> {
+        let volumes = data.iter().filter(|data| data.source.kind != Kind::Files).map(|data| &data.volume);
+        let keys =
+            volumes.filter_map(|name| self.resolved.model.volumes.iter().find(|(_, volume)| volume.name == *name).map(|(key, _)| key));
+        let keys: Vec<&String> = keys.collect();
+        let has = |service: &crate::model::Service| service.named_volumes().any(|volume| keys.iter().any(|key| volume == Path::new(key)));
+        self.resolved.model.services.iter().filter(|(_, service)| has(service)).map(|(name, _)| name.clone()).collect()
+    }
+}
+
+/// The parts that the agent is told of.
+pub(crate) fn sources(data: &[Data]) -> Vec<Source> {
+    data.iter().map(|data| data.source.clone()).collect()
+}
+
+/// Makes the directory of backups, which nobody else looks into: the engine would make one that is root's.
+fn prepare(directory: &Path) -> anyhow::Result<()> {
+    let unusable = || format!("cannot make {}", directory.display());
+    std::fs::create_dir_all(directory).with_context(unusable)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700)).with_context(unusable)?;
+    }
+    Ok(())
+}
+
+/// How far it is, on a terminal.
+struct Line {
+    part: String,
+    bytes: u64,
+    begun: Instant,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { part: String::new(), bytes: 0, begun: Instant::now() }
+    }
+}
+
+impl Line {
+    fn step(&mut self, volume: Volume, text: &str) {
+        statusline::shared().clear();
+        *self = Self::default();
+        volume.say(text);
+    }
+
+    fn progress(&mut self, volume: Volume, part: &str, bytes: u64, total: Option<u64>) {
+        // One part is read more than once, each time from its beginning.
+        if part != self.part || bytes < self.bytes {
+            *self = Self { part: part.to_owned(), ..Self::default() };
+        }
+        self.bytes = bytes;
+        let rate = bytes as f64 / self.begun.elapsed().as_secs_f64().max(0.1);
+        let of = total.map(|total| format!(" of {}", human_bytes(total))).unwrap_or_default();
+        if volume != Volume::Quiet {
+            statusline::shared().set(&format!("  {part}: {}{of}, {}/s", human_bytes(bytes), human_bytes(rate as u64)));
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The backups that are there: what is said beside them. One is in the list only once it is whole.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use backup::{Manifest, Savepoint, time};
+
+use crate::report::Failure;
+
+/// A backup that is there.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Backup {
+    /// What is said of it.
+    pub(crate) manifest: Manifest,
+    /// When it was last read and found to be as it was, as RFC 3339.
+    pub(crate) verified_at: Option<String>,
+}
+
+impl Backup {
+    /// Its name.
+    pub(crate) fn id(&self) -> &str {
+        &self.manifest.id
+    }
+
+    /// Its file.
+    pub(crate) fn file(&self) -> String {
+        format!("{}.tar.zst", self.id())
+    }
+
+    /// How large its file is.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.manifest.archive.as_ref().map_or(0, |archive| archive.bytes)
+    }
+
+    /// When it was made, in seconds since 1970.
+    pub(crate) fn time(&self) -> u64 {
+        time::parse(&self.manifest.created_at).unwrap_or(0)
+    }
+}
+
+/// The backups in `directory`, oldest first.
+///
+/// # Errors
+/// When the directory is there and cannot be read.
+pub(crate) fn list(directory: &Path) -> anyhow::Result<Vec<Backup>> {
+    let mut backups: Vec<Backup> = notes(directory)?
+        .into_iter()
+        .filter_map(|(name, text)| {
+            let manifest: Manifest = serde_json::from_slice(&text).ok()?;
+            let whole = manifest.id == name && directory.join(format!("{name}.tar.zst")).is_file();
+            let verified_at = std::fs::read_to_string(directory.join(format!("{name}.verified"))).ok().map(|text| text.trim().to_owned());
+            whole.then_some(Backup { manifest, verified_at })
+        })
+        .collect();
+    backups.sort_by(|a, b| a.id().cmp(b.id()));
+    Ok(backups)
+}
+
+/// The save points that are there, oldest first.
+///
+/// # Errors
+/// When the directory is there and cannot be read.
+pub(crate) fn savepoints(directory: &Path) -> anyhow::Result<Vec<Savepoint>> {
+    let notes = notes(&directory.join("snapshots"))?;
+    let mut savepoints: Vec<Savepoint> = notes.into_iter().filter_map(|(_, text)| serde_json::from_slice(&text).ok()).collect();
+    savepoints.sort_by(|a, b| (&a.created_at, &a.name).cmp(&(&b.created_at, &b.name)));
+    Ok(savepoints)
+}
+
+/// The contents of the `.json` files in `directory`, by name.
+fn notes(directory: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let unreadable = || format!("cannot read {}", directory.display());
+    let entries = match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.with_context(unreadable)?,
+    };
+    let mut notes = Vec::new();
+    for entry in entries {
+        let path = entry.with_context(unreadable)?.path();
+        let name = path.file_stem().and_then(|name| name.to_str()).map(str::to_owned);
+        if let (Some(name), Some("json"), true) = (name, path.extension().and_then(|extension| extension.to_str()), path.is_file()) {
+            notes.push((name, std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?));
+        }
+    }
+    Ok(notes)
+}
+
+/// The one that a person means: its name, the begin of it, or `latest`.
+///
+/// # Errors
+/// When there is none, or several.
+pub(crate) fn find<'a>(backups: &'a [Backup], wanted: &str) -> Result<&'a Backup, Failure> {
+    let hint = "`cargo xtask backup list` shows what there is";
+    if wanted == "latest" {
+        return backups.last().ok_or_else(|| Failure::new("there is no backup").hint("`cargo xtask backup` makes one"));
+    }
+    let found: Vec<&Backup> = backups.iter().filter(|backup| !wanted.is_empty() && backup.id().starts_with(wanted)).collect();
+    match found.as_slice() {
+        [one] => Ok(one),
+        [] => Err(Failure::new(format!("there is no backup `{wanted}`")).hint(hint)),
+        [first, .., last] => {
+            Err(Failure::new(format!("`{wanted}` may be several backups, from {} to {}", first.id(), last.id()))
+                .hint("write more of its name"))
+        }
+    }
+}
+
+/// Says that a backup was read and found to be as it was.
+///
+/// # Errors
+/// When that cannot be written.
+pub(crate) fn mark_verified(directory: &Path, id: &str, seconds: u64) -> anyhow::Result<()> {
+    let path = directory.join(format!("{id}.verified"));
+    std::fs::write(&path, format!("{}\n", time::rfc3339(seconds))).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Removes a backup. What says of it goes first: without that it is in no list.
+///
+/// # Errors
+/// When a file cannot be removed.
+pub(crate) fn remove(directory: &Path, id: &str) -> anyhow::Result<()> {
+    ["json", "tar.zst", "verified"].iter().try_for_each(|extension| {
+        let path = directory.join(format!("{id}.{extension}"));
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove {}", path.display()))
+            }
+            _ => Ok(()),
+        }
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use backup::Archive;
+
+    use super::*;
+
+    /// A backup of this name.
+    pub(crate) fn backup(id: &str) -> Backup {
+        let at = format!("{}-{}-{}T{}:{}:{}Z", &id[..4], &id[4..6], &id[6..8], &id[9..11], &id[11..13], &id[13..15]);
+        let manifest = Manifest {
+            schema: 1,
+            id: id.to_owned(),
+            created_at: at,
+            project: "slipway".to_owned(),
+            environment: "local".to_owned(),
+            revision: None,
+            images: Default::default(),
+            postgres: None,
+            migration: None,
+            quiesced: false,
+            seconds: 1.0,
+            parts: Vec::new(),
+            archive: Some(Archive { bytes: 2048, sha256: String::new() }),
+        };
+        Backup { manifest, verified_at: None }
+    }
+
+    fn write(directory: &Path, backup: &Backup) {
+        std::fs::write(directory.join(format!("{}.json", backup.id())), serde_json::to_vec(&backup.manifest).expect("JSON"))
+            .expect("written");
+        std::fs::write(directory.join(backup.file()), "").expect("written");
+    }
+
+    #[test]
+    fn what_is_not_whole_is_not_listed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        assert_eq!(list(&dir.path().join("none")).expect("nothing"), []);
+        let [first, second, third] = ["20261121T224501Z", "20261121T224502Z", "20261121T224503Z"].map(backup);
+        [&second, &first, &third].into_iter().for_each(|backup| write(dir.path(), backup));
+        std::fs::remove_file(dir.path().join(third.file())).expect("removed");
+        std::fs::write(dir.path().join("20261121T224504Z.tar.zst"), "").expect("written");
+        std::fs::write(dir.path().join("20261121T224505Z.json"), "{").expect("written");
+        assert_eq!(list(dir.path()).expect("readable"), [first.clone(), second]);
+        mark_verified(dir.path(), first.id(), 1_795_226_400).expect("written");
+        assert_eq!(list(dir.path()).expect("readable")[0].verified_at.as_deref(), Some("2026-11-21T02:00:00Z"));
+        remove(dir.path(), first.id()).expect("removed");
+        assert_eq!(list(dir.path()).expect("readable").len(), 1);
+    }
+
+    #[test]
+    fn one_is_meant_by_the_begin_of_its_name() {
+        let backups = ["20261121T224501Z", "20261121T224502Z"].map(backup);
+        assert_eq!(find(&backups, "latest").expect("the last").id(), "20261121T224502Z");
+        assert_eq!(find(&backups, "20261121T224501").expect("one").id(), "20261121T224501Z");
+        let refusals = ["2027", "2026", ""].map(|wanted| find(&backups, wanted).expect_err("refused").to_string());
+        insta::assert_snapshot!(refusals.join("\n---\n"), @r"
+        there is no backup `2027`
+
+        hint: `cargo xtask backup list` shows what there is
+        ---
+        `2026` may be several backups, from 20261121T224501Z to 20261121T224502Z
+
+        hint: write more of its name
+        ---
+        there is no backup ``
+
+        hint: `cargo xtask backup list` shows what there is
+        ");
+        assert_eq!(find(&[], "latest").expect_err("none").to_string(), "there is no backup\n\nhint: `cargo xtask backup` makes one");
+    }
+}
