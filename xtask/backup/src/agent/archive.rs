@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek as _, SeekFrom, Take, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::thread;
 
@@ -75,7 +76,12 @@ impl Writer {
     /// # Errors
     /// When it is there already or cannot be made.
     pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
-        let file = File::options().write(true).create_new(true).open(path).with_context(|| format!("cannot write {}", path.display()))?;
+        let file = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self { file, bytes: 0, hash: Sha256::new() })
     }
 

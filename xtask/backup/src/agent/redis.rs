@@ -66,6 +66,23 @@ pub(crate) fn stage(dump: &Path, directory: &Path, volume: &Path) -> anyhow::Res
     Ok(())
 }
 
+/// Makes the server write to its volume no more: what lies there is going to be that of its successor, and it would put its own names into it at its end.
+///
+/// # Errors
+/// When it does not understand.
+pub(crate) fn quiet() -> anyhow::Result<()> {
+    if !answers()? {
+        return Ok(());
+    }
+    for (key, value) in [("appendonly", "no"), ("save", "")] {
+        let ended = client()?.args(["CONFIG", "SET", key, value]).start()?.end()?;
+        if ended.code != Some(0) {
+            return Err(ended.said.lines().fold(Failure::new("Redis does not stop writing to its volume"), Failure::detail).into());
+        }
+    }
+    Ok(())
+}
+
 /// Ends the server, without a last write; the engine starts it again, and it reads what lies in its volume. One that does not run reads it at its start.
 ///
 /// # Errors

@@ -231,6 +231,7 @@ fn commit(place: &Place, journal: &Journal) -> anyhow::Result<()> {
     let swap = |part: &Source| Volume::at(place.volume(&part.name)).swap(&journal.kept);
     let mut restarted = Ok(());
     let mut files = || {
+        of(Kind::Redis).try_for_each(|_| redis::quiet())?;
         of(Kind::Files).chain(of(Kind::Redis)).try_for_each(swap)?;
         // Whatever becomes of the server: its new data is in place, and the rest belongs to it.
         restarted = of(Kind::Redis).try_for_each(|_| redis::restart());
