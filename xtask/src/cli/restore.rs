@@ -15,7 +15,7 @@ use crate::data::store;
 use crate::model::Data;
 use crate::report::{Failure, product};
 
-/// Replace data by that of a backup, after asking; what is there becomes the save point `before-restore`
+/// Replace data by that of a backup, after asking
 #[derive(Args)]
 pub(crate) struct Restore {
     /// The backup's name, the begin of it, or `latest`

@@ -41,7 +41,10 @@ pub(crate) fn with_service(mut stack: Stack) -> anyhow::Result<Stack> {
     stack.compose = stack.compose.with_profiles(&[SERVICE.to_owned()]).with("BACKUP_DIR", directory.display().to_string());
     if let tag::Source::Instance(_) = stack.source {
         // The same for all instances, and another one as soon as its sources are edited.
-        stack.compose = stack.compose.with("BACKUP_TAG", digest(&stack.project)?);
+        stack.compose = match digest(&stack.project)? {
+            Some(tag) => stack.compose.with("BACKUP_TAG", tag),
+            None => stack.compose,
+        };
     }
     Ok(stack)
 }
@@ -51,8 +54,11 @@ pub(crate) fn directory(stack: &Stack) -> PathBuf {
     stack.environment.backup.directory.at(&stack.project.root).join(stack.project.compose_name())
 }
 
-/// A tag for what the sources of the agent are now.
-fn digest(project: &Project) -> anyhow::Result<String> {
+/// A tag for what the sources of the agent are now; nothing where they are not, as on a machine that only runs images.
+fn digest(project: &Project) -> anyhow::Result<Option<String>> {
+    if !project.root.join(SOURCES).is_dir() {
+        return Ok(None);
+    }
     let mut files = Vec::new();
     let mut directories = vec![project.root.join(SOURCES)];
     while let Some(directory) = directories.pop() {
@@ -68,7 +74,7 @@ fn digest(project: &Project) -> anyhow::Result<String> {
         hash.update(file.strip_prefix(&project.root).unwrap_or(&file).to_string_lossy().as_bytes());
         hash.update(std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?);
     }
-    Ok(hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect())
+    Ok(Some(hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()))
 }
 
 /// The agent of one stack.

@@ -201,8 +201,10 @@ impl Reader {
         let damaged = |reason: String| Failure::new(format!("the part `{name}` is damaged: {reason}"));
         let digest = Self::expand(&self.file, stored, |stream| tree::scan(stream, out, &part.path(), End::Closed, meter));
         let digest = match digest {
-            Err(error) if !error.is::<super::lifeline::Gone>() => return Err(damaged(format!("{error:#}")).into()),
-            digest => digest?,
+            // Whoever took the stream did not take it: that is no damage.
+            Err(error) if error.is::<super::lifeline::Gone>() || refused(&error) => return Err(error),
+            Err(error) => return Err(damaged(format!("{error:#}")).into()),
+            Ok(digest) => digest,
         };
         let found = digest.finish();
         ensure!(found == part.digest, damaged(format!("its digest is {found}, it was {}", part.digest)));
@@ -230,6 +232,11 @@ impl Reader {
         zstd.succeed()?;
         taken
     }
+}
+
+/// Whether the one who reads a stream ended before it.
+pub(crate) fn refused(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe))
 }
 
 /// Feeds `to` with all of `from`, also after it does not take any more; says how much it was, and its digest.

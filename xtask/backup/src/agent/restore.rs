@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use backup::{Event, Kind, Manifest, Part, Source};
 
-use super::archive::{Reader, unpack};
+use super::archive::{Reader, refused, unpack};
 use super::database::{self, Staged};
 use super::failure::Failure;
 use super::journal::{Journal, Phase};
@@ -196,9 +196,12 @@ fn extract(reader: &Reader, part: &Part, directory: &Path, strip: usize) -> anyh
     let mut tar = unpack(directory, strip).start()?;
     let stdin = tar.stdin()?;
     let digest = reader.part(&part.name, stdin, &mut Meter::new(&part.name, Some(part.bytes)));
-    // Where tar ended early, its reason is the one to tell, and not the pipe that broke.
-    tar.succeed()?;
-    digest
+    match digest {
+        // Where tar ended early, its reason is the one to tell, and not the pipe that broke.
+        Err(error) if refused(&error) => tar.succeed().and(Err(error)),
+        Err(error) => Err(error),
+        Ok(digest) => tar.succeed().map(|()| digest),
+    }
 }
 
 /// Whether what was unpacked is what was backed up: read again, from where it is now.

@@ -50,7 +50,6 @@ pub(crate) fn save(place: &Place, name: &str, parts: &[Source]) -> anyhow::Resul
 /// # Errors
 /// When there is none, or it does not have all of `parts`.
 pub(crate) fn load(place: &Place, name: &str, parts: &[Source]) -> anyhow::Result<Event> {
-    ensure!(name != KEPT, Failure::new(format!("`{KEPT}` cannot be loaded as itself")));
     for part in parts {
         let there = match part.kind {
             Kind::Postgres => database::has_savepoint(&Server::from_environment()?, name)?,

@@ -12,7 +12,8 @@ use crate::images::tag::Source;
 use crate::lock::Lock;
 use crate::model::Data;
 use crate::report::Failure;
-use crate::stack::{Resolved, Stack};
+use crate::secrets;
+use crate::stack::{Resolved, Stack, has_data};
 
 /// One command at the data of one stack.
 pub(in crate::cli) struct Session<'a> {
@@ -76,6 +77,9 @@ impl<'a> Session<'a> {
                 }
             }
         }
+        // On a new machine there are none yet, and the agent has them mounted.
+        let (project, environment) = (&self.stack.project, &self.stack.environment);
+        secrets::ensure(project, environment, &self.resolved.model, self.context.volume(), || has_data(project))?;
         if self.directory().join(".work/restore.json").exists() {
             self.start(&self.data)?;
             agent.ask(&Request::Recover { parts: sources(&self.data) }, Access::Write, &self.data)?;
@@ -93,9 +97,6 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         self.context.volume().say(format!("starting {}", missing.iter().cloned().collect::<Vec<_>>().join(", ")));
-        crate::secrets::ensure(&self.stack.project, &self.stack.environment, &self.resolved.model, self.context.volume(), || {
-            crate::stack::has_data(&self.stack.project)
-        })?;
         let missing: Vec<String> = missing.into_iter().collect();
         self.context.perform(&self.resolved.compose.up_only(&missing))
     }

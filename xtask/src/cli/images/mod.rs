@@ -10,6 +10,7 @@ pub(super) use self::fetch::{check_fetchable, fetch};
 use super::up::build;
 use super::{Context, rebuild};
 use crate::commands;
+use crate::data::agent;
 use crate::images::{base, inventory};
 use crate::model::Model;
 use crate::report::{product, table};
@@ -48,7 +49,8 @@ struct Build {
 
 impl Images {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
-        let stack = context.stack_on_engine()?;
+        // Backups need an image of their own, wherever the stack runs.
+        let stack = agent::with_service(context.stack_on_engine()?)?;
         match self.action {
             Action::List => list(&stack),
             Action::Build(Build { base: true, .. }) => {

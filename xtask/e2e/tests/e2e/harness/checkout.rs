@@ -31,7 +31,10 @@ impl Checkout {
         for file in ["compose.yaml", "compose.source-frontend.yaml", "env/base.toml", "images"] {
             copy(&infra.join(file), &root.join("infra").join(file));
         }
-        copy(&Path::new(&shared.root).join("rust-toolchain.toml"), &root.join("rust-toolchain.toml"));
+        // The last two give images their tags.
+        for path in ["backend/migrations", "rust-toolchain.toml", "xtask/backup"] {
+            copy(&Path::new(&shared.root).join(path), &root.join(path));
+        }
         let environment = format!(
             "log_level = \"info\"\n[compose]\nprofiles = {profiles:?}\n[proxy]\nport = {port}\nport_fallback = true\n[secrets]\ngenerate = true\n"
         );

@@ -191,6 +191,18 @@ impl Running {
         assert!(status.success(), "the program is gone already:\n{}", self.seen.join("\n"));
     }
 
+    /// The same, where it may have ended by itself.
+    #[allow(clippy::disallowed_methods)]
+    pub(crate) fn signal_if_there(&self, name: &str) {
+        let _ = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).stderr(Stdio::null()).status().unwrap();
+    }
+
+    /// Sends the signal `name` to the programs that it has started, if there are any.
+    #[allow(clippy::disallowed_methods)]
+    pub(crate) fn signal_children(&self, name: &str) {
+        let _ = Command::new("pkill").args([&format!("-{name}"), "-P", &self.child.id().to_string()]).status().unwrap();
+    }
+
     /// Waits for its end; returns its code and everything it wrote.
     pub(crate) fn end(mut self) -> (i32, String) {
         drop(self.child.stdin.take());

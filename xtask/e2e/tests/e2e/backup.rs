@@ -1,0 +1,114 @@
+//! Backups, restores and save points of real data, and what becomes of them when something breaks.
+
+mod faults;
+mod interrupted;
+mod round_trip;
+mod savepoints;
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::harness::Stack;
+use crate::harness::checkout::Checkout;
+use crate::harness::command::Outcome;
+use crate::start::free_port;
+
+/// A stack of its own, with the data services and those that use them.
+struct Ship {
+    checkout: Checkout,
+}
+
+impl Ship {
+    /// Starts `name` beside the shared stack.
+    fn new(shared: &Stack, name: &str) -> Self {
+        // The agent's image is the same for all instances.
+        shared.xtask(&["images", "build", "backup"]).good();
+        let checkout = Checkout::new(shared, name, &["worker"], free_port());
+        // An earlier run may have left its backups.
+        let _ = std::fs::remove_dir_all(checkout.path("backups"));
+        Self { checkout }
+    }
+
+    /// The same, running.
+    fn under_way(shared: &Stack, name: &str) -> Self {
+        let mut ship = Self::new(shared, name);
+        ship.up();
+        ship
+    }
+
+    /// Starts all of it, and remembers where it answers.
+    fn up(&mut self) {
+        self.checkout.stack.url = self.stack().xtask(&["up"]).good().stdout.trim().to_owned();
+    }
+
+    fn stack(&self) -> &Stack {
+        &self.checkout.stack
+    }
+
+    fn backups(&self) -> PathBuf {
+        self.checkout.path("backups").join(&self.stack().project)
+    }
+
+    /// Makes a backup; returns its name.
+    fn backup(&self, flags: &[&str]) -> String {
+        self.stack().xtask(&[&["backup"], flags].concat()).good().stdout.trim().to_owned()
+    }
+
+    fn file(&self, id: &str) -> PathBuf {
+        self.backups().join(format!("{id}.tar.zst"))
+    }
+
+    /// What `backup list` says.
+    fn listed(&self) -> Vec<Value> {
+        let json: Value = serde_json::from_str(&self.stack().xtask(&["backup", "list", "--json"]).good().stdout).unwrap();
+        json["backups"].as_array().unwrap().clone()
+    }
+
+    /// Runs a script as root, with the volumes of the stack at /media and /redis, in the agent's image: it has the tools.
+    fn within(&self, script: &str) -> Outcome {
+        let project = &self.stack().project;
+        let image = self.stack().xtask(&["images", "list"]).good().stdout;
+        let image = image.split_whitespace().find(|word| word.starts_with("slipway/backup:")).expect("the agent's image").to_owned();
+        let mounts = [format!("{project}_media:/media"), format!("{project}_redis-data:/redis")];
+        let helper = ["run", "--rm", "--user", "0", "--network", "none", "--log-driver", "none", "--label", "com.docker.compose.project="];
+        let volumes = ["--volume", &mounts[0], "--volume", &mounts[1], "--entrypoint", "bash"];
+        self.stack().docker(&[&helper[..], &volumes, &[&image, "-euc", script]].concat())
+    }
+
+    /// One number for all files below /media with their owners, modes, times, links, attributes and lists: by tar, and not by what is tested.
+    fn tree(&self) -> String {
+        let tar = "tar --create --format=posix --pax-option=delete=atime,delete=ctime --sort=name --numeric-owner --acls --xattrs --xattrs-include='*'";
+        let script = format!(
+            "cd /media; ls -A | grep -vx .slipway | tr '\\n' '\\0' | {tar} --null --files-from=- | sha256sum; stat -c '%a %u %g' /media"
+        );
+        self.within(&script).good().stdout
+    }
+
+    fn redis(&self, command: &[&str]) -> String {
+        let shell = ["shell", "redis", "--", "redis-cli"];
+        self.stack().xtask(&[&shell[..], command].concat()).good().stdout.trim().to_owned()
+    }
+
+    fn sql(&self, sql: &str) -> Vec<String> {
+        self.stack().query(sql)
+    }
+
+    /// Writes the same number into every kind of data.
+    fn mark(&self, number: u32) {
+        self.sql(&format!("CREATE TABLE IF NOT EXISTS mark (number int); TRUNCATE mark; INSERT INTO mark VALUES ({number})"));
+        self.redis(&["set", "mark", &number.to_string()]);
+        self.within(&format!(
+            "echo {number} > /media/mark; rm -rf /media/of-*; mkdir /media/of-{number}; echo {number} > /media/of-{number}/file"
+        ))
+        .good();
+    }
+
+    /// The numbers that each kind of data has.
+    fn marks(&self) -> [String; 4] {
+        let files = self.within("cat /media/mark; cd /media; echo of-*").good().stdout;
+        let mut files = files.lines().map(str::to_owned);
+        let (file, directory) = (files.next().unwrap_or_default(), files.next().unwrap_or_default());
+        [self.sql("SELECT number FROM mark").join(","), self.redis(&["get", "mark"]), file, directory.trim_start_matches("of-").to_owned()]
+    }
+}

@@ -1,0 +1,153 @@
+//! Damage, no room, two at once: it is said, and nothing is changed.
+
+use std::time::Duration;
+
+use super::Ship;
+use crate::harness::shared;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn damage_is_named_and_nothing_is_restored_from_it() {
+    let (shared, _turn) = shared().await;
+    let ship = Ship::under_way(&shared, "damage");
+    ship.mark(1);
+    ship.within("head -c 200000 /dev/urandom > /media/noise").good();
+    let id = ship.backup(&[]);
+    let whole = std::fs::read(ship.file(&id)).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&ship.stack().xtask(&["backup", "show", "--json"]).good().stdout).unwrap();
+    ship.mark(2);
+    for part in manifest["parts"].as_array().unwrap() {
+        let (name, stored) = (part["name"].as_str().unwrap(), &part["stored"]);
+        let at = stored["offset"].as_u64().unwrap() + stored["bytes"].as_u64().unwrap() / 2;
+        let mut bent = whole.clone();
+        bent[usize::try_from(at).unwrap()] ^= 1;
+        std::fs::write(ship.file(&id), &bent).unwrap();
+        for command in [&["backup", "verify"][..], &["restore", "--yes"]] {
+            let outcome = ship.stack().xtask(command);
+            assert!(outcome.code == 1 && outcome.stderr.contains(&format!("the part `{name}` is damaged")), "{command:?}: {outcome:?}");
+        }
+        assert_eq!(ship.marks(), ["2"; 4], "nothing was changed");
+    }
+    // Cut off anywhere, and with another manifest beside it.
+    for length in [whole.len() - 1, whole.len() / 2, 10, 0] {
+        std::fs::write(ship.file(&id), &whole[..length]).unwrap();
+        let outcome = ship.stack().xtask(&["restore", "--yes"]);
+        assert!(outcome.code == 1 && outcome.stderr.contains("is no whole backup"), "{outcome:?}");
+    }
+    std::fs::write(ship.file(&id), &whole).unwrap();
+    ship.stack().xtask(&["backup", "verify"]).good();
+    assert_eq!(ship.marks(), ["2"; 4], "nothing was changed");
+
+    // No backup is given up for one that is damaged.
+    let newer = ship.backup(&[]);
+    let mut bent = std::fs::read(ship.file(&newer)).unwrap();
+    let middle = bent.len() / 2;
+    bent[middle] ^= 1;
+    std::fs::write(ship.file(&newer), &bent).unwrap();
+    let refused = ship.stack().xtask(&["backup", "prune", "--keep-last", "1", "--yes"]);
+    assert!(refused.code == 1 && refused.stderr.contains("nothing was removed"), "{refused:?}");
+    assert_eq!(ship.listed().len(), 2);
+    std::fs::remove_file(ship.file(&newer)).unwrap();
+    ship.backup(&[]);
+    ship.stack().xtask(&["backup", "prune", "--keep-last", "1", "--yes"]).good();
+    assert_eq!(ship.listed().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_room_there_is_no_backup_and_the_others_stay() {
+    let (shared, _turn) = shared().await;
+    let ship = Ship::under_way(&shared, "room");
+    ship.mark(1);
+    ship.within("head -c 6000000 /dev/urandom > /media/noise").good();
+    let first = ship.backup(&[]);
+    // A directory of four megabytes in the place of the one with room.
+    let directory = "- ${BACKUP_DIR:-../backups/slipway}:/backups";
+    let small = "- { type: tmpfs, target: /backups, tmpfs: { size: 4000000 } }";
+    ship.checkout.edit("infra/compose.yaml", directory, small);
+    let outcome = ship.stack().xtask(&["backup"]);
+    assert!(outcome.code == 1 && outcome.stderr.contains("No space left on device"), "{outcome:?}");
+    assert!(outcome.stderr.contains("backup.directory"), "it says what to do: {outcome:?}");
+    ship.checkout.edit("infra/compose.yaml", small, directory);
+    let ids: Vec<String> = ship.listed().iter().map(|backup| backup["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids, [first]);
+    assert_eq!(ship.marks(), ["1"; 4]);
+    ship.backup(&[]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_second_is_told_who_is_at_it() {
+    let (shared, _turn) = shared().await;
+    let ship = Ship::under_way(&shared, "second");
+    ship.within("head -c 100000000 /dev/urandom > /media/noise").good();
+    let mut first = ship.stack().xtask_start(&["backup"]);
+    first.see("storing media", Duration::from_secs(60));
+    for command in [&["backup"][..], &["restore", "--yes"], &["snapshot", "save", "x"]] {
+        let refused = ship.stack().xtask(command);
+        assert!(refused.code == 1 && refused.stderr.contains("is being changed by `cargo xtask --env test"), "{refused:?}");
+        assert!(refused.stderr.contains(" backup`, process "), "{refused:?}");
+    }
+    let (code, said) = first.end();
+    assert_eq!(code, 0, "{said}");
+    // One whose xtask is gone is at it all the same.
+    let name = format!("{}-backup", ship.stack().project);
+    let image = ship.stack().inspect("proxy")["Config"]["Image"].as_str().unwrap().to_owned();
+    let label = ["--label", "com.docker.compose.project=", "--label", "slipway.doing=restore"];
+    ship.stack()
+        .docker(&[&["run", "--detach", "--rm", "--name", &name, "--entrypoint", "sleep"], &label[..], &[&image, "60"]].concat())
+        .good();
+    let refused = ship.stack().xtask(&["backup"]);
+    assert!(refused.code == 1 && refused.stderr.contains("another command is at the data of"), "{refused:?}");
+    assert!(refused.stderr.contains("`restore`, since "), "{refused:?}");
+    ship.stack().docker(&["rm", "--force", &name]).good();
+    ship.backup(&[]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_goes_away_leaves_no_backup() {
+    let (shared, _turn) = shared().await;
+    let ship = Ship::under_way(&shared, "away");
+    ship.sql("CREATE TABLE bulk AS SELECT g AS id, repeat(md5(g::text), 20) AS text FROM generate_series(1, 200000) g");
+    ship.mark(1);
+    // Whoever reads the large table is sent away as soon as it does.
+    let sends = "SET statement_timeout TO '60s'; DO $$ BEGIN LOOP PERFORM pg_stat_clear_snapshot(), pg_sleep(0.002); \
+                 EXIT WHEN EXISTS (SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%bulk%'); END LOOP; END $$";
+    let sender = ship.stack().xtask_start(&["shell", "db", "--", "psql", "--username=slipway", "--dbname=slipway", "--command", sends]);
+    let backup = ship.stack().xtask_start(&["backup"]);
+    let sent = sender.end();
+    assert_eq!(sent.0, 0, "{sent:?}");
+    let (code, said) = backup.end();
+    assert!(code == 1 && said.contains("the database could not be dumped"), "{said}");
+    assert_eq!(ship.listed(), [""; 0]);
+    // One that does not run is named before anything begins.
+    ship.stack().docker(&["stop", &ship.stack().container("db")]).good();
+    let refused = ship.stack().xtask(&["backup"]);
+    assert!(refused.code == 1 && refused.stderr.contains("`db` does not run"), "{refused:?}");
+    ship.stack().xtask(&["up"]).good();
+    ship.backup(&["--strict"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_change_meanwhile_are_named() {
+    let (shared, _turn) = shared().await;
+    let ship = Ship::under_way(&shared, "change");
+    ship.within(
+        "mkdir /media/busy; head -c 60000000 /dev/urandom > /media/busy/a; for n in $(seq 1 200); do echo $n > /media/busy/g-$n; done",
+    )
+    .good();
+    let name = format!("{}-writer", ship.stack().project);
+    let image = ship.stack().inspect("proxy")["Config"]["Image"].as_str().unwrap().to_owned();
+    let volume = format!("{}_media:/media", ship.stack().project);
+    // Grows, shrinks and vanishes, again and again.
+    let script = "(while :; do echo more >> /media/busy/a; done) & while :; do for n in 1 2 3; do truncate -s $((n * 90000)) /media/busy/b; done; \
+                  touch /media/busy/v-$RANDOM; rm -f /media/busy/v-*; done";
+    let writer = ["run", "--detach", "--rm", "--user", "0", "--label", "com.docker.compose.project=", "--name", &name, "--volume", &volume];
+    ship.stack().docker(&[&writer[..], &["--entrypoint", "bash", &image, "-c", script]].concat()).good();
+    let id = ship.backup(&[]);
+    let manifest: serde_json::Value = serde_json::from_str(&ship.stack().xtask(&["backup", "show", "--json"]).good().stdout).unwrap();
+    let media = manifest["parts"].as_array().unwrap().iter().find(|part| part["name"] == "media").unwrap().clone();
+    assert!(media["changed"].to_string().contains("busy"), "{media}");
+    let strict = ship.stack().xtask(&["backup", "--strict"]);
+    assert!(strict.code == 1 && strict.stderr.contains("files of `media` changed while they were read"), "{strict:?}");
+    ship.stack().docker(&["rm", "--force", &name]).good();
+    assert_eq!(ship.listed().len(), 1);
+    ship.stack().xtask(&["restore", &id, "--yes"]).good();
+}

@@ -1,0 +1,86 @@
+//! What is restored is what was backed up: into the same stack, and into one that was never started.
+
+use std::time::Duration;
+
+use super::Ship;
+use crate::harness::{eventually, shared};
+
+/// Everything that a file system knows, and names that few programs like.
+const ODD_FILES: &str = r#"
+cd /media; mkdir -p seed/deep/er "seed/$(printf 'odd \377 name')" seed/empty
+for n in $(seq 1 300); do head -c $((n * 100)) /dev/urandom > seed/deep/file-$n; done
+ln seed/deep/file-1 seed/hard; ln seed/deep/file-1 seed/deep/er/hard-too; ln -s deep/file-2 seed/soft; ln -s /nowhere seed/dangling
+truncate -s 20M seed/sparse; printf middle | dd of=seed/sparse bs=1 seek=9000000 conv=notrunc status=none
+printf x > "$(printf 'seed/two\nlines')"; printf x > "seed/$(head -c 255 /dev/zero | tr '\0' n)"
+mkfifo seed/pipe; chmod 4755 seed/deep/file-3; chmod 2770 seed/empty; chown 33:34 seed/deep/file-4; chown -h 35:36 seed/soft
+touch -d '1969-12-31 23:59:58.5 UTC' seed/deep/file-5; touch -d '2001-02-03 04:05:06.123456789 UTC' seed/deep
+deep=seed; for n in 1 2 3 4 5 6 7 8; do deep=$deep/$(head -c 60 /dev/zero | tr '\0' d); done; mkdir -p $deep; echo far > $deep/file
+chown 10001:10001 /media; chmod 2755 /media
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_comes_back_as_it_was() {
+    let (shared, _turn) = shared().await;
+    let ship = Ship::under_way(&shared, "trip");
+    ship.within(ODD_FILES).good();
+    ship.sql("CREATE TABLE accounts AS SELECT g AS id, 1000::bigint AS balance FROM generate_series(1, 200) g");
+    ship.sql("CREATE TABLE bulk AS SELECT g AS id, md5(g::text) AS text FROM generate_series(1, 20000) g");
+    ship.mark(1);
+    let (tree, bulk) = (ship.tree(), ship.sql("SELECT md5(string_agg(id || text, ',' ORDER BY id)) FROM bulk"));
+
+    // Money moves between accounts all the time; a copy of one moment has all of it.
+    let mut transfers = ship.stack().xtask_start(&[
+        "shell",
+        "db",
+        "--",
+        "sh",
+        "-c",
+        "while :; do psql -q -U slipway -d slipway -c \"BEGIN; UPDATE accounts SET balance = balance - 1 WHERE id = (SELECT 1 + (random() * 198)::int); \
+         SELECT pg_sleep(0.002); UPDATE accounts SET balance = balance + 1 WHERE id = 200; COMMIT\" >/dev/null; echo moved; done",
+    ]);
+    transfers.see("moved", Duration::from_secs(30));
+    let (plain, quiesced) = (ship.backup(&[]), ship.backup(&["--quiesce"]));
+    transfers.see("moved", Duration::from_secs(30));
+    transfers.signal("KILL");
+    drop(transfers);
+    let sums: u64 = 200 * 1000;
+
+    for id in [&plain, &quiesced] {
+        ship.mark(2);
+        ship.within("cd /media/seed; rm -rf deep; echo changed > sparse; setfattr -n user.x -v 1 hard 2>/dev/null || true; touch new")
+            .good();
+        ship.sql("DROP TABLE bulk; UPDATE accounts SET balance = 0");
+        let restored = ship.stack().xtask(&["restore", id, "--yes"]).good();
+        assert!(restored.stderr.contains("db, redis, media are those of "), "{restored:?}");
+        assert_eq!(ship.marks(), ["1", "1", "1", "1"]);
+        assert_eq!(ship.tree(), tree);
+        assert_eq!(ship.sql("SELECT md5(string_agg(id || text, ',' ORDER BY id)) FROM bulk"), bulk);
+        assert_eq!(ship.sql("SELECT sum(balance) FROM accounts"), [sums.to_string()], "no transfer is half done");
+    }
+    // The application goes on by itself.
+    eventually("the stack is ready", Duration::from_secs(60), || async {
+        let answer = ship.stack().get("/api/v1/health/ready").await;
+        if answer.status == 200 { Ok(()) } else { Err(answer.body) }
+    })
+    .await;
+    // What was there before is one command away.
+    ship.stack().xtask(&["snapshot", "load", "before-restore", "--yes"]).good();
+    assert_eq!(ship.marks(), ["2", "2", "2", "2"]);
+
+    // A single part comes back alone.
+    ship.stack().xtask(&["restore", &plain, "--only", "media", "--yes"]).good();
+    assert_eq!(ship.marks(), ["2", "2", "1", "1"]);
+
+    // Onto a machine that has nothing of it.
+    let mut fresh = Ship::new(&shared, "fresh");
+    let file = ship.file(&plain).display().to_string();
+    let refused = fresh.stack().xtask(&["restore", "--at", &file]);
+    assert!(refused.code == 1 && refused.stderr.contains("--yes"), "{refused:?}");
+    assert_eq!(fresh.checkout.left().volumes, [""; 0], "nothing was made before somebody agreed");
+    let restored = fresh.stack().xtask(&["restore", "--at", &file, "--yes"]).good();
+    assert!(restored.stderr.contains(&format!("the backup is of {}", ship.stack().project)), "{restored:?}");
+    assert_eq!((fresh.marks(), fresh.tree()), (["1", "1", "1", "1"].map(str::to_owned), tree));
+    fresh.up();
+    fresh.stack().get("/api/v1/health/ready").await.with(200);
+    assert_eq!(fresh.marks(), ["1", "1", "1", "1"]);
+}
