@@ -1,12 +1,15 @@
 //! `clean`: nothing of this instance is left, its data included.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::IsTerminal as _;
 
+use anyhow::Context as _;
 use clap::Args;
 
-use super::Context;
 use super::confirm::confirm;
+use super::{Context, backup};
 use crate::commands::{self, compose::Volumes};
+use crate::data::{agent, store};
 use crate::process::Invocation;
 use crate::report::{Failure, product};
 use crate::stack::{Stack, join};
@@ -38,13 +41,16 @@ impl Clean {
             context.volume().say(format!("there is nothing of {name}"));
             return Ok(());
         }
-        product(found.to_string());
+        // Counting takes the engine seconds; whoever agreed beforehand does not read it.
+        let sizes = if context.globals.yes { BTreeMap::new() } else { sizes() };
+        product(found.with_sizes(&sizes).to_string());
         let mut commands = vec![stack.compose.down(Volumes::Remove)];
         if context.dry_run() {
             commands.extend(found.removal());
             commands.iter().for_each(|command| product(command.to_string()));
             return Ok(());
         }
+        offer_backup(context, &stack, &found)?;
         let question = format!("Destroy all this, environment {}? There is no way back", stack.project.environment);
         if !confirm(&question, context.globals.yes)? {
             return Err(Failure::new("nothing was destroyed").into());
@@ -55,15 +61,50 @@ impl Clean {
             context.volume().say(format!("{error}\nremoving one by one instead"));
         }
         find()?.remove(context)?;
+        forget_savepoints(&stack)?;
         let left = find()?;
         if !left.is_empty() {
             return Err(Failure::new(format!("not everything of {name} could be removed"))
                 .detail(left.to_string().replace('\n', "\n  "))
                 .into());
         }
-        context.volume().say(format!("nothing of {name} is left; base images and infra/secrets/ stay"));
+        context.volume().say(format!("nothing of {name} is left; base images, backups and infra/secrets/ stay"));
         Ok(())
     }
+}
+
+/// Before data is gone for good, a person is told of the newest backup, and may have another one made.
+fn offer_backup(context: &Context, stack: &Stack, found: &Belongings) -> anyhow::Result<()> {
+    if context.globals.yes || found.volumes.is_empty() || !std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    let newest = store::list(&agent::directory(stack))?.pop();
+    let newest = newest.map_or_else(|| "there is no backup".to_owned(), |backup| format!("the newest backup is {}", backup.id()));
+    if confirm(&format!("{newest}; make one now?"), false)? { backup::Backup::default().run(context) } else { Ok(()) }
+}
+
+/// What is said of save points goes with the volumes that had them, and so does a restore that was interrupted.
+fn forget_savepoints(stack: &Stack) -> anyhow::Result<()> {
+    for name in ["snapshots", ".work"] {
+        let path = agent::directory(stack).join(name);
+        if path.exists() {
+            std::fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// What volumes take, by name, where the engine says it.
+fn sizes() -> BTreeMap<String, String> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Volume {
+        name: String,
+        size: String,
+    }
+    let text = commands::engine::volume_sizes().read().unwrap_or_default();
+    let volumes: Vec<Volume> = serde_json::from_str(&text).unwrap_or_default();
+    volumes.into_iter().map(|volume| (volume.name, volume.size)).collect()
 }
 
 /// Removes everything of the instances whose names begin with that of `stack` and `-`: tests make them beside it, and one that was killed, or that
@@ -98,6 +139,12 @@ impl Belongings {
 
     fn kinds(&self) -> [(&'static str, &[String]); 4] {
         [("containers", &self.containers), ("networks", &self.networks), ("volumes", &self.volumes), ("images", &self.images)]
+    }
+
+    /// With the size behind each volume that has one.
+    fn with_sizes(&self, sizes: &BTreeMap<String, String>) -> Self {
+        let named = |name: &String| sizes.get(name).map_or_else(|| name.clone(), |size| format!("{name}  {size}"));
+        Self { volumes: self.volumes.iter().map(named).collect(), ..self.clone() }
     }
 
     fn is_empty(&self) -> bool {
@@ -160,6 +207,8 @@ mod tests {
         docker volume rm slipway-fix_postgres-data
         docker image rm slipway/backend:fix
         ");
+        let sizes = BTreeMap::from([("slipway-fix_postgres-data".to_owned(), "1.2GB".to_owned())]);
+        assert_eq!(sample().with_sizes(&sizes).volumes, ["slipway-fix_postgres-data  1.2GB"]);
         assert!(Belongings::default().is_empty() && Belongings::default().removal().is_empty());
     }
 }

@@ -9,7 +9,6 @@ use clap::Args;
 use super::Context;
 use super::backup::Session;
 use super::confirm::confirm;
-use crate::commands;
 use crate::data::agent::{Access, Agent, sources};
 use crate::data::store;
 use crate::model::Data;
@@ -58,7 +57,6 @@ impl Restore {
         if !confirm(&question, context.globals.yes)? {
             return Err(Failure::new("nothing was changed").into());
         }
-        session.make_volumes(&data)?;
         session.start(&data)?;
         let Event::Done { .. } = agent.ask(&request, Access::Write, &data)? else {
             anyhow::bail!("the agent answered something else than that it is done");
@@ -88,6 +86,7 @@ impl Restore {
                 .hint("leave out `--dry-run`: it asks before it changes anything")
                 .into());
         }
+        session.make_secrets()?;
         let file = Agent::FILE.to_owned();
         match agent.ask(&Request::Show { file: file.clone() }, Access::None, &[])? {
             Event::Backup { manifest } => Ok((agent, file, *manifest)),
@@ -138,18 +137,4 @@ fn newest(session: &Session<'_>) -> anyhow::Result<Option<String>> {
         newest = newest.max(digits.parse().ok());
     }
     Ok(newest.map(|number| number.to_string()))
-}
-
-impl Session<'_> {
-    /// Makes the volumes of `data` that are not there, as Compose would: on a new machine there are none.
-    fn make_volumes(&self, data: &[Data]) -> anyhow::Result<()> {
-        let project = self.stack.project.compose_name();
-        let there = commands::engine::volumes(&project).read()?;
-        for (key, volume) in &self.resolved.model.volumes {
-            if data.iter().any(|data| data.volume == volume.name) && !there.lines().any(|name| name == volume.name) {
-                commands::engine::create_volume(&volume.name, &project, key, &volume.labels).read()?;
-            }
-        }
-        Ok(())
-    }
 }

@@ -125,7 +125,8 @@ fn check_there(session: &Session<'_>, names: &[String]) -> anyhow::Result<()> {
     let missing = names.iter().find(|name| !savepoints.iter().any(|savepoint| savepoint.name == **name));
     missing.map_or(Ok(()), |name| {
         let there: Vec<&str> = savepoints.iter().map(|savepoint| savepoint.name.as_str()).collect();
-        let there = if there.is_empty() { "there is none".to_owned() } else { format!("there are: {}", there.join(", ")) };
+        let there =
+            if there.is_empty() { "`cargo xtask snapshot save` makes one".to_owned() } else { format!("there are: {}", there.join(", ")) };
         Err(Failure::new(format!("there is no save point `{name}`")).hint(there).into())
     })
 }

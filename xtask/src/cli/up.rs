@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::backup::recover;
 use super::expose::ExposeArgs;
 use super::{Context, images};
 use crate::commands;
@@ -84,6 +85,7 @@ impl Up {
 /// # Errors
 /// When a build or a service fails.
 pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: StartArgs) -> anyhow::Result<Resolved> {
+    recover(context, stack)?;
     let _lock = context.lock(stack)?;
     let mut resolved = stack.resolve()?;
     ports::published::check(&resolved.model, &resolved.containers)?;

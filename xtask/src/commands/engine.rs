@@ -55,11 +55,9 @@ pub(crate) fn volumes(project: &str) -> Invocation {
     docker(["volume", "ls", "--quiet", "--filter"]).arg(of_project(project))
 }
 
-/// Makes the volume `name` as Compose would: it is `key` in the files of `project`.
-pub(crate) fn create_volume(name: &str, project: &str, key: &str, labels: &std::collections::BTreeMap<String, String>) -> Invocation {
-    let own = [format!("com.docker.compose.project={project}"), format!("com.docker.compose.volume={key}")];
-    let labels = own.into_iter().chain(labels.iter().map(|(label, value)| format!("{label}={value}")));
-    docker(["volume", "create"]).args(labels.flat_map(|label| ["--label".to_owned(), label])).arg(name)
+/// What each volume of the engine takes, as JSON.
+pub(crate) fn volume_sizes() -> Invocation {
+    docker(["system", "df", "--verbose", "--format", "{{json .Volumes}}"])
 }
 
 /// The environments that the volumes of `project` name, one line each; an empty one for a volume that names none.

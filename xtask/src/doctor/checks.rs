@@ -98,7 +98,7 @@ fn environment(facts: &Facts) -> Vec<Check> {
     let contents = match &facts.environment {
         Ok(Some(contents)) => contents,
         Ok(None) => {
-            let unknown = ["base-images", "own-images", "port", "secrets"].map(|name| unknown(name, facts));
+            let unknown = ["base-images", "own-images", "port", "secrets", "backup"].map(|name| unknown(name, facts));
             return [Check::good("environment", "valid")].into_iter().chain(unknown).collect();
         }
         Err(error) => {
@@ -128,6 +128,12 @@ fn environment(facts: &Facts) -> Vec<Check> {
         let names: Vec<String> =
             contents.secrets.iter().filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned())).collect();
         Check::bad("secrets", format!("missing: {}", names.join(", ")), setup(facts))
+    });
+    checks.push(if contents.undecided.is_empty() {
+        Check::good("backup", "each volume is backed up, or need not be")
+    } else {
+        let names = contents.undecided.join(", ");
+        Check::bad("backup", format!("nobody has decided about the volumes: {names}"), "name them in `x-backup` of infra/compose.yaml")
     });
     checks
 }

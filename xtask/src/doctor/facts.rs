@@ -53,6 +53,8 @@ pub(crate) struct Contents {
     pub(crate) images: Option<(Vec<Entry>, Vec<Entry>)>,
     /// Secret files that are not there.
     pub(crate) secrets: Vec<PathBuf>,
+    /// Volumes that nobody has decided about whether they are backed up.
+    pub(crate) undecided: Vec<String>,
     /// The address that a start would use.
     pub(crate) address: Result<ports::Address, String>,
 }
@@ -145,6 +147,7 @@ impl Contents {
         Ok(Self {
             images,
             secrets: secrets::missing(&stack.project, &model),
+            undecided: model.undecided().into_iter().map(str::to_owned).collect(),
             address: ports::choose(&stack.environment, stack.project.apart(), proxy).map_err(words),
         })
     }

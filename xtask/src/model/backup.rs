@@ -1,7 +1,5 @@
 //! What the compose files say about data: their volumes, and our own key `x-backup`.
 
-use std::collections::BTreeMap;
-
 use backup::{Kind, Source};
 use serde::Deserialize;
 
@@ -12,9 +10,6 @@ use super::Model;
 pub(crate) struct NamedVolume {
     /// What the engine calls it.
     pub(crate) name: String,
-    /// What it is labelled with.
-    #[serde(default)]
-    pub(crate) labels: BTreeMap<String, String>,
 }
 
 /// An entry of `x-backup`: what is done about a volume.

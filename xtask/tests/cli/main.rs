@@ -6,6 +6,7 @@
 #![cfg(unix)]
 #![allow(clippy::expect_used, reason = "tests prove things by panicking")]
 
+mod backup;
 mod clean;
 mod dev;
 mod docs;

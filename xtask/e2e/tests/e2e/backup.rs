@@ -6,12 +6,13 @@ mod round_trip;
 mod savepoints;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::Stack;
 use crate::harness::checkout::Checkout;
 use crate::harness::command::Outcome;
+use crate::harness::{Stack, eventually};
 use crate::start::free_port;
 
 /// A stack of its own, with the data services and those that use them.
@@ -40,6 +41,15 @@ impl Ship {
     /// Starts all of it, and remembers where it answers.
     fn up(&mut self) {
         self.checkout.stack.url = self.stack().xtask(&["up"]).good().stdout.trim().to_owned();
+    }
+
+    /// Waits until the application has found its database and its Redis again.
+    async fn ready(&self) {
+        eventually("the stack is ready", Duration::from_secs(60), || async {
+            let answer = self.stack().get("/api/v1/health/ready").await;
+            if answer.status == 200 { Ok(()) } else { Err(answer.body) }
+        })
+        .await;
     }
 
     fn stack(&self) -> &Stack {

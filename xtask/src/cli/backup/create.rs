@@ -14,7 +14,7 @@ use crate::process::Invocation;
 use crate::report::{human, human_bytes, product};
 
 /// Make a backup of all data (the default)
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(super) struct Create {
     /// Let nobody write to the database until all files are copied; reading goes on
     #[arg(long)]

@@ -9,11 +9,11 @@ mod verify;
 
 use clap::{Args, Subcommand};
 
-pub(super) use self::session::Session;
+pub(super) use self::session::{Session, recover};
 use super::Context;
 
 /// Make a backup of all data, or list, show, verify and remove backups
-#[derive(Args)]
+#[derive(Args, Default)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Backup {
     #[command(subcommand)]

@@ -41,6 +41,7 @@ impl Prune {
         // What others are given up for must be worth it.
         if let Some(newest) = backups.last() {
             let agent = session.agent()?;
+            session.make_secrets()?;
             agent.ask(&Request::Verify { file: newest.file() }, Access::None, &[]).map_err(|error| match error.downcast::<Failure>() {
                 Ok(failure) => failure.hint("nothing was removed: the newest backup must be whole before older ones go").into(),
                 Err(error) => error,

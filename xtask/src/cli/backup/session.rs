@@ -77,14 +77,20 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        // On a new machine there are none yet, and the agent has them mounted.
-        let (project, environment) = (&self.stack.project, &self.stack.environment);
-        secrets::ensure(project, environment, &self.resolved.model, self.context.volume(), || has_data(project))?;
-        if self.directory().join(".work/restore.json").exists() {
+        if interrupted(&self.stack) {
             self.start(&self.data)?;
             agent.ask(&Request::Recover { parts: sources(&self.data) }, Access::Write, &self.data)?;
         }
         Ok(agent)
+    }
+
+    /// Makes the secrets that the agent has mounted: on a new machine there are none yet.
+    ///
+    /// # Errors
+    /// When the environment does not want them made.
+    pub(in crate::cli) fn make_secrets(&self) -> anyhow::Result<()> {
+        let (project, environment) = (&self.stack.project, &self.stack.environment);
+        secrets::ensure(project, environment, &self.resolved.model, self.context.volume(), || has_data(project))
     }
 
     /// Starts the databases of `data` where they do not run: on a new machine there is nothing yet.
@@ -97,6 +103,7 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         self.context.volume().say(format!("starting {}", missing.iter().cloned().collect::<Vec<_>>().join(", ")));
+        self.make_secrets()?;
         let missing: Vec<String> = missing.into_iter().collect();
         self.context.perform(&self.resolved.compose.up_only(&missing))
     }
@@ -134,4 +141,20 @@ impl<'a> Session<'a> {
         };
         Ok(self.idle_agent().servers(data).into_iter().filter(|service| !healthy(service)).collect())
     }
+}
+
+/// Whether a restore was interrupted, and waits to be finished or undone.
+fn interrupted(stack: &Stack) -> bool {
+    agent::directory(stack).join(".work/restore.json").exists()
+}
+
+/// Finishes or undoes a restore that was interrupted, before anything uses its data.
+///
+/// # Errors
+/// When that cannot be done.
+pub(in crate::cli) fn recover(context: &Context, stack: &Stack) -> anyhow::Result<()> {
+    if context.dry_run() || !interrupted(stack) {
+        return Ok(());
+    }
+    Session::begin(context, "recover")?.agent().map(drop)
 }

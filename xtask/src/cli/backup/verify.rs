@@ -30,6 +30,7 @@ impl Verify {
             product(agent.command(Access::None, &[]).to_string());
             return Ok(());
         }
+        session.make_secrets()?;
         let mut damaged = None;
         for backup in chosen {
             match agent.ask(&Request::Verify { file: backup.file() }, Access::None, &[]) {

@@ -26,6 +26,7 @@ fn well() -> Facts {
         environment: Ok(Some(Contents {
             images: Some((vec![entry("slipway/backend:main", false)], vec![entry("redis:8", true)])),
             secrets: Vec::new(),
+            undecided: Vec::new(),
             address: Ok(Address::sample()),
         })),
         containers: Ok(vec![sample("db", "running", Some("healthy")), sample("migrate", "exited", None)]),
@@ -59,6 +60,7 @@ fn a_machine_with_everything_wrong_that_can_be_at_once() {
         environment: Ok(Some(Contents {
             images: Some((vec![entry("slipway/backend:main", true)], vec![entry("redis:8", false)])),
             secrets: vec!["/repo/infra/secrets/test/postgres_password".into()],
+            undecided: vec!["uploads".to_owned()],
             address: Err("port 8080 is taken by `nginx` (pid 7)\n\nhint: stop it, or choose another".to_owned()),
         })),
         containers: Ok(vec![sample("db", "running", Some("unhealthy"))]),

@@ -21,6 +21,13 @@ impl Checkout {
         self
     }
 
+    /// Says that there is one more image.
+    pub(crate) fn image(&self, name: &str) {
+        let list = self.dir.path().join("engine/images");
+        let before = std::fs::read_to_string(list).expect("a list");
+        self.engine("images", &format!("{before}{name} sha256:{name}\n"));
+    }
+
     /// Lets the stage `sbom` of an image write `file`.
     pub(crate) fn material(self, image: &str, file: &str, text: &str) -> Self {
         self.engine(&format!("materials/{image}/{file}"), text);

@@ -117,6 +117,11 @@ impl Checkout {
         self.engine(&format!("services/{service}/{file}"), text);
     }
 
+    /// Says that the model has a service that nobody starts.
+    pub(crate) fn idle_service(&self, service: &str) {
+        self.of_service(service, "hash", &format!("hash-{service}\n"));
+    }
+
     /// What `service` does when it starts, one thing a line: `after <event>`, `held`, `refuse <reason>`; then `healthy`, `unhealthy`,
     /// `starting` (for ever) or `exit <code>`.
     pub(crate) fn behaves(self, service: &str, behaviour: &str) -> Self {

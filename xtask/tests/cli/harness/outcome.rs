@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use super::Checkout;
 
 /// The calls of `docker` that change nothing.
-const READS: [&str; 15] = [
+const READS: [&str; 16] = [
     "version ",
     "buildx version",
     "info",
@@ -19,6 +19,7 @@ const READS: [&str; 15] = [
     "container ls ",
     "events ",
     "stats ",
+    "system df ",
     "compose version ",
     "compose config ",
 ];

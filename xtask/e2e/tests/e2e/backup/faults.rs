@@ -109,7 +109,7 @@ async fn a_database_that_goes_away_leaves_no_backup() {
     ship.mark(1);
     // Whoever reads the large table is sent away as soon as it does.
     let sends = "SET statement_timeout TO '60s'; DO $$ BEGIN LOOP PERFORM pg_stat_clear_snapshot(), pg_sleep(0.002); \
-                 EXIT WHEN EXISTS (SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%bulk%'); END LOOP; END $$";
+                 PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%bulk%'; EXIT WHEN FOUND; END LOOP; END $$";
     let sender = ship.stack().xtask_start(&["shell", "db", "--", "psql", "--username=slipway", "--dbname=slipway", "--command", sends]);
     let backup = ship.stack().xtask_start(&["backup"]);
     let sent = sender.end();

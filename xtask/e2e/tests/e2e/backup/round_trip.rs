@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Ship;
-use crate::harness::{eventually, shared};
+use crate::harness::shared;
 
 /// Everything that a file system knows, and names that few programs like.
 const ODD_FILES: &str = r#"
@@ -58,11 +58,7 @@ async fn everything_comes_back_as_it_was() {
         assert_eq!(ship.sql("SELECT sum(balance) FROM accounts"), [sums.to_string()], "no transfer is half done");
     }
     // The application goes on by itself.
-    eventually("the stack is ready", Duration::from_secs(60), || async {
-        let answer = ship.stack().get("/api/v1/health/ready").await;
-        if answer.status == 200 { Ok(()) } else { Err(answer.body) }
-    })
-    .await;
+    ship.ready().await;
     // What was there before is one command away.
     ship.stack().xtask(&["snapshot", "load", "before-restore", "--yes"]).good();
     assert_eq!(ship.marks(), ["2", "2", "2", "2"]);
@@ -76,11 +72,11 @@ async fn everything_comes_back_as_it_was() {
     let file = ship.file(&plain).display().to_string();
     let refused = fresh.stack().xtask(&["restore", "--at", &file]);
     assert!(refused.code == 1 && refused.stderr.contains("--yes"), "{refused:?}");
-    assert_eq!(fresh.checkout.left().volumes, [""; 0], "nothing was made before somebody agreed");
+    assert_eq!(fresh.checkout.left().containers, [""; 0], "nothing was started before somebody agreed");
     let restored = fresh.stack().xtask(&["restore", "--at", &file, "--yes"]).good();
     assert!(restored.stderr.contains(&format!("the backup is of {}", ship.stack().project)), "{restored:?}");
     assert_eq!((fresh.marks(), fresh.tree()), (["1", "1", "1", "1"].map(str::to_owned), tree));
     fresh.up();
-    fresh.stack().get("/api/v1/health/ready").await.with(200);
+    fresh.ready().await;
     assert_eq!(fresh.marks(), ["1", "1", "1", "1"]);
 }

@@ -20,7 +20,7 @@ async fn a_save_point_is_gone_back_to_without_a_restart() {
         assert_eq!(ship.marks(), [number; 4], "{name}");
     }
     assert_eq!(services.map(started), before, "no container was restarted");
-    ship.stack().get("/api/v1/health/ready").await.with(200);
+    ship.ready().await;
 
     let listed = ship.stack().xtask(&["snapshot", "list"]).good().stdout;
     assert!(["one", "two", "before-load"].iter().all(|name| listed.contains(name)), "{listed}");
