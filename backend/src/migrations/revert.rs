@@ -1,5 +1,5 @@
 //! The way back: what the newest applied migration did is undone by its down file.
-use super::{Entry, Status, TABLE, compare, embedded, recorded};
+use super::{Entry, MIGRATOR, Status, TABLE, compare, recorded};
 use anyhow::{Context, bail};
 use sqlx::migrate::{Migrate, Migration};
 use sqlx::postgres::PgConnection;
@@ -16,7 +16,7 @@ pub async fn revert(connection: &mut PgConnection, expected: Option<i64>) -> any
 
 async fn revert_locked(connection: &mut PgConnection, expected: Option<i64>) -> anyhow::Result<Option<Entry>> {
     let entries = compare(&recorded(connection).await?);
-    let Some((entry, down)) = way_back(&entries, super::MIGRATOR.iter(), expected)? else { return Ok(None) };
+    let Some((entry, down)) = way_back(&entries, MIGRATOR.iter(), expected)? else { return Ok(None) };
     // The down file and the record go in one transaction.
     connection.revert(TABLE, down).await.with_context(|| {
         let left = if down.no_tx { "it runs without a transaction: look at what it left" } else { "schema and record are as they were" };
@@ -57,7 +57,7 @@ fn way_back<'a, 'm>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::migrations::MIGRATOR;
+    use crate::migrations::embedded;
 
     fn entry(version: i64, status: Status) -> Entry {
         Entry { version, description: "create things".to_owned(), status }

@@ -96,13 +96,13 @@ pub(crate) fn check(files: &[File]) -> Vec<Finding> {
         if stems.len() > 1 {
             let names: Vec<String> = stems.keys().map(|stem| format!("`{stem}`")).collect();
             let all = names.join(", ");
-            let text = format!("number {number} is that of {}: {all}", if names.len() == 2 { "two" } else { "several" });
+            let text = format!("{number} is that of {}: {all}", if names.len() == 2 { "two" } else { "several" });
             found.push(Finding::of(stems.keys().next_back().copied().unwrap_or_default(), Kind::Number, text));
         }
         for (stem, directions) in stems {
             match directions[..] {
                 [Direction::Up] => {
-                    found.push(Finding::of(&format!("{stem}.up.sql"), Kind::Pair, "has no `.down.sql`: there is no way back"))
+                    found.push(Finding::of(&format!("{stem}.up.sql"), Kind::Pair, "has no `.down.sql`: there is no way back"));
                 }
                 [Direction::Down] => found.push(Finding::of(&format!("{stem}.down.sql"), Kind::Pair, "has no `.up.sql`: it is never run")),
                 _ => {}
@@ -142,7 +142,7 @@ mod tests {
         let pair = |stem: &str| [format!("{stem}.up.sql"), format!("{stem}.down.sql")];
         let names = [pair("20260101000000_a"), pair("20260101000000_b")].concat();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        assert_eq!(check_names(&names), ["20260101000000_b: number 20260101000000 is that of two: `20260101000000_a`, `20260101000000_b`"]);
+        assert_eq!(check_names(&names), ["20260101000000_b: 20260101000000 is that of two: `20260101000000_a`, `20260101000000_b`"]);
     }
 
     #[test]

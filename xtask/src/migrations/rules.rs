@@ -106,7 +106,9 @@ impl Judge {
             cursor.eat_all(&["if", "exists"]);
             for table in cursor.names() {
                 self.destroys(line, table.clone(), |table| format!("DROP TABLE removes {table} with all its rows"));
-                table.iter().for_each(|table| drop(self.created.remove(table)));
+                if let Some(table) = table {
+                    self.created.remove(&table);
+                }
             }
         } else if cursor.eat("schema") {
             self.found.push(Offence {

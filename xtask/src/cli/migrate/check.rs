@@ -9,7 +9,7 @@ use crate::engine;
 use crate::engine::containers::Container;
 use crate::migrations::{self, Finding, Report, drift};
 use crate::model::{Migrations, Model, Sizes};
-use crate::report::{ExitWith, product};
+use crate::report::{ExitWith, Failure, product};
 use crate::stack::Stack;
 
 pub(super) fn check(context: &Context, json: bool) -> anyhow::Result<()> {
@@ -19,7 +19,7 @@ pub(super) fn check(context: &Context, json: bool) -> anyhow::Result<()> {
     let files = migrations::read(&directory(&stack, section))?;
     let mut findings = migrations::check(&files, section.checked_from);
     // Whatever becomes of the database, what is wrong with the files is said.
-    let asked = ask(context, &stack, section);
+    let asked = ask(context, &stack, section, files.len());
     let (database, rows, error) = match asked {
         Ok(Asked::Answered { drift, containers }) => {
             findings.extend(drift);
@@ -43,7 +43,7 @@ pub(super) fn check(context: &Context, json: bool) -> anyhow::Result<()> {
         Some(error) => Err(error),
         None if !report.ok() => Err(ExitWith(1).into()),
         None => {
-            let also = if database { ", and the database has what they say" } else { "" };
+            let also = if database { ", nor with what the database says of them" } else { "" };
             context.volume().say(format!("nothing is wrong with {} files of migrations{also}", files.len()));
             Ok(())
         }
@@ -63,7 +63,7 @@ enum Asked {
     Away(String),
 }
 
-fn ask(context: &Context, stack: &Stack, migrations: &Migrations) -> anyhow::Result<Asked> {
+fn ask(context: &Context, stack: &Stack, migrations: &Migrations, files: usize) -> anyhow::Result<Asked> {
     let away = |reason: &str| Asked::Away(format!("{reason}; `cargo xtask up{}` starts it, then check again", stack.project.flags()));
     if let Some(trouble) = engine::trouble()? {
         return Ok(away(trouble.failure().to_string().lines().next().unwrap_or_default()));
@@ -77,7 +77,13 @@ fn ask(context: &Context, stack: &Stack, migrations: &Migrations) -> anyhow::Res
     if context.dry_run() {
         return Ok(Asked::Away(format!("`--dry-run` asks no database, this would:\n{status}")));
     }
-    Ok(Asked::Answered { drift: drift::check(&drift::parse(&status.read()?)), containers })
+    let lines = drift::parse(&status.read()?);
+    if lines.is_empty() && files > 0 {
+        return Err(Failure::new(format!("`{status}` says nothing of any migration"))
+            .hint("the program that it runs is not that of these files")
+            .into());
+    }
+    Ok(Asked::Answered { drift: drift::check(&lines), containers })
 }
 
 /// About how many rows tables have. Without it a finding is as true.
