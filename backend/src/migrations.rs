@@ -7,7 +7,7 @@ use crate::config::DatabaseConfig;
 use crate::database;
 use anyhow::{Context, bail};
 use sqlx::ConnectOptions;
-use sqlx::migrate::{Migrate, Migration, Migrator};
+use sqlx::migrate::{Migrate, MigrateError, Migration, Migrator};
 use sqlx::postgres::{PgConnection, PgPool};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,6 +20,8 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 /// How long to wait for a database that is restarting.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(20);
 const RETRY: Duration = Duration::from_millis(250);
+/// What PostgreSQL calls a lock that was not had in time.
+const LOCK_TIMEOUT: &str = "55P03";
 /// The table that records what was applied.
 const TABLE: &str = "_sqlx_migrations";
 
@@ -81,11 +83,27 @@ pub async fn connect(config: &DatabaseConfig, patience: Duration) -> anyhow::Res
 
 /// Applies what is pending, under an advisory lock, and returns how many that was. `applied` is told of each as soon as it is in place.
 pub async fn up(connection: &mut PgConnection, mut applied: impl FnMut(&Migration)) -> anyhow::Result<usize> {
-    connection.lock().await.context("the migration lock cannot be taken")?;
+    lock(connection).await?;
     let outcome = up_locked(connection, &mut applied).await;
     // The lock ends with the connection at the latest, and the outcome matters more.
     let _ = connection.unlock().await;
     outcome
+}
+
+/// Waits for its turn, a moment at a time: who waits in one statement keeps its view of the database, and the `CREATE INDEX CONCURRENTLY` of whoever
+/// has the lock would wait for that.
+async fn lock(connection: &mut PgConnection) -> anyhow::Result<()> {
+    let refused = "the migration lock cannot be taken";
+    sqlx::query("SET lock_timeout = '300ms'").execute(&mut *connection).await.context(refused)?;
+    loop {
+        match connection.lock().await {
+            Ok(()) => break,
+            Err(MigrateError::Execute(sqlx::Error::Database(error))) if error.code().as_deref() == Some(LOCK_TIMEOUT) => {}
+            Err(error) => return Err(error).context(refused),
+        }
+    }
+    sqlx::query("RESET lock_timeout").execute(connection).await.context(refused)?;
+    Ok(())
 }
 
 async fn up_locked(connection: &mut PgConnection, applied: &mut impl FnMut(&Migration)) -> anyhow::Result<usize> {

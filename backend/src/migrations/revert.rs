@@ -1,5 +1,5 @@
 //! The way back: what the newest applied migration did is undone by its down file.
-use super::{Entry, MIGRATOR, Status, TABLE, compare, recorded};
+use super::{Entry, MIGRATOR, Status, TABLE, compare, lock, recorded};
 use anyhow::{Context, bail};
 use sqlx::migrate::{Migrate, Migration};
 use sqlx::postgres::PgConnection;
@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnection;
 /// Takes back the newest applied migration, under the same lock as `up`, and returns it; nothing where none is applied.
 /// `expected` is the one that somebody agreed to: another one is left alone.
 pub async fn revert(connection: &mut PgConnection, expected: Option<i64>) -> anyhow::Result<Option<Entry>> {
-    connection.lock().await.context("the migration lock cannot be taken")?;
+    lock(connection).await?;
     let outcome = revert_locked(connection, expected).await;
     // The lock ends with the connection at the latest, and the outcome matters more.
     let _ = connection.unlock().await;

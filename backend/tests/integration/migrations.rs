@@ -63,6 +63,30 @@ async fn one_at_a_time_changes_the_schema() {
     .await;
 }
 
+#[tokio::test]
+async fn whoever_waits_does_not_hold_up_an_index_that_is_built_concurrently() {
+    run(async |bench| {
+        let (mut holder, mut up) = (connect(bench).await, connect(bench).await);
+        holder.lock().await.unwrap();
+        let build = async {
+            eventually("it waits for the lock", async || {
+                let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')";
+                sqlx::query_scalar(sql).fetch_one(&bench.pool).await.unwrap()
+            })
+            .await;
+            let sql = "CREATE INDEX CONCURRENTLY tasks_title ON tasks (title)";
+            let outcome = sqlx::query(sql).execute(&mut holder).await;
+            holder.unlock().await.unwrap();
+            outcome
+        };
+        let (applied, built) = tokio::join!(migrations::up(&mut up, |_| {}), build);
+        assert_eq!((applied.unwrap(), built.is_ok()), (0, true));
+        let timeout: String = sqlx::query_scalar("SHOW lock_timeout").fetch_one(&mut up).await.unwrap();
+        assert_eq!(timeout, "0", "migrations themselves wait as they would");
+    })
+    .await;
+}
+
 async fn relations(connection: &mut PgConnection) -> Vec<String> {
     let sql = "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1";
     sqlx::query_scalar(sql).fetch_all(connection).await.unwrap()
