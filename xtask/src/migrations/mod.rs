@@ -49,9 +49,10 @@ mod tests {
     #[test]
     fn the_migrations_of_this_repository_are_well() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-        let files = read(&root.join("backend/migrations")).expect("readable");
         let compose = std::fs::read_to_string(root.join("infra/compose.yaml")).expect("readable");
-        let from = compose.lines().find_map(|line| line.trim().strip_prefix("checked_from: ")?.parse().ok());
+        let value = |key: &str| compose.lines().find_map(|line| line.trim().strip_prefix(key)).expect("in `x-migrations`").trim();
+        let files = read(&root.join("infra").join(value("directory:"))).expect("readable");
+        let from = value("checked_from:").parse().ok();
         assert!(files.len() >= 10 && from.is_some());
         assert_eq!(check(&files, from), []);
         // The older ones are read to their ends as well.
