@@ -1,20 +1,27 @@
 //! The database schema: the migrations in this binary, and how they compare with a database.
+mod revert;
+
+pub use self::revert::revert;
+
 use crate::config::DatabaseConfig;
 use crate::database;
 use anyhow::{Context, bail};
 use sqlx::ConnectOptions;
-use sqlx::migrate::{Migrate, Migration, Migrator};
+use sqlx::migrate::{Migrate, MigrateError, Migration, Migrator};
 use sqlx::postgres::{PgConnection, PgPool};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// The migrations of this binary. Each runs in a transaction: a failed one leaves the schema as it was.
+/// The migrations of this binary. Each runs in a transaction, a failed one leaves the schema as it was; only one that begins with
+/// `-- no-transaction` does not.
 pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
 /// How long to wait for a database that is restarting.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(20);
 const RETRY: Duration = Duration::from_millis(250);
+/// What PostgreSQL calls a lock that was not had in time.
+const LOCK_TIMEOUT: &str = "55P03";
 /// The table that records what was applied.
 const TABLE: &str = "_sqlx_migrations";
 
@@ -25,10 +32,18 @@ pub enum Status {
     Applied,
     /// In this binary, not applied.
     Pending,
+    /// In this binary, not applied, but a later one is.
+    OutOfOrder,
     /// Applied, but its text was changed afterwards.
     Changed,
     /// Applied, but not in this binary.
     Unknown,
+}
+
+impl Status {
+    fn is_applied(self) -> bool {
+        matches!(self, Self::Applied | Self::Changed | Self::Unknown)
+    }
 }
 
 /// One line of `migrate status`.
@@ -68,11 +83,27 @@ pub async fn connect(config: &DatabaseConfig, patience: Duration) -> anyhow::Res
 
 /// Applies what is pending, under an advisory lock, and returns how many that was. `applied` is told of each as soon as it is in place.
 pub async fn up(connection: &mut PgConnection, mut applied: impl FnMut(&Migration)) -> anyhow::Result<usize> {
-    connection.lock().await.context("the migration lock cannot be taken")?;
+    lock(connection).await?;
     let outcome = up_locked(connection, &mut applied).await;
     // The lock ends with the connection at the latest, and the outcome matters more.
     let _ = connection.unlock().await;
     outcome
+}
+
+/// Waits for its turn, a moment at a time: who waits in one statement keeps its view of the database, and the `CREATE INDEX CONCURRENTLY` of whoever
+/// has the lock would wait for that.
+async fn lock(connection: &mut PgConnection) -> anyhow::Result<()> {
+    let refused = "the migration lock cannot be taken";
+    sqlx::query("SET lock_timeout = '300ms'").execute(&mut *connection).await.context(refused)?;
+    loop {
+        match connection.lock().await {
+            Ok(()) => break,
+            Err(MigrateError::Execute(sqlx::Error::Database(error))) if error.code().as_deref() == Some(LOCK_TIMEOUT) => {}
+            Err(error) => return Err(error).context(refused),
+        }
+    }
+    sqlx::query("RESET lock_timeout").execute(connection).await.context(refused)?;
+    Ok(())
 }
 
 async fn up_locked(connection: &mut PgConnection, applied: &mut impl FnMut(&Migration)) -> anyhow::Result<usize> {
@@ -87,16 +118,17 @@ async fn up_locked(connection: &mut PgConnection, applied: &mut impl FnMut(&Migr
             Status::Changed => {
                 bail!("migration {version} was changed after it was applied: restore its text, and put the change into a new migration")
             }
-            Status::Applied | Status::Pending => {}
+            Status::Applied | Status::Pending | Status::OutOfOrder => {}
         }
     }
-    let pending = || entries.iter().filter(|entry| entry.status == Status::Pending);
+    let pending = || entries.iter().filter(|entry| !entry.status.is_applied());
     for entry in pending() {
         let Some(migration) = embedded().find(|migration| migration.version == entry.version) else { continue };
-        connection
-            .apply(TABLE, migration)
-            .await
-            .with_context(|| format!("migration {} {} failed, the schema is as it was before it", entry.version, entry.description))?;
+        connection.apply(TABLE, migration).await.with_context(|| {
+            let left =
+                if migration.no_tx { "it runs without a transaction: look at what it left" } else { "the schema is as it was before it" };
+            format!("migration {} {} failed, {left}", entry.version, entry.description)
+        })?;
         applied(migration);
     }
     Ok(pending().count())
@@ -110,8 +142,8 @@ pub async fn status(connection: &mut PgConnection) -> anyhow::Result<Vec<Entry>>
 /// How many migrations of this binary are applied, and how many are pending.
 pub async fn progress(pool: &PgPool) -> Result<(usize, usize), sqlx::Error> {
     let entries = compare(&recorded(&mut *pool.acquire().await?).await?);
-    let count = |status| entries.iter().filter(|entry| entry.status == status).count();
-    Ok((count(Status::Applied) + count(Status::Changed), count(Status::Pending)))
+    let count = |statuses: [Status; 2]| entries.iter().filter(|entry| statuses.contains(&entry.status)).count();
+    Ok((count([Status::Applied, Status::Changed]), count([Status::Pending, Status::OutOfOrder])))
 }
 
 fn embedded() -> impl Iterator<Item = &'static Migration> {
@@ -129,9 +161,11 @@ async fn recorded(connection: &mut PgConnection) -> Result<BTreeMap<i64, Vec<u8>
 }
 
 fn compare(recorded: &BTreeMap<i64, Vec<u8>>) -> Vec<Entry> {
+    let newest = recorded.keys().next_back();
     let mut entries: BTreeMap<i64, Entry> = embedded()
         .map(|migration| {
             let status = match recorded.get(&migration.version) {
+                None if newest.is_some_and(|newest| migration.version < *newest) => Status::OutOfOrder,
                 None => Status::Pending,
                 Some(checksum) if *checksum == *migration.checksum => Status::Applied,
                 Some(_) => Status::Changed,
@@ -152,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_four_cases_are_told_apart() {
+    fn the_cases_are_told_apart() {
         let all: Vec<_> = embedded().collect();
         let (first, second) = (all[0], all[1]);
         let recorded = BTreeMap::from([(first.version, first.checksum.to_vec()), (second.version, vec![0]), (1, vec![1])]);
@@ -160,14 +194,9 @@ mod tests {
         assert_eq!(statuses[&first.version], Status::Applied);
         assert_eq!(statuses[&second.version], Status::Changed);
         assert_eq!(statuses[&1], Status::Unknown);
+        assert!(all[2..].iter().all(|migration| statuses[&migration.version] == Status::Pending));
+        let later = BTreeMap::from([(second.version, second.checksum.to_vec())]);
+        assert_eq!(compare(&later)[0].status, Status::OutOfOrder, "it sorts before one that is applied");
         assert!(compare(&BTreeMap::new()).iter().all(|entry| entry.status == Status::Pending));
-    }
-
-    #[test]
-    fn every_migration_can_be_reverted() {
-        for migration in embedded() {
-            let down = |other: &&Migration| other.version == migration.version && other.migration_type.is_down_migration();
-            assert!(MIGRATOR.iter().find(down).is_some(), "{} has no .down.sql file", migration.version);
-        }
     }
 }

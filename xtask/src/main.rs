@@ -12,6 +12,7 @@ mod images;
 mod interrupt;
 mod lock;
 mod logs;
+mod migrations;
 mod model;
 mod ports;
 mod process;

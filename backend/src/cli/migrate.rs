@@ -1,4 +1,4 @@
-//! `backend migrate`: brings the schema up to date, or shows where it stands.
+//! `backend migrate`: brings the schema up to date, shows where it stands, or goes one step back.
 use crate::config::{DatabaseConfig, Env, MigrateConfig};
 use crate::migrations::{self, Status};
 use crate::shutdown::Shutdown;
@@ -20,6 +20,11 @@ enum Action {
     Up,
     /// Show what is applied and what is pending
     Status,
+    /// Take back the newest applied migration, by its down file
+    Revert {
+        /// Its number: where another one is the newest, nothing is done
+        version: Option<i64>,
+    },
 }
 
 impl Migrate {
@@ -31,7 +36,7 @@ impl Migrate {
             tokio::select! {
                 outcome = act(self.action, &database) => outcome,
                 () = shutdown.requested() => {
-                    bail!("stopped by a signal; a migration that was under way is rolled back, run `backend migrate up` again")
+                    bail!("stopped by a signal; what was under way is rolled back, run the same command again")
                 }
             }
         })
@@ -57,12 +62,17 @@ async fn act(action: Action, database: &DatabaseConfig) -> anyhow::Result<()> {
                 let state = match entry.status {
                     Status::Applied => "applied",
                     Status::Pending => "pending",
+                    Status::OutOfOrder => "out-of-order",
                     Status::Changed => "changed",
                     Status::Unknown => "unknown",
                 };
-                writeln!(out, "{:<8} {}  {}", state, entry.version, entry.description)?;
+                writeln!(out, "{:<12} {}  {}", state, entry.version, entry.description)?;
             }
         }
+        Action::Revert { version } => match migrations::revert(&mut connection, version).await? {
+            Some(entry) => writeln!(out, "reverted {} {}", entry.version, entry.description)?,
+            None => writeln!(out, "nothing to revert")?,
+        },
     }
     Ok(())
 }

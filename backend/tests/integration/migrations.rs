@@ -1,8 +1,9 @@
 //! `backend migrate`
-use crate::harness::{Bench, run, run_unmigrated};
+use crate::harness::{Bench, eventually, run, run_unmigrated};
 use backend::config::DatabaseConfig;
 use backend::migrations::{self, Status};
 use sqlx::PgConnection;
+use sqlx::migrate::Migrate;
 use std::time::Duration;
 
 async fn connect(bench: &Bench) -> PgConnection {
@@ -26,6 +27,125 @@ async fn up_is_idempotent_even_at_the_same_time() {
         assert_eq!(told.len(), outcome.0.unwrap());
         assert!(statuses(&mut first).await.iter().all(|status| *status == Status::Applied));
         assert_eq!(migrations::up(&mut first, |_| {}).await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_at_a_time_changes_the_schema() {
+    run(async |bench| {
+        let (mut holder, mut up, mut revert, mut watcher) =
+            (connect(bench).await, connect(bench).await, connect(bench).await, connect(bench).await);
+        let before = statuses(&mut watcher).await;
+        holder.lock().await.unwrap();
+        let release = async {
+            eventually("both wait for the lock", async || {
+                let sql = "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+                           WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()";
+                sqlx::query_scalar::<_, i64>(sql).fetch_one(&bench.pool).await.unwrap() == 2
+            })
+            .await;
+            assert_eq!(statuses(&mut watcher).await, before, "nobody has begun");
+            holder.unlock().await.unwrap();
+        };
+        let (applied, reverted, ()) = tokio::join!(migrations::up(&mut up, |_| {}), migrations::revert(&mut revert, None), release);
+        let (applied, reverted) = (applied.unwrap(), reverted.unwrap().unwrap());
+        let status = migrations::status(&mut watcher).await.unwrap().pop().unwrap();
+        // Whoever was first: what was reverted is the newest, and is applied again only by one that came later.
+        assert_eq!(
+            (reverted.version, applied, status.status),
+            match applied {
+                0 => (status.version, 0, Status::Pending),
+                _ => (status.version, 1, Status::Applied),
+            }
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_waits_does_not_hold_up_an_index_that_is_built_concurrently() {
+    run(async |bench| {
+        let (mut holder, mut up) = (connect(bench).await, connect(bench).await);
+        holder.lock().await.unwrap();
+        let build = async {
+            eventually("it waits for the lock", async || {
+                let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')";
+                sqlx::query_scalar(sql).fetch_one(&bench.pool).await.unwrap()
+            })
+            .await;
+            let sql = "CREATE INDEX CONCURRENTLY tasks_title ON tasks (title)";
+            let outcome = sqlx::query(sql).execute(&mut holder).await;
+            holder.unlock().await.unwrap();
+            outcome
+        };
+        let (applied, built) = tokio::join!(migrations::up(&mut up, |_| {}), build);
+        assert_eq!((applied.unwrap(), built.is_ok()), (0, true));
+        let timeout: String = sqlx::query_scalar("SHOW lock_timeout").fetch_one(&mut up).await.unwrap();
+        assert_eq!(timeout, "0", "migrations themselves wait as they would");
+    })
+    .await;
+}
+
+async fn relations(connection: &mut PgConnection) -> Vec<String> {
+    let sql = "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1";
+    sqlx::query_scalar(sql).fetch_all(connection).await.unwrap()
+}
+
+#[tokio::test]
+async fn step_by_step_back_to_nothing_and_up_again() {
+    run(async |bench| {
+        let mut connection = connect(bench).await;
+        let full = relations(&mut connection).await;
+        let versions: Vec<i64> = migrations::status(&mut connection).await.unwrap().iter().map(|entry| entry.version).collect();
+        for (left, version) in versions.iter().enumerate().rev() {
+            assert_eq!(migrations::revert(&mut connection, Some(*version)).await.unwrap().unwrap().version, *version);
+            let statuses = statuses(&mut connection).await;
+            assert!(statuses[..left].iter().all(|status| *status == Status::Applied), "{statuses:?}");
+            assert!(statuses[left..].iter().all(|status| *status == Status::Pending), "{statuses:?}");
+        }
+        assert_eq!(relations(&mut connection).await, ["_sqlx_migrations", "_sqlx_migrations_pkey"], "nothing of the schema is left");
+        assert_eq!(migrations::revert(&mut connection, None).await.unwrap(), None);
+        assert_eq!(migrations::up(&mut connection, |_| {}).await.unwrap(), versions.len());
+        assert_eq!(relations(&mut connection).await, full);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_failed_revert_leaves_schema_and_record_as_they_were() {
+    run(async |bench| {
+        let mut connection = connect(bench).await;
+        // In the way of the second of three statements.
+        sqlx::query("CREATE VIEW in_the_way AS SELECT * FROM exports").execute(&mut connection).await.unwrap();
+        let before = (relations(&mut connection).await, statuses(&mut connection).await);
+        let error = migrations::revert(&mut connection, None).await.unwrap_err();
+        assert!(error.to_string().ends_with("create files cannot be reverted, schema and record are as they were"), "{error}");
+        assert!(format!("{error:#}").contains("because other objects depend on it"), "{error:#}");
+        assert_eq!((relations(&mut connection).await, statuses(&mut connection).await), before);
+        sqlx::query("DROP VIEW in_the_way").execute(&mut connection).await.unwrap();
+        migrations::revert(&mut connection, None).await.unwrap().unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_taken_back_is_left_alone() {
+    run(async |bench| {
+        let mut connection = connect(bench).await;
+        let before = relations(&mut connection).await;
+        let error = migrations::revert(&mut connection, Some(1)).await.unwrap_err().to_string();
+        assert!(error.starts_with("migration 1 is not the newest applied one, that is "), "{error}");
+        let changed = "UPDATE _sqlx_migrations SET checksum = '\\x00' WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
+        sqlx::query(changed).execute(&mut connection).await.unwrap();
+        let error = migrations::revert(&mut connection, None).await.unwrap_err().to_string();
+        assert!(error.contains("was changed after it was applied"), "{error}");
+        let unknown = "UPDATE _sqlx_migrations SET version = 99990101000000 WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
+        sqlx::query(unknown).execute(&mut connection).await.unwrap();
+        let error = migrations::revert(&mut connection, None).await.unwrap_err().to_string();
+        assert!(error.contains("is not in this binary: "), "{error}");
+        assert_eq!(relations(&mut connection).await, before);
+        assert_eq!(statuses(&mut connection).await.iter().rev().take(2).collect::<Vec<_>>(), [&Status::Unknown, &Status::OutOfOrder]);
     })
     .await;
 }

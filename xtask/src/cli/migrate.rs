@@ -1,16 +1,20 @@
 //! `migrate`: the database schema, through the service that has `x-migrations`.
 
-use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+mod check;
+mod new;
+mod revert;
 
-use anyhow::Context as _;
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::Context;
+use crate::engine::containers::Container;
 use crate::model::{Migrations, Model};
-use crate::report::{Failure, product};
+use crate::report::Failure;
+use crate::stack::{Resolved, Stack};
 
-/// Apply database migrations, list them, or begin a new one
+/// Apply database migrations, list them, begin a new one, go one back, or look for what is wrong with them
 #[derive(Args)]
 pub(crate) struct Migrate {
     #[command(subcommand)]
@@ -29,31 +33,43 @@ enum Action {
         /// What it does: `add_due_date`
         name: String,
     },
+    /// Take back the newest applied migration, after asking; in `local`, what was there becomes the save point `before-revert`
+    Revert,
+    /// Look for what is wrong with the files, and with the database where it runs
+    Check {
+        /// Print what was found as JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 impl Migrate {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
-        let action = self.action.unwrap_or(Action::Up);
-        if let Action::New { name } = &action {
-            let stack = context.stack()?;
-            let model = Model::parse(&stack.compose.model().read()?)?;
-            return new(context, &stack.project.infra().join(&find(&model)?.directory), name);
+        match self.action.unwrap_or(Action::Up) {
+            Action::Up => up(context),
+            Action::Status => {
+                let stack = context.stack()?;
+                let resolved = stack.resolve()?;
+                let migrations = running(&stack, &resolved)?;
+                context.hand_over(&resolved.compose.run(&migrations.service, &migrations.status))
+            }
+            Action::New { name } => {
+                let stack = context.stack()?;
+                let model = Model::parse(&stack.compose.model().read()?)?;
+                new::new(context, &directory(&stack, find(&model)?), &name)
+            }
+            Action::Revert => revert::revert(context),
+            Action::Check { json } => check::check(context, json),
         }
-        let stack = context.stack()?;
-        let resolved = stack.resolve()?;
-        let migrations = find(&resolved.model)?;
-        let service = &migrations.service;
-        if !resolved.containers.iter().any(|container| container.service() != service && container.running()) {
-            return Err(Failure::new("the database does not run")
-                .hint(format!("`cargo xtask up{}` starts the stack, and applies migrations", stack.project.flags()))
-                .into());
-        }
-        let args = if matches!(action, Action::Status) { &migrations.status } else { &migrations.up };
-        if matches!(action, Action::Up) {
-            context.agree(&stack, "Migrate the database of")?;
-        }
-        context.hand_over(&resolved.compose.run(service, args))
     }
+}
+
+fn up(context: &Context) -> anyhow::Result<()> {
+    let stack = context.stack()?;
+    let resolved = stack.resolve()?;
+    let migrations = running(&stack, &resolved)?;
+    context.agree(&stack, "Migrate the database of")?;
+    context.hand_over(&resolved.compose.run(&migrations.service, &migrations.up))
 }
 
 fn find(model: &Model) -> anyhow::Result<&Migrations> {
@@ -63,54 +79,23 @@ fn find(model: &Model) -> anyhow::Result<&Migrations> {
     model.migrations.as_ref().ok_or_else(|| none().into())
 }
 
-/// Makes `<UTC time>_<name>.up.sql` and `.down.sql` in `directory`: files sort by when they were begun, also those of two branches.
-fn new(context: &Context, directory: &Path, name: &str) -> anyhow::Result<()> {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    if name.is_empty() || name.len() > 60 || !name.chars().all(allowed) {
-        return Err(Failure::new(format!("`{name}` is not a name for a migration"))
-            .hint("write what it does in a-z, 0-9 and `_`: `add_due_date`")
-            .into());
-    }
-    let directory = directory.canonicalize().with_context(|| format!("cannot find {}", directory.display()))?;
-    let now = timestamp(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs());
-    for (direction, text) in [("up", UP), ("down", DOWN)] {
-        let path = directory.join(format!("{now}_{name}.{direction}.sql"));
-        if !context.dry_run() {
-            std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-        }
-        product(path.display().to_string());
-    }
-    Ok(())
+/// Where the files are.
+fn directory(stack: &Stack, migrations: &Migrations) -> PathBuf {
+    stack.project.infra().join(&migrations.directory)
 }
 
-const UP: &str = "-- What changes and why. The old version of the application runs on this schema until it is replaced: add before you use, remove after nothing uses it.\n";
-const DOWN: &str = "-- How to go back to the schema before, and what is lost by it.\n";
-
-/// `20260102030405` for seconds since 1970, in UTC.
-fn timestamp(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Days to a civil date, counting years from March so that the leap day is the last of its year.
-    let shifted = days + 719_468;
-    let era = shifted / 146_097;
-    let day_of_era = shifted % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}{month:02}{day:02}{:02}{:02}{:02}", rest / 3600, rest % 3600 / 60, rest % 60)
+/// How migrations are run, where there is a database to run them on.
+fn running<'a>(stack: &Stack, resolved: &'a Resolved) -> anyhow::Result<&'a Migrations> {
+    let migrations = find(&resolved.model)?;
+    if runs(&resolved.containers, migrations) {
+        return Ok(migrations);
+    }
+    Err(Failure::new("the database does not run")
+        .hint(format!("`cargo xtask up{}` starts the stack, and applies migrations", stack.project.flags()))
+        .into())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn timestamps_are_utc() {
-        assert_eq!(
-            [0, 951_782_400, 1_709_210_096, 1_795_226_400].map(timestamp),
-            ["19700101000000", "20000229000000", "20240229123456", "20261121020000"]
-        );
-    }
+/// Whether anything runs but the service that migrates.
+fn runs(containers: &[Container], migrations: &Migrations) -> bool {
+    containers.iter().any(|container| container.service() != migrations.service && container.running())
 }

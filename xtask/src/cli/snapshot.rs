@@ -55,18 +55,34 @@ impl Snapshot {
 }
 
 fn save(context: &Context, name: Option<String>) -> anyhow::Result<()> {
-    let begun = std::time::Instant::now();
     let session = Session::begin(context, "snapshot save")?;
     let name = chosen(name, &session)?;
+    write(context, &session, &name)?;
+    if !context.dry_run() {
+        product(name);
+    }
+    Ok(())
+}
+
+/// Makes the save point `name` before another command changes data. It takes the lock of the stack: nobody who has it may call this.
+///
+/// # Errors
+/// When it cannot be made.
+pub(super) fn save_as(context: &Context, name: &str) -> anyhow::Result<()> {
+    write(context, &Session::begin(context, "snapshot save")?, name)
+}
+
+/// Makes the save point `name`; with `--dry-run` prints what would do it.
+fn write(context: &Context, session: &Session<'_>, name: &str) -> anyhow::Result<()> {
+    let begun = std::time::Instant::now();
     let agent = session.agent()?;
     if context.dry_run() {
         product(agent.command(Access::Write, &session.data).to_string());
         return Ok(());
     }
     session.check_running(&session.data)?;
-    agent.ask(&Request::Save { name: name.clone(), parts: sources(&session.data) }, Access::Write, &session.data)?;
+    agent.ask(&Request::Save { name: name.to_owned(), parts: sources(&session.data) }, Access::Write, &session.data)?;
     context.volume().say(format!("`{name}` is there, after {}", human(begun.elapsed())));
-    product(name);
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 mod backup;
 mod build;
 mod develop;
+mod migrations;
 mod secrets;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 pub(crate) use self::backup::{Data, Keep, NamedVolume};
 pub(crate) use self::build::Build;
 pub(crate) use self::develop::{Action, Develop, Reload, Rule};
+pub(crate) use self::migrations::{Migrations, Sizes};
 pub(crate) use self::secrets::{Kind, Note, Rotate, Secret};
 
 /// The merged, interpolated orchestration files; only services whose profile is on.
@@ -195,22 +197,6 @@ pub(crate) struct Healthcheck {
     /// Turned off.
     #[serde(default)]
     pub(crate) disable: bool,
-}
-
-/// An `x-migrations` section.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Migrations {
-    /// The one-shot service that runs them.
-    pub(crate) service: String,
-    /// Arguments that apply what is pending.
-    pub(crate) up: Vec<String>,
-    /// Arguments that list what is applied and pending.
-    pub(crate) status: Vec<String>,
-    /// Where the files are, relative to `infra/`.
-    pub(crate) directory: String,
-    /// SQL that answers with the newest applied migration.
-    pub(crate) newest: Option<String>,
 }
 
 impl Model {

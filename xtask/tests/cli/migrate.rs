@@ -1,4 +1,7 @@
-//! `migrate`: one-off containers, and files of new migrations.
+//! `migrate`: one-off containers, files of new migrations, what is wrong with them, and the way back.
+
+mod check;
+mod revert;
 
 use insta::assert_snapshot;
 

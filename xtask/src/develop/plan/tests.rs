@@ -14,7 +14,7 @@ fn planner() -> Planner {
                 { "action": "sync+restart", "path": "/repo/mailer/src", "target": "/app/src/", "ignore": ["node_modules/", "**/*.tmp"] },
                 { "action": "rebuild", "path": "/repo/mailer/package.json" }] } }
         },
-        "x-migrations": { "service": "migrate", "up": [], "status": [], "directory": "../backend/migrations" },
+        "x-migrations": { "service": "migrate", "up": [], "status": [], "revert": [], "directory": "../backend/migrations" },
         "x-develop": { "builder": "builder", "hub": "hub", "programs": { "backend": "backend", "worker": "backend", "frontend": "frontend" },
             "reload": { "proxy": { "check": ["nginx", "-t"], "apply": ["nginx", "-s", "reload"] } } }
     }"#;

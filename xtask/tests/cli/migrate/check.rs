@@ -1,0 +1,111 @@
+//! `migrate check`: everything at once, with and without a database.
+
+use insta::assert_snapshot;
+
+use crate::harness::{Checkout, Reply};
+
+const STATUS: &str = "applied      20260101000000  begin\nout-of-order 20260102000000  index\nunknown      20260103000000  \n";
+
+/// One whose only migration is well.
+fn checkout() -> Checkout {
+    let checkout = Checkout::new();
+    std::fs::remove_file(checkout.root().join("backend/migrations/20260101000000_begin.sql")).expect("removed");
+    pair(&checkout, "20260101000000_begin", "CREATE TABLE tasks (due date);\n");
+    checkout
+}
+
+fn pair(checkout: &Checkout, stem: &str, up: &str) {
+    checkout.file(&format!("backend/migrations/{stem}.up.sql"), up);
+    checkout.file(&format!("backend/migrations/{stem}.down.sql"), "-- Back.\n");
+}
+
+/// The same with something of each kind.
+fn faults() -> Checkout {
+    let checkout = checkout();
+    pair(&checkout, "20260102000000_index", "-- Why.\n\nCREATE INDEX tasks_due ON tasks (due);\nDROP TABLE old;\n");
+    pair(&checkout, "20260102000000_other", "-- destructive: nothing has used it since 1.4\nDROP TABLE older;\n");
+    checkout.file("backend/migrations/20260104000000_alone.up.sql", "SELECT 'no end;\n");
+    checkout.file("backend/migrations/later.sql", "");
+    checkout.file("backend/migrations/README.md", "No migration.\n");
+    checkout
+}
+
+#[test]
+fn files_are_checked_while_nothing_runs() {
+    let checkout = faults();
+    let outcome = checkout.run(["migrate", "check"]);
+    assert_eq!((outcome.code, outcome.mutations()), (Some(1), vec![]));
+    assert_snapshot!("check_files", outcome);
+}
+
+#[test]
+fn they_are_checked_without_an_engine_too() {
+    let checkout = checkout().docker("version *", Reply::fails(1, "Cannot connect to the Docker daemon\n"));
+    let outcome = checkout.run(["migrate", "check"]).success();
+    assert!(outcome.stderr.starts_with("only the files were checked: the Docker engine does not answer"), "{outcome}");
+}
+
+#[test]
+fn what_is_well_is_said_in_one_line() {
+    let checkout = checkout();
+    checkout.run(["up"]).success();
+    let checkout = checkout.docker("compose* run * migrate status", Reply::says("applied  20260101000000  begin\n"));
+    let outcome = checkout.run(["migrate", "check"]).success();
+    assert_eq!((outcome.stdout.as_str(), outcome.mutations().len()), ("", 1));
+    assert_eq!(outcome.stderr, "nothing is wrong with 2 files of migrations, nor with what the database says of them\n");
+}
+
+#[test]
+fn the_database_is_asked_where_it_runs() {
+    let checkout = faults();
+    checkout.run(["up"]).success();
+    let checkout = checkout
+        .docker("compose* run * migrate status", Reply::says(STATUS))
+        .docker("container exec * psql --command=sizes", Reply::says("tasks|120000\nold|-1\n\n"));
+    assert_snapshot!("check_database", checkout.run(["migrate", "check"]));
+    let outcome = checkout.run(["migrate", "check", "--json"]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(1), ""));
+    assert_snapshot!("check_json", outcome.stdout);
+}
+
+#[test]
+fn files_are_judged_whatever_the_database_says() {
+    let checkout = faults();
+    checkout.run(["up"]).success();
+    let checkout = checkout.docker("compose* run * migrate status", Reply::fails(1, "error: the database refuses us\n"));
+    let outcome = checkout.run(["migrate", "check"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stdout.contains("DROP TABLE removes `old`"), "{outcome}");
+    assert!(outcome.stderr.contains("the database refuses us"), "{outcome}");
+}
+
+#[test]
+fn a_database_that_says_nothing_is_not_taken_for_a_good_one() {
+    let checkout = checkout();
+    checkout.run(["up"]).success();
+    let outcome = checkout.docker("compose* run * migrate status", Reply::says("")).run(["migrate", "check"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.contains("migrate status` says nothing of any migration"), "{outcome}");
+}
+
+#[test]
+fn sizes_that_are_not_known_change_nothing() {
+    let checkout = faults();
+    checkout.run(["up"]).success();
+    let checkout = checkout
+        .docker("compose* run * migrate status", Reply::says("applied  20260101000000  begin\n"))
+        .docker("container exec *", Reply::fails(2, "psql: error: no\n"));
+    let outcome = checkout.run(["migrate", "check"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.starts_with("the sizes of the tables are not known: "), "{outcome}");
+    assert!(outcome.stdout.contains("nobody writes to `tasks` until it is built\n"), "{outcome}");
+}
+
+#[test]
+fn dry_run_asks_no_database() {
+    let checkout = checkout();
+    checkout.run(["up"]).success();
+    let outcome = checkout.run(["migrate", "check", "--dry-run"]).success();
+    assert_eq!(outcome.mutations(), [""; 0]);
+    assert!(outcome.stderr.contains("run --rm --no-deps migrate migrate status"), "{outcome}");
+}
