@@ -65,6 +65,13 @@ impl Model {
         Some(Data { source: Source { name: name.to_owned(), kind }, volume: volume.name.clone() })
     }
 
+    /// The databases that are to be backed up and are not here: somebody else runs them.
+    pub(crate) fn elsewhere(&self) -> Vec<&str> {
+        let server = |keep: &Keep| matches!(keep.kind, Decision::Postgres | Decision::Redis);
+        let away = |(name, keep): &(&String, &Keep)| server(keep) && !self.volumes.contains_key(keep.volume.as_deref().unwrap_or(name));
+        self.backup.iter().filter(away).map(|(name, _)| name.as_str()).collect()
+    }
+
     /// The volumes that `x-backup` says nothing of.
     pub(crate) fn undecided(&self) -> Vec<&str> {
         let decided = |volume: &str| self.backup.iter().any(|(name, keep)| keep.volume.as_deref().unwrap_or(name) == volume);
@@ -91,6 +98,7 @@ mod tests {
         let pair = |name: &str, volume: &str| (name.to_owned(), volume.to_owned());
         assert_eq!(parts, [pair("db", "slipway_postgres-data"), pair("a", "slipway_media")]);
         assert_eq!(all.undecided(), Vec::<&str>::new());
+        assert_eq!(all.elsewhere(), ["redis"]);
     }
 
     #[test]

@@ -37,6 +37,9 @@ impl Create {
             product(agent.command(Access::Read, &session.data).to_string());
             return Ok(());
         }
+        for name in session.resolved.model.elsewhere() {
+            context.volume().say(format!("warning: `{name}` is run by somebody else, and is not in this backup"));
+        }
         session.check_running(&session.data)?;
         let Event::Backup { manifest } = agent.ask(&request, Access::Read, &session.data)? else {
             anyhow::bail!("the agent answered something else than a backup");
