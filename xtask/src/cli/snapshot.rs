@@ -8,6 +8,7 @@ use super::backup::Session;
 use super::confirm::confirm;
 use crate::data::agent::{self, Access, sources};
 use crate::data::store;
+use crate::model::Data;
 use crate::process::Invocation;
 use crate::report::{Failure, human, product, table};
 
@@ -91,23 +92,29 @@ fn load(context: &Context, name: Option<String>) -> anyhow::Result<()> {
     let session = Session::begin(context, "snapshot load")?;
     let name = chosen(name, &session)?;
     check_there(&session, std::slice::from_ref(&name))?;
+    // One that a restore of single parts left has only those.
+    let savepoints = store::savepoints(&session.directory())?;
+    let has = |part: &str| savepoints.iter().any(|savepoint| savepoint.name == name && savepoint.parts.iter().any(|other| other == part));
+    let data: Vec<Data> = session.data.iter().filter(|data| has(&data.source.name)).cloned().collect();
+    let names: Vec<&str> = data.iter().map(|data| data.source.name.as_str()).collect();
+    let names = names.join(", ");
     let agent = session.agent()?;
     if context.dry_run() {
-        product(agent.command(Access::Write, &session.data).to_string());
+        product(agent.command(Access::Write, &data).to_string());
         return Ok(());
     }
     let project = &session.stack.project;
     let question = format!(
-        "Replace all data of {}, environment {}, by `{name}`? What is there becomes the save point `before-load`",
+        "Replace {names} of {}, environment {}, by `{name}`? What is there becomes the save point `before-load`",
         project.compose_name(),
         project.environment
     );
     if !confirm(&question, context.globals.yes)? {
         return Err(Failure::new("nothing was changed").into());
     }
-    session.check_running(&session.data)?;
-    agent.ask(&Request::Load { name: name.clone(), parts: sources(&session.data) }, Access::Write, &session.data)?;
-    context.volume().say(format!("all data are those of `{name}`, after {}", human(begun.elapsed())));
+    session.check_running(&data)?;
+    agent.ask(&Request::Load { name: name.clone(), parts: sources(&data) }, Access::Write, &data)?;
+    context.volume().say(format!("{names} are those of `{name}`, after {}", human(begun.elapsed())));
     Ok(())
 }
 

@@ -276,7 +276,8 @@ fn without_others(server: &Server, databases: &[&str], act: impl FnOnce() -> any
     })
 }
 
-/// Creates the roles that the dump knows and the server does not. Passwords are not in a backup.
+/// Creates the roles that the dump knows and the server does not. Passwords are not in a backup. psql itself understands what follows a backslash, and a
+/// file that somebody brought must not tell it anything.
 fn roles(session: &mut Session, globals: &Path) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(globals).with_context(|| format!("cannot read {}", globals.display()))?;
     let there: Vec<String> = session.query("SELECT format('%I', rolname) FROM pg_roles")?.into_iter().flatten().collect();
@@ -285,5 +286,5 @@ fn roles(session: &mut Session, globals: &Path) -> anyhow::Result<()> {
             line.strip_prefix("CREATE ROLE ").or_else(|| line.strip_prefix("ALTER ROLE ")).and_then(|rest| rest.split([' ', ';']).next());
         role.is_some_and(|role| !there.iter().any(|other| other == role))
     };
-    text.lines().filter(missing).try_for_each(|line| session.run(line.trim_end_matches(';')))
+    text.lines().filter(missing).filter(|line| !line.contains('\\')).try_for_each(|line| session.run(line.trim_end_matches(';')))
 }

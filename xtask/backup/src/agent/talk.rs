@@ -40,6 +40,11 @@ impl Meter {
         Self { part: part.to_owned(), bytes: 0, total, said: Instant::now() }
     }
 
+    /// Whether it is much more than it was to be: a stream may claim anything.
+    pub(crate) fn is_beyond(&self) -> bool {
+        self.total.is_some_and(|total| self.bytes > total.saturating_mul(2).saturating_add(64 << 20))
+    }
+
     /// So many more.
     pub(crate) fn add(&mut self, bytes: u64) {
         self.bytes += bytes;

@@ -79,6 +79,7 @@ impl<R: Read, W: Write> Scan<'_, R, W> {
             left -= content as u64;
             padding -= (count - content) as u64;
             self.meter.add(content as u64);
+            ensure!(!self.meter.is_beyond(), "it has more than its manifest says");
         }
         Ok(())
     }

@@ -66,6 +66,8 @@ async fn everything_comes_back_as_it_was() {
     // A single part comes back alone.
     ship.stack().xtask(&["restore", &plain, "--only", "media", "--yes"]).good();
     assert_eq!(ship.marks(), ["2", "2", "1", "1"]);
+    ship.stack().xtask(&["snapshot", "load", "before-restore", "--yes"]).good();
+    assert_eq!(ship.marks(), ["2", "2", "2", "2"]);
 
     // Onto a machine that has nothing of it.
     let mut fresh = Ship::new(&shared, "fresh");

@@ -108,6 +108,17 @@ fn what_is_cut_off_or_bent_is_no_archive() {
 }
 
 #[test]
+fn more_than_was_announced_is_not_taken() {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir_all(dir.path().join("volumes/media")).expect("a directory");
+    std::fs::write(dir.path().join("volumes/media/large"), vec![0; 65 << 20]).expect("a file");
+    let bytes = packed(dir.path());
+    let read = |total| scan(bytes.as_slice(), std::io::sink(), "volumes/media", End::Closed, &mut Meter::new("media", Some(total)));
+    read(65 << 20).expect("as announced");
+    assert!(read(1 << 10).map(|_| ()).expect_err("refused").to_string().contains("more than its manifest says"));
+}
+
+#[test]
 fn an_entry_elsewhere_is_refused() {
     for (path, fits) in [
         ("volumes/media/a", true),
