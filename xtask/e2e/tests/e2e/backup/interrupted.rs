@@ -25,6 +25,11 @@ enum Victim {
 }
 
 impl Ship {
+    /// How the container `name` is; empty where there is none.
+    fn state(&self, name: &str) -> String {
+        self.stack().docker(&["container", "inspect", "--format", "{{.State.Status}}", name]).stdout.trim().to_owned()
+    }
+
     /// Starts a command, kills somebody after `moment`, and waits until all of it is over.
     fn kill_in(&self, command: &[&str], victim: Victim, moment: Duration) {
         let running = self.stack().xtask_start(command);
@@ -38,8 +43,10 @@ impl Ship {
         }
         let _ = running.end();
         let begun = Instant::now();
-        // The agent of a killed xtask ends by itself.
-        while self.stack().docker(&["container", "inspect", &agent]).code == 0 {
+        // The agent of a killed xtask ends by itself, and so does the client that is about to start it. One that nobody was left to start never begins,
+        // and is removed by whoever comes next.
+        let works = || self.stack().runs(&format!("name {agent} ")) || ["running", "removing"].contains(&self.state(&agent).as_str());
+        while works() {
             assert!(begun.elapsed() < Duration::from_secs(60), "the agent goes on without anybody");
             std::thread::sleep(Duration::from_millis(50));
         }

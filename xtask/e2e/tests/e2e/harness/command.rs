@@ -114,6 +114,12 @@ impl Stack {
         self.docker(&[&helper[..], &["--entrypoint", "bash", &image, "-c", script, "bash"], args].concat())
     }
 
+    /// Whether a program of this machine runs that has `text` in its command line.
+    #[allow(clippy::disallowed_methods)]
+    pub(crate) fn runs(&self, text: &str) -> bool {
+        Command::new("pgrep").args(["--full", "--", text]).stdout(Stdio::null()).status().unwrap().success()
+    }
+
     /// Runs a program in the checkout.
     pub(super) fn run(&self, program: &str, args: &[&str], input: &str) -> Outcome {
         finish(self.spawn(program, args), input)
