@@ -1,9 +1,9 @@
 //! `migrate new`: the files of a migration.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use backup::time;
 
 use crate::cli::Context;
 use crate::report::{Failure, product};
@@ -17,7 +17,7 @@ pub(super) fn new(context: &Context, directory: &Path, name: &str) -> anyhow::Re
             .into());
     }
     let directory = directory.canonicalize().with_context(|| format!("cannot find {}", directory.display()))?;
-    let now = timestamp(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs());
+    let now = timestamp(time::now());
     for (direction, text) in [("up", UP), ("down", DOWN)] {
         let path = directory.join(format!("{now}_{name}.{direction}.sql"));
         if !context.dry_run() {
@@ -33,18 +33,8 @@ const DOWN: &str = "-- How to go back to the schema before, and what is lost by 
 
 /// `20260102030405` for seconds since 1970, in UTC.
 fn timestamp(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Days to a civil date, counting years from March so that the leap day is the last of its year.
-    let shifted = days + 719_468;
-    let era = shifted / 146_097;
-    let day_of_era = shifted % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}{month:02}{day:02}{:02}{:02}{:02}", rest / 3600, rest % 3600 / 60, rest % 60)
+    let [year, month, day, hour, minute, second] = time::civil(seconds);
+    format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}")
 }
 
 #[cfg(test)]
