@@ -1,11 +1,16 @@
 //! A tree in a tar stream, as GNU tar writes it with `--format=posix`: read while it passes by, so that what is digested is what is stored.
 
+mod header;
+mod sparse;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
 use anyhow::{Context as _, bail, ensure};
 use sha2::{Digest as _, Sha256};
 
+use self::header::{Header, Records, number, parse_records, time};
+use self::sparse::Expand;
 use super::digest::{Attributes, Digest, Node, Shape};
 use super::walk::carried;
 use crate::agent::talk::Meter;
@@ -146,7 +151,7 @@ impl<R: Read, W: Write> Scan<'_, R, W> {
         Ok((size, hash.finalize().into()))
     }
 
-    /// A file with holes, format 1.0: a map of what there is, in blocks of its own, and then only that.
+    /// A file with holes.
     fn sparse(&mut self, stored: u64, size: u64) -> anyhow::Result<(u64, [u8; 32])> {
         let mut expand = Expand::default();
         let mut outcome = Ok(());
@@ -160,134 +165,6 @@ impl<R: Read, W: Write> Scan<'_, R, W> {
     }
 }
 
-/// Digests a file with holes as if it had none.
-#[derive(Default)]
-struct Expand {
-    map: Vec<u8>,
-    /// Segments that are still to come: where they begin and how long they are. Nothing before the map was read.
-    segments: Option<std::collections::VecDeque<(u64, u64)>>,
-    position: u64,
-    hash: Sha256,
-}
-
-impl Expand {
-    fn take(&mut self, mut piece: &[u8]) -> anyhow::Result<()> {
-        while self.segments.is_none() && !piece.is_empty() {
-            let (block, rest) = piece.split_at((BLOCK - self.map.len() % BLOCK).min(piece.len()));
-            self.map.extend_from_slice(block);
-            piece = rest;
-            if self.map.len().is_multiple_of(BLOCK) {
-                self.segments = segments(&self.map)?;
-                ensure!(self.map.len() as u64 <= 16 * LARGEST_HEADER, "a map of holes without an end");
-            }
-        }
-        while !piece.is_empty() {
-            let segments = self.segments.as_mut().context("a file with holes has no map")?;
-            while segments.front().is_some_and(|(_, length)| *length == 0) {
-                segments.pop_front();
-            }
-            let (begin, length) = segments.front_mut().context("a file has more than its map says")?;
-            let count = usize::try_from((*length).min(piece.len() as u64))?;
-            let hole = begin.checked_sub(self.position).context("the segments of a file are not in order")?;
-            zeros(&mut self.hash, hole);
-            self.hash.update(&piece[..count]);
-            *begin += count as u64;
-            *length -= count as u64;
-            self.position = *begin;
-            piece = &piece[count..];
-        }
-        Ok(())
-    }
-
-    fn finish(mut self, size: u64) -> anyhow::Result<[u8; 32]> {
-        zeros(&mut self.hash, size.checked_sub(self.position).context("a file is longer than it says")?);
-        Ok(self.hash.finalize().into())
-    }
-}
-
-/// The map in `text`, once it is whole: how many segments, and of each where it begins and how long it is, a number a line.
-fn segments(text: &[u8]) -> anyhow::Result<Option<std::collections::VecDeque<(u64, u64)>>> {
-    let mut lines = text.split_inclusive(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\n"));
-    let mut next = || match lines.next() {
-        Some(Some(line)) => number(Some(line)).map(Some).context("a map of holes with something else than numbers"),
-        _ => Ok(None),
-    };
-    let Some(count) = next()? else { return Ok(None) };
-    let mut segments = std::collections::VecDeque::new();
-    for _ in 0..count {
-        let (Some(begin), Some(length)) = (next()?, next()?) else { return Ok(None) };
-        segments.push_back((begin, length));
-    }
-    Ok(Some(segments))
-}
-
-fn zeros(hash: &mut Sha256, mut count: u64) {
-    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
-    while count > 0 {
-        let piece = usize::try_from(count.min(ZEROS.len() as u64)).unwrap_or(ZEROS.len());
-        hash.update(&ZEROS[..piece]);
-        count -= piece as u64;
-    }
-}
-
-type Records = BTreeMap<Vec<u8>, Vec<u8>>;
-
-/// `<length> <key>=<value>\n`, again and again.
-fn parse_records(mut bytes: &[u8]) -> anyhow::Result<Records> {
-    let mut records = BTreeMap::new();
-    while !bytes.is_empty() {
-        let space = bytes.iter().position(|byte| *byte == b' ').context("a record without a length")?;
-        let length = number::<usize>(Some(&bytes[..space])).filter(|length| (space + 2..=bytes.len()).contains(length));
-        let (record, rest) = bytes.split_at(length.context("a record with a wrong length")?);
-        let record = &record[space + 1..record.len() - 1];
-        let equals = record.iter().position(|byte| *byte == b'=').context("a record without a value")?;
-        records.insert(record[..equals].to_vec(), record[equals + 1..].to_vec());
-        bytes = rest;
-    }
-    Ok(records)
-}
-
-struct Header {
-    name: Vec<u8>,
-    mode: u32,
-    uid: u32,
-    gid: u32,
-    size: u64,
-    mtime: i64,
-    kind: u8,
-    link: Vec<u8>,
-}
-
-impl Header {
-    fn parse(block: &[u8; BLOCK]) -> anyhow::Result<Self> {
-        let sum: u32 = block.iter().enumerate().map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) }).sum();
-        ensure!(octal(&block[148..156]) == Some(u64::from(sum)), "a header with a wrong checksum");
-        let (name, prefix) = (text(&block[..100]), text(&block[345..500]));
-        let name = if prefix.is_empty() || &block[257..263] != b"ustar\0" { name.to_vec() } else { [prefix, b"/", name].concat() };
-        let field = |range: std::ops::Range<usize>| octal(&block[range]).context("a header with something else than numbers");
-        Ok(Self {
-            name,
-            mode: u32::try_from(field(100..108)?)?,
-            uid: u32::try_from(field(108..116)?)?,
-            gid: u32::try_from(field(116..124)?)?,
-            size: field(124..136)?,
-            mtime: i64::try_from(field(136..148)?)?,
-            kind: block[156],
-            link: text(&block[157..257]).to_vec(),
-        })
-    }
-
-    fn passed_on(self, out: &mut impl Write, block: &[u8; BLOCK]) -> anyhow::Result<Self> {
-        out.write_all(block)?;
-        Ok(self)
-    }
-
-    fn path(&self, records: &Records) -> Vec<u8> {
-        let name = records.get(b"GNU.sparse.name".as_slice()).or_else(|| records.get(b"path".as_slice()));
-        name.unwrap_or(&self.name).clone()
-    }
-}
-
 /// The path below `prefix`, without slashes at its ends.
 fn below(path: &[u8], prefix: &str) -> anyhow::Result<Vec<u8>> {
     let path = path.strip_suffix(b"/").unwrap_or(path);
@@ -296,33 +173,6 @@ fn below(path: &[u8], prefix: &str) -> anyhow::Result<Vec<u8>> {
     let rest = rest.strip_prefix(b"/").unwrap_or(rest);
     ensure!(!rest.split(|byte| *byte == b'/').any(|name| name == b".."), "`{}` leads out of `{prefix}`", String::from_utf8_lossy(path));
     Ok(rest.to_vec())
-}
-
-fn text(field: &[u8]) -> &[u8] {
-    field.split(|byte| *byte == 0).next().unwrap_or_default()
-}
-
-fn octal(field: &[u8]) -> Option<u64> {
-    // Larger numbers than fit are binary, with the first bit set.
-    if field.first().is_some_and(|byte| byte & 0x80 != 0) {
-        return field[1..].iter().try_fold(u64::from(field[0] & 0x7f), |all, byte| all.checked_mul(256)?.checked_add(u64::from(*byte)));
-    }
-    let digits = std::str::from_utf8(text(field)).ok()?.trim();
-    if digits.is_empty() { Some(0) } else { u64::from_str_radix(digits, 8).ok() }
-}
-
-fn number<N: std::str::FromStr>(text: Option<&[u8]>) -> Option<N> {
-    std::str::from_utf8(text?).ok()?.parse().ok()
-}
-
-/// `1795300000.123456789`, also with a minus.
-fn time(text: &[u8]) -> Option<(i64, u32)> {
-    let text = std::str::from_utf8(text).ok()?;
-    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let nanoseconds: u32 = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
-    let whole: i64 = seconds.parse().ok()?;
-    // Before 1970 the fraction counts backwards.
-    if seconds.starts_with('-') && nanoseconds > 0 { Some((whole - 1, 1_000_000_000 - nanoseconds)) } else { Some((whole, nanoseconds)) }
 }
 
 #[cfg(test)]
