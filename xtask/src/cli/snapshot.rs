@@ -1,6 +1,6 @@
 //! `snapshot`: save points of all data, beside the data, for going back in seconds.
 
-use backup::Request;
+use backup::{Request, Savepoint};
 use clap::{Args, Subcommand};
 
 use super::Context;
@@ -91,9 +91,9 @@ fn load(context: &Context, name: Option<String>) -> anyhow::Result<()> {
     let begun = std::time::Instant::now();
     let session = Session::begin(context, "snapshot load")?;
     let name = chosen(name, &session)?;
-    check_there(&session, std::slice::from_ref(&name))?;
-    // One that a restore of single parts left has only those.
     let savepoints = store::savepoints(&session.directory())?;
+    check_there(&savepoints, std::slice::from_ref(&name))?;
+    // One that a restore of single parts left has only those.
     let has = |part: &str| savepoints.iter().any(|savepoint| savepoint.name == name && savepoint.parts.iter().any(|other| other == part));
     let data: Vec<Data> = session.data.iter().filter(|data| has(&data.source.name)).cloned().collect();
     let names: Vec<&str> = data.iter().map(|data| data.source.name.as_str()).collect();
@@ -133,7 +133,7 @@ fn list(context: &Context) -> anyhow::Result<()> {
 
 fn remove(context: &Context, names: Vec<String>) -> anyhow::Result<()> {
     let session = Session::begin(context, "snapshot rm")?;
-    check_there(&session, &names)?;
+    check_there(&store::savepoints(&session.directory())?, &names)?;
     let agent = session.agent()?;
     if context.dry_run() {
         product(agent.command(Access::Write, &session.data).to_string());
@@ -143,8 +143,7 @@ fn remove(context: &Context, names: Vec<String>) -> anyhow::Result<()> {
     agent.ask(&Request::Remove { names, parts: sources(&session.data) }, Access::Write, &session.data).map(drop)
 }
 
-fn check_there(session: &Session<'_>, names: &[String]) -> anyhow::Result<()> {
-    let savepoints = store::savepoints(&session.directory())?;
+fn check_there(savepoints: &[Savepoint], names: &[String]) -> anyhow::Result<()> {
     let missing = names.iter().find(|name| !savepoints.iter().any(|savepoint| savepoint.name == **name));
     missing.map_or(Ok(()), |name| {
         let there: Vec<&str> = savepoints.iter().map(|savepoint| savepoint.name.as_str()).collect();

@@ -18,7 +18,7 @@ use super::talk::{self, Meter};
 use super::{redis, savepoint, tree};
 
 /// The save point that what is in use becomes.
-pub(crate) const KEPT: &str = "before-restore";
+const KEPT: &str = "before-restore";
 
 /// Brings `parts` of the backup `file` back.
 ///

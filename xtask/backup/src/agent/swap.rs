@@ -56,19 +56,13 @@ impl Root {
     /// # Errors
     /// When that is not possible.
     pub(crate) fn give(self, path: &Path) -> anyhow::Result<()> {
-        let given = chown(path, Some(self.uid), Some(self.gid)).and_then(|()| path.set_permissions(self.mode));
+        let given = chown(path, Some(self.uid), Some(self.gid)).and_then(|()| set_mode(path, self.mode));
         given.with_context(|| format!("cannot change the owner of {}", path.display()))
     }
 }
 
-trait SetPermissions {
-    fn set_permissions(&self, mode: u32) -> std::io::Result<()>;
-}
-
-impl SetPermissions for Path {
-    fn set_permissions(&self, mode: u32) -> std::io::Result<()> {
-        std::fs::set_permissions(self, std::fs::Permissions::from_mode(mode))
-    }
+fn set_mode(path: &Path, mode: u32) -> std::io::Result<()> {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
 }
 
 impl Volume {
@@ -138,7 +132,7 @@ impl Volume {
     pub(crate) fn make(&self, path: &Path) -> anyhow::Result<()> {
         std::fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
         let own = self.root.join(OWN);
-        own.set_permissions(0o700).with_context(|| format!("cannot change the permissions of {}", own.display()))
+        set_mode(&own, 0o700).with_context(|| format!("cannot change the permissions of {}", own.display()))
     }
 
     /// Removes what was staged and not swapped.
