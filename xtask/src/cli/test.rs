@@ -14,7 +14,7 @@ use crate::process::{Invocation, last_lines};
 use crate::project;
 use crate::report::{ExitWith, Failure, Interrupted, Style, human, paint, product};
 use crate::stack::Stack;
-use crate::testing::{score::Score, variables};
+use crate::testing::{failures, score::Score, variables};
 use crate::{interrupt, stack};
 
 /// Run format, lints, unit tests, and tests against a stack of its own; the last line counts
@@ -57,7 +57,7 @@ impl Test {
             ..context.globals.clone()
         };
         let context = &Context { globals };
-        let mut tally = Tally { root: &root, program: program()?, context, score: Score::default() };
+        let mut tally = Tally { root: &root, program: program()?, context, score: Score::default(), failures: Vec::new() };
         if self.part != Some(Part::E2e) {
             tally.step("format", &cargo(["fmt", "--all", "--check"]))?;
             tally.step("lints", &cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]))?;
@@ -69,6 +69,10 @@ impl Test {
         }
         if context.dry_run() {
             return Ok(());
+        }
+        if !tally.failures.is_empty() {
+            context.volume().say(format!("{} what failed, again:", paint(Style::Error, "test:")));
+            tally.failures.iter().for_each(|failure| context.volume().say(format!("\n{failure}")));
         }
         product(tally.score.to_string());
         if tally.score.good() { Ok(()) } else { Err(ExitWith(1).into()) }
@@ -124,7 +128,8 @@ impl Test {
 
     fn filtered(&self, invocation: Invocation) -> Invocation {
         // Also what tests that pass have to say: figures of what they broke and how long it took.
-        invocation.args(["--", "--show-output"]).args(&self.filter)
+        // Some of those catch a panic on purpose; the places in libraries that it came through say nothing about the failure of another.
+        invocation.env("RUST_BACKTRACE", "0").args(["--", "--show-output"]).args(&self.filter)
     }
 }
 
@@ -155,6 +160,8 @@ struct Tally<'a> {
     program: String,
     context: &'a Context,
     score: Score,
+    /// What failed, in the words of the tests: half an hour of output stands between some of them and the end.
+    failures: Vec<String>,
 }
 
 impl Tally<'_> {
@@ -177,6 +184,11 @@ impl Tally<'_> {
         let counted = self.score != before;
         if !counted || (code != 0 && self.score.failed_since(before) == 0) {
             self.score.check(code == 0);
+        }
+        if code != 0 {
+            let said = failures::of(&lines);
+            let alone = || vec![format!("---- {name} ----\n{}", last_lines(&lines.join("\n"), 20).join("\n"))];
+            self.failures.extend(if said.is_empty() { alone() } else { said });
         }
         self.report(name, code == 0, begin);
         Ok(())
