@@ -25,7 +25,7 @@ pub(in crate::cli) struct Session<'a> {
     /// What there is to back up.
     pub(in crate::cli) data: Vec<Data>,
     doing: &'static str,
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
 }
 
 impl<'a> Session<'a> {
@@ -52,8 +52,12 @@ impl<'a> Session<'a> {
             .hint(format!("`{volume}: {{ kind: files }}` keeps its files, `{volume}: {{ kind: none }}` says that they can be made again"))
             .into());
         }
-        let session = Self { context, stack, resolved, data, doing, _lock: lock };
-        Ok(session)
+        Ok(Self { context, stack, resolved, data, doing, lock })
+    }
+
+    /// Gives up the right to change the stack, for commands that are run as children.
+    pub(in crate::cli) fn let_others(&mut self) {
+        self.lock = None;
     }
 
     /// Where backups are.
