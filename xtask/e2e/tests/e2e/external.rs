@@ -81,6 +81,10 @@ async fn data_services_of_somebody_else_are_used_and_none_started() {
         let inspected = stack.docker(&["container", "inspect", name]).good().stdout;
         assert!(!inspected.contains("elsewhere-db") && !inspected.contains(password.trim()), "{name}");
     }
+    // What is here is backed up, and what is not is said.
+    shared.xtask(&["images", "build", "backup"]).good();
+    let backup = stack.xtask(&["backup"]).good();
+    assert!(["db", "redis"].iter().all(|part| backup.stderr.contains(&format!("`{part}` is run by somebody else"))), "{backup:?}");
     // A network with strangers in it cannot be removed.
     drop(elsewhere);
     stack.xtask(&["down"]).good();
