@@ -1,4 +1,4 @@
-//! Command lines of `bench dev-loop`.
+//! Command lines of `bench dev-loop` and `bench backup`.
 
 use std::path::Path;
 
@@ -23,6 +23,15 @@ pub(crate) fn volume(name: &str) -> Invocation {
     Invocation::new("docker").args(["volume", "create", name])
 }
 
+/// Runs a bash script as root in `image`, with `volumes` (name and volume) below /set/volumes and the directory `outside` at /out.
+pub(crate) fn beside(image: &str, volumes: &[(String, String)], outside: &Path, script: &str) -> Invocation {
+    // The image carries Compose's label, but this is no container of the stack.
+    let run =
+        Invocation::new("docker").args(["run", "--rm", "--log-driver", "none", "--user", "0", "--label", "com.docker.compose.project="]);
+    let run = run.args(volumes.iter().flat_map(|(name, volume)| ["--volume".to_owned(), format!("{volume}:/set/volumes/{name}")]));
+    run.args(["--volume", &format!("{}:/out", outside.display()), "--entrypoint", "bash", image, "-euc", script])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,11 +39,18 @@ mod tests {
     #[test]
     fn every_command_line() {
         let root = Path::new("/repo");
-        let lines = [sources(root), rust_image(root, "rust:1", "slipway/dev-loop-rust:bench"), volume("tools")];
+        let volumes = [("media".to_owned(), "slipway_media".to_owned())];
+        let lines = [
+            sources(root),
+            rust_image(root, "rust:1", "slipway/dev-loop-rust:bench"),
+            volume("tools"),
+            beside("slipway/backup:1", &volumes, root, "sync"),
+        ];
         insta::assert_snapshot!(lines.map(|line| line.to_string()).join("\n"), @r"
         git ls-files --cached --others --exclude-standard -z
         docker buildx build --load --quiet --build-arg RUST_IMAGE=rust:1 -t slipway/dev-loop-rust:bench infra/bench/dev-loop/rust
         docker volume create tools
+        docker run --rm --log-driver none --user 0 --label com.docker.compose.project= --volume slipway_media:/set/volumes/media --volume /repo:/out --entrypoint bash slipway/backup:1 -euc sync
         ");
     }
 }

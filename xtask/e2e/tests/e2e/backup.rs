@@ -1,5 +1,6 @@
 //! Backups, restores and save points of real data, and what becomes of them when something breaks.
 
+mod drill;
 mod faults;
 mod interrupted;
 mod round_trip;

@@ -25,7 +25,7 @@ pub(in crate::cli) struct Session<'a> {
     /// What there is to back up.
     pub(in crate::cli) data: Vec<Data>,
     doing: &'static str,
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
 }
 
 impl<'a> Session<'a> {
@@ -34,7 +34,14 @@ impl<'a> Session<'a> {
     /// # Errors
     /// When somebody else is at it, a volume has no decision, or the agent cannot be had.
     pub(in crate::cli) fn begin(context: &'a Context, doing: &'static str) -> anyhow::Result<Self> {
-        let stack = agent::with_service(context.stack_on_engine()?)?;
+        Self::at(context, agent::with_service(context.stack_on_engine()?)?, doing)
+    }
+
+    /// Begins at `stack`, which has the agent's service.
+    ///
+    /// # Errors
+    /// As for `begin`.
+    pub(super) fn at(context: &'a Context, stack: Stack, doing: &'static str) -> anyhow::Result<Self> {
         let lock = if context.dry_run() { None } else { Some(Lock::take_now(&stack.project)?) };
         let resolved = stack.resolve()?;
         let data = resolved.model.data();
@@ -45,8 +52,12 @@ impl<'a> Session<'a> {
             .hint(format!("`{volume}: {{ kind: files }}` keeps its files, `{volume}: {{ kind: none }}` says that they can be made again"))
             .into());
         }
-        let session = Self { context, stack, resolved, data, doing, _lock: lock };
-        Ok(session)
+        Ok(Self { context, stack, resolved, data, doing, lock })
+    }
+
+    /// Gives up the right to change the stack, for commands that are run as children.
+    pub(in crate::cli) fn let_others(&mut self) {
+        self.lock = None;
     }
 
     /// Where backups are.
@@ -104,8 +115,16 @@ impl<'a> Session<'a> {
         }
         self.context.volume().say(format!("starting {}", missing.iter().cloned().collect::<Vec<_>>().join(", ")));
         self.make_secrets()?;
-        let missing: Vec<String> = missing.into_iter().collect();
-        self.context.perform(&self.resolved.compose.up_only(&missing))
+        self.bring_up(&missing)
+    }
+
+    /// Starts `services` alone, and waits until they are healthy.
+    ///
+    /// # Errors
+    /// When one of them is not.
+    pub(super) fn bring_up(&self, services: &BTreeSet<String>) -> anyhow::Result<()> {
+        let services: Vec<String> = services.iter().cloned().collect();
+        self.resolved.compose.up_only(&services).read().map(drop)
     }
 
     /// Refuses to go on without the databases of `data`.

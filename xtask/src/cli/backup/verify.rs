@@ -4,6 +4,7 @@ use backup::{Request, time};
 use clap::Args;
 
 use super::Session;
+use super::drill::drill;
 use crate::cli::Context;
 use crate::data::agent::Access;
 use crate::data::store;
@@ -18,6 +19,9 @@ pub(super) struct Verify {
     /// All that are there
     #[arg(long)]
     all: bool,
+    /// Restore it into a throw-away instance too, start the application on it, and remove that instance
+    #[arg(long, conflicts_with = "all")]
+    drill: bool,
 }
 
 impl Verify {
@@ -35,8 +39,11 @@ impl Verify {
         for backup in chosen {
             match agent.ask(&Request::Verify { file: backup.file() }, Access::None, &[]) {
                 Ok(_) => {
+                    if self.drill {
+                        drill(context, &session, backup)?;
+                    }
                     store::mark_verified(&session.directory(), backup.id(), time::now())?;
-                    product(format!("{}  as it was", backup.id()));
+                    product(format!("{}  as it was{}", backup.id(), if self.drill { ", and restored" } else { "" }));
                 }
                 // Each of them is looked at; the first failure is the answer.
                 Err(error) if self.all && error.is::<crate::report::Failure>() => {

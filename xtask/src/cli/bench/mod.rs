@@ -1,5 +1,6 @@
 //! `bench`: figures for `docs/benchmarks.md`, measured beside what they are compared with.
 
+mod backup;
 mod dev_loop;
 mod load;
 mod start;
@@ -19,6 +20,7 @@ pub(crate) struct Bench {
 #[derive(Subcommand)]
 enum What {
     Start(start::Start),
+    Backup(backup::Backup),
     Load(load::Load),
     DevLoop(dev_loop::DevLoop),
 }
@@ -30,6 +32,7 @@ impl Bench {
         let globals = Globals { env: "bench".to_owned(), instance: Some(instance), ..context.globals.clone() };
         match self.what {
             What::Start(start) => start.run(&Context { globals }),
+            What::Backup(backup) => backup.run(&Context { globals }),
             What::Load(load) => load.run(&Context { globals }),
             // The environment that people develop in.
             What::DevLoop(dev_loop) => dev_loop.run(&Context { globals: Globals { env: context.globals.env.clone(), ..globals } }),

@@ -40,7 +40,7 @@ fn start(context: &Context, rounds: u32) -> anyhow::Result<()> {
         .map(|action| Row { action: action.to_owned(), ..Row::default() });
     for round in 1..=rounds {
         context.volume().say(format!("round {round} of {rounds}"));
-        let ours = measure(context, &stack, &resolved, &xtask(&program, &stack, "up"), &xtask(&program, &stack, "down"))?;
+        let ours = measure(context, &stack, &resolved, &xtask(&program, &stack, &["up"]), &xtask(&program, &stack, &["down"]))?;
         let plain = measure(context, &stack, &resolved, &resolved.compose.up_wait(), &resolved.compose.down(Volumes::Keep))?;
         for ((row, ours), theirs) in rows.iter_mut().zip(ours).zip(plain) {
             row.ours.push(ours);
@@ -61,7 +61,8 @@ fn measure(context: &Context, stack: &Stack, resolved: &Resolved, up: &Invocatio
     measured.map_err(|error: anyhow::Error| error.context(format!("{} could not be measured", stack.project.compose_name())))
 }
 
-fn timed(invocation: &Invocation) -> anyhow::Result<Duration> {
+/// How long a command takes that succeeds.
+pub(super) fn timed(invocation: &Invocation) -> anyhow::Result<Duration> {
     let begin = Instant::now();
     let output = invocation.capture()?;
     match output.code {
@@ -72,7 +73,8 @@ fn timed(invocation: &Invocation) -> anyhow::Result<Duration> {
 }
 
 /// A command of this program, without what cargo adds in front.
-fn xtask(program: &str, stack: &Stack, command: &str) -> Invocation {
+pub(super) fn xtask(program: &str, stack: &Stack, command: &[&str]) -> Invocation {
     let project = &stack.project;
-    Invocation::new(program).args(["--env", &project.environment, "--instance", &project.instance, command]).dir(&project.root)
+    let flags = ["--env", &project.environment, "--instance", &project.instance];
+    Invocation::new(program).args(flags).args(command.iter().copied()).dir(&project.root)
 }

@@ -1,0 +1,31 @@
+//! A drill: a backup is restored for the sake of it, and nobody who works notices.
+
+use super::Ship;
+use crate::harness::shared;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_restores_elsewhere_and_leaves_nothing() {
+    let (shared, _turn) = shared().await;
+    let ship = Ship::under_way(&shared, "drill");
+    ship.mark(1);
+    let id = ship.backup(&[]);
+    ship.mark(2);
+    let started = |service: &str| ship.stack().inspect(service)["State"]["StartedAt"].clone();
+    let before = ["db", "redis", "backend"].map(started);
+    let drill = ship.stack().xtask(&["backup", "verify", "--drill"]).good();
+    assert_eq!(drill.stdout, format!("{id}  as it was, and restored\n"));
+    assert!(drill.stderr.contains("starting on it: backend, worker"), "{drill:?}");
+    assert_eq!((ship.marks(), ["db", "redis", "backend"].map(started)), (["2", "2", "2", "2"].map(str::to_owned), before));
+
+    // A database whose migrations the application does not know is restored, and the application does not start on it.
+    ship.sql("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (99999999999999, 'of tomorrow', true, '', 0)");
+    ship.backup(&[]);
+    let refused = ship.stack().xtask(&["backup", "verify", "--drill"]);
+    assert!(refused.code != 0 && refused.stderr.contains("99999999999999"), "{refused:?}");
+    let project = format!("{}-drill", ship.stack().project);
+    let label = format!("label=com.docker.compose.project={project}");
+    for list in [&["ps", "--all", "--quiet"][..], &["volume", "ls", "--quiet"], &["network", "ls", "--quiet"]] {
+        assert_eq!(ship.stack().docker(&[list, &["--filter", &label]].concat()).good().stdout, "", "{list:?}");
+    }
+    assert!(!ship.checkout.path("backups").join(project).exists());
+}
