@@ -18,6 +18,9 @@ pub(super) struct Verify {
     /// All that are there
     #[arg(long)]
     all: bool,
+    /// Of a repository: read all of its data, not only its structure and the dumps of the backup
+    #[arg(long)]
+    read_data: bool,
 }
 
 impl Verify {
@@ -25,6 +28,7 @@ impl Verify {
         let session = Session::begin(context, "backup verify")?;
         let backups = store::list(&session.directory())?;
         let chosen: Vec<&store::Backup> = if self.all { backups.iter().collect() } else { vec![store::find(&backups, &self.id)?] };
+        let repository = session.repository();
         let agent = session.agent()?;
         if context.dry_run() {
             product(agent.command(Access::None, &[]).to_string());
@@ -33,7 +37,9 @@ impl Verify {
         session.make_secrets()?;
         let mut damaged = None;
         for backup in chosen {
-            match agent.ask(&Request::Verify { file: backup.file() }, Access::None, &[]) {
+            let request = |backup| Request::Verify { backup, read_data: self.read_data };
+            let outcome = backup.location(repository.as_ref()).map_err(Into::into);
+            match outcome.and_then(|backup| agent.ask(&request(backup), Access::None, &[])) {
                 Ok(_) => {
                     store::mark_verified(&session.directory(), backup.id(), time::now())?;
                     product(format!("{}  as it was", backup.id()));
