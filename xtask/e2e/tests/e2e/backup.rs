@@ -2,6 +2,7 @@
 
 mod faults;
 mod interrupted;
+mod repository;
 mod round_trip;
 mod savepoints;
 
