@@ -18,6 +18,7 @@ impl Environment {
             (scheme.is_some(), "compose.backup-remote.yaml"),
             (scheme == Some(Scheme::S3), "compose.backup-s3.yaml"),
             (scheme == Some(Scheme::Sftp), "compose.backup-sftp.yaml"),
+            (scheme == Some(Scheme::RestUser), "compose.backup-rest.yaml"),
         ];
         let added = added.into_iter().filter(|(on, _)| *on).map(|(_, file)| file.to_owned());
         let sources = self.sources.keys().map(|service| source_file(service));

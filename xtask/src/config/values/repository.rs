@@ -25,8 +25,10 @@ pub(crate) enum Scheme {
     S3,
     /// Files on another machine, with the secrets `backup_ssh_key` and `backup_ssh_known_hosts`.
     Sftp,
-    /// A server of restic's own protocol.
+    /// A server of restic's own protocol that knows nobody.
     Rest,
+    /// One that wants to know who it is, with the secret `backup_rest_password`.
+    RestUser,
 }
 
 impl TryFrom<Value> for BackupRepository {
@@ -61,10 +63,13 @@ impl TryFrom<Value> for BackupRepository {
         // Addresses are shown, and stand in command lines.
         let authority = rest.split_once("//").map(|(_, rest)| rest.split('/').next().unwrap_or_default());
         let user = authority.and_then(|authority| authority.rsplit_once('@')).map(|(user, _)| user);
-        if user.is_some_and(|user| user.contains(':')) {
-            return Err("has a password in it: settings are no place for secrets. `docs/repository.md` says where they belong".to_owned());
+        match user {
+            Some(user) if user.contains(':') => {
+                Err("has a password in it, and settings are no place for secrets: that of a server is `backup_rest_password`".to_owned())
+            }
+            Some(_) if scheme == Scheme::Rest => Ok(Self::Remote(Scheme::RestUser, text.to_owned())),
+            _ => Ok(Self::Remote(scheme, text.to_owned())),
         }
-        Ok(Self::Remote(scheme, text.to_owned()))
     }
 }
 
@@ -113,7 +118,8 @@ mod tests {
         assert_eq!(repository("/srv/vault:2").directory(root), Some("/srv/vault:2".into()));
         assert_eq!(repository("C:\\vault").scheme(), None);
         let schemes = ["s3:https://s3.example.com/bucket", "sftp:user@host:/path", "rest:https://user@backup.example.com:8000/"];
-        assert_eq!(schemes.map(|text| repository(text).scheme()), [Some(Scheme::S3), Some(Scheme::Sftp), Some(Scheme::Rest)]);
+        assert_eq!(schemes.map(|text| repository(text).scheme()), [Some(Scheme::S3), Some(Scheme::Sftp), Some(Scheme::RestUser)]);
+        assert_eq!(repository("rest:http://backup:8000/").scheme(), Some(Scheme::Rest));
         assert_eq!(schemes.map(|text| repository(text).address()), schemes.map(|text| Some(text.to_owned())));
     }
 

@@ -36,12 +36,21 @@ impl<'a> Restic<'a> {
     /// When one of them cannot be read.
     pub(crate) fn at(place: &'a Place, repository: &'a Repository) -> anyhow::Result<Self> {
         let Repository { address, mounted } = repository;
+        let password = secret("BACKUP_REST_PASSWORD_FILE")?;
+        let (reached, user) = match password {
+            _ if *mounted => (MOUNTED.to_owned(), None),
+            Some(_) => without_user(address),
+            None => (address.clone(), None),
+        };
         let mut variables = vec![
-            ("RESTIC_REPOSITORY".to_owned(), if *mounted { MOUNTED.to_owned() } else { address.clone() }),
+            ("RESTIC_REPOSITORY".to_owned(), reached),
             ("RESTIC_PROGRESS_FPS".to_owned(), UPDATES.to_owned()),
             // Memory is what /tmp has.
             ("TMPDIR".to_owned(), place.work().display().to_string()),
         ];
+        if let (Some(user), Some(password)) = (user, password) {
+            variables.extend([("RESTIC_REST_USERNAME".to_owned(), user), ("RESTIC_REST_PASSWORD".to_owned(), password)]);
+        }
         for (file, variable) in [("BACKUP_S3_KEY_ID_FILE", "AWS_ACCESS_KEY_ID"), ("BACKUP_S3_SECRET_FILE", "AWS_SECRET_ACCESS_KEY")] {
             variables.extend(secret(file)?.map(|value| (variable.to_owned(), value)));
         }
@@ -149,6 +158,16 @@ impl<'a> Restic<'a> {
     }
 }
 
+/// An address without the user in it, and the user: restic takes a password from a variable only where the address says nobody.
+fn without_user(address: &str) -> (String, Option<String>) {
+    let parts = address.split_once("//").and_then(|(scheme, rest)| {
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let (user, host) = authority.rsplit_once('@')?;
+        Some((format!("{scheme}//{host}{path}"), Some(user.to_owned())))
+    });
+    parts.unwrap_or_else(|| (address.to_owned(), None))
+}
+
 /// Where restic remembers what a repository far away has.
 fn cache(place: &Place) -> PathBuf {
     place.backups.join(".cache")
@@ -177,4 +196,17 @@ fn ssh(place: &Place, key: &str) -> anyhow::Result<String> {
         "-i {} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile={hosts} -o ServerAliveInterval=30",
         path.display()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_told_apart_from_the_address() {
+        let parts = |address: &str| without_user(address);
+        assert_eq!(parts("rest:https://me@host:8000/a@b"), ("rest:https://host:8000/a@b".to_owned(), Some("me".to_owned())));
+        assert_eq!(parts("rest:https://host/a@b"), ("rest:https://host/a@b".to_owned(), None));
+        assert_eq!(parts("rest:https://me@host"), ("rest:https://host".to_owned(), Some("me".to_owned())));
+    }
 }

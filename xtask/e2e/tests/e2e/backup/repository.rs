@@ -120,7 +120,8 @@ async fn a_wrong_key_and_damage_change_nothing() {
     let mut running = ship.stack().xtask_start(&["backup"]);
     running.see("storing in vault", Duration::from_secs(60));
     let agent = format!("{}-backup", ship.stack().project);
-    let seen = [ship.stack().docker(&["inspect", &agent]).good().stdout, ship.stack().docker(&["top", &agent, "-o", "args"]).good().stdout];
+    let seen =
+        [ship.stack().docker(&["inspect", &agent]).good().stdout, ship.stack().docker(&["top", &agent, "-eo", "pid,args"]).good().stdout];
     let said = running.end();
     assert_eq!(said.0, 0, "{said:?}");
     let shown = ship.stack().xtask(&["backup", "--dry-run"]).good().stdout;
