@@ -121,9 +121,13 @@ pub(crate) fn verify(place: &Place, repository: &Repository, id: &str, read_data
     let (ended, _) = restic.output(if read_data { &["check", "--read-data"] } else { &["check"] })?;
     if ended.code != Some(0) {
         let failure = said::failure(&ended, restic.address);
-        let failure =
-            if ended.code == Some(1) { failure.told_as(format!("the repository {} is damaged", restic.address)) } else { failure };
-        return Err(failure.hint("`restic repair` and its documentation say what can be saved").into());
+        return Err(match ended.code {
+            Some(1) => failure
+                .told_as(format!("the repository {} is damaged", restic.address))
+                .hint("`restic repair` and its documentation say what can be saved"),
+            _ => failure,
+        }
+        .into());
     }
     let opened = Opened::read(restic, id)?;
     for part in &opened.manifest.parts {

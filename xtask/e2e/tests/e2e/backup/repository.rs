@@ -151,6 +151,28 @@ async fn a_wrong_key_and_damage_change_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_change_while_they_are_stored_are_named_and_come_back() {
+    let (shared, _turn) = shared().await;
+    let ship = Ship::with_repository(&shared, "busy");
+    ship.within("mkdir /media/busy; head -c 60000000 /dev/urandom > /media/busy/a; echo same > /media/still").good();
+    ship.mark(1);
+    let writer = ship.write_all_the_time();
+    let id = ship.backup(&[]);
+    let media = ship.shown(&id)["parts"].as_array().unwrap().iter().find(|part| part["name"] == "media").unwrap().clone();
+    let changed: Vec<&str> = media["changed"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    assert!(changed.contains(&"busy/a") && !changed.contains(&"still"), "{changed:?}");
+    let strict = ship.stack().xtask(&["backup", "--strict"]);
+    assert!(strict.code == 1 && strict.stderr.contains("files of `media` changed while they were read"), "{strict:?}");
+    ship.stack().docker(&["rm", "--force", &writer]).good();
+    ship.mark(2);
+    // What failed is not there either.
+    ship.stack().xtask(&["backup", "list", "--remote"]).good();
+    assert_eq!(ship.ids(), [id]);
+    ship.stack().xtask(&["restore", "--yes"]).good();
+    assert_eq!(ship.marks(), ["1"; 4]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_agent_leaves_a_repository_that_goes_on() {
     let (shared, _turn) = shared().await;
     let ship = Ship::with_repository(&shared, "locked");
