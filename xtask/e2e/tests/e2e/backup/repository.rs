@@ -81,7 +81,7 @@ async fn a_repository_gives_back_what_it_got_and_stores_it_once() {
     // What goes is gone there as well, and the rest is whole.
     ship.stack().xtask(&["backup", "prune", "--keep-last", "1", "--yes"]).good();
     ship.stack().xtask(&["backup", "list", "--remote"]).good();
-    assert_eq!(ship.ids(), [second.clone()]);
+    assert_eq!(ship.ids(), std::slice::from_ref(&second));
     ship.stack().xtask(&["backup", "verify", "--read-data"]).good();
     ship.stack().xtask(&["restore", &second, "--yes"]).good();
     assert_eq!(ship.marks(), ["2"; 4]);
