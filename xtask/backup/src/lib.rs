@@ -5,6 +5,6 @@ mod protocol;
 mod savepoint;
 pub mod time;
 
-pub use self::manifest::{Archive, Kind, Manifest, Part, SCHEMA, Stored};
-pub use self::protocol::{About, Event, Request, Source};
+pub use self::manifest::{Archive, Kind, Manifest, Part, SCHEMA, Snapshot, Stored};
+pub use self::protocol::{About, Event, Location, Repository, Request, Source};
 pub use self::savepoint::Savepoint;

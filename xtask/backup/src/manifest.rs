@@ -37,6 +37,9 @@ pub struct Manifest {
     /// The file itself; nothing inside of the file, which cannot know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archive: Option<Archive>,
+    /// Where it is, if it is in a repository; nothing inside of the snapshot, which cannot know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<Snapshot>,
 }
 
 impl Manifest {
@@ -62,6 +65,17 @@ pub struct Archive {
     pub sha256: String,
 }
 
+/// A snapshot in a repository of restic.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The repository, as the environment names it.
+    pub address: String,
+    /// The snapshot's id.
+    pub id: String,
+    /// The bytes by which it made the repository larger.
+    pub added: u64,
+}
+
 /// One thing that is backed up: a database, a Redis, the files of a volume.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct Part {
@@ -73,8 +87,12 @@ pub struct Part {
     pub bytes: u64,
     /// How many files, directories and links it has.
     pub entries: u64,
-    /// The SHA-256 of all names, attributes and contents; that of the same tree is the same.
+    /// The SHA-256 of all names, attributes and contents; that of the same tree is the same. Of the files of a volume in a repository it is that of names
+    /// and attributes only, when the backup began: restic looks after the contents.
     pub digest: String,
+    /// In a repository: the SHA-256 of what restic lists of the part. Where the snapshot's own listing has the same, nothing changed meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listing: Option<String>,
     /// Rows of each table, at the moment of the backup.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rows: BTreeMap<String, u64>,

@@ -21,6 +21,8 @@ pub enum Request {
         quiesce: bool,
         /// A file that changes while it is read is a failure.
         strict: bool,
+        /// Where it goes; nothing: into a file.
+        repository: Option<Repository>,
     },
     /// Say what a backup is.
     Show {
@@ -30,12 +32,26 @@ pub enum Request {
     /// Read a backup and compare it with its manifest.
     Verify {
         /// Which one.
-        file: String,
+        backup: Location,
+        /// Read all data of its repository; otherwise its structure, and the dumps of this backup.
+        read_data: bool,
+    },
+    /// Write down beside the other backups what a repository has.
+    List {
+        /// Which one.
+        repository: Repository,
+    },
+    /// Remove snapshots, and the data that only they had.
+    Forget {
+        /// From where.
+        repository: Repository,
+        /// Their ids.
+        snapshots: Vec<String>,
     },
     /// Bring parts of a backup back.
     Restore {
         /// Which one.
-        file: String,
+        backup: Location,
         /// Which parts, and what is to take them.
         parts: Vec<Source>,
         /// The newest migration that the code here knows; a backup with a newer one is refused.
@@ -66,6 +82,31 @@ pub enum Request {
         names: Vec<String>,
         /// What they are of.
         parts: Vec<Source>,
+    },
+}
+
+/// A repository of restic.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Repository {
+    /// Its address, as the environment names it. Nothing secret is in it.
+    pub address: String,
+    /// Whether that is a directory, which is mounted at `/repository`.
+    pub mounted: bool,
+}
+
+/// Where a backup is.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Location {
+    /// A file, by its path from the directory of backups.
+    File(String),
+    /// A snapshot.
+    Snapshot {
+        /// In which repository.
+        repository: Repository,
+        /// Its id there.
+        id: String,
     },
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use backup::{Event, Kind, Manifest, Request};
+use backup::{Event, Kind, Location, Manifest, Request};
 use clap::Args;
 
 use super::Context;
@@ -32,10 +32,10 @@ impl Restore {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         let session = Session::begin(context, "restore")?;
         let agent = session.agent()?;
-        let (agent, file, manifest) = self.source(context, &session, agent)?;
+        let (agent, backup, manifest) = self.source(context, &session, agent)?;
         let data = self.parts(&session, &manifest)?;
         let names: Vec<&str> = data.iter().map(|data| data.source.name.as_str()).collect();
-        let request = Request::Restore { file, parts: sources(&data), newest_migration: newest(&session)? };
+        let request = Request::Restore { backup, parts: sources(&data), newest_migration: newest(&session)? };
         if context.dry_run() {
             product(agent.command(Access::Write, &data).to_string());
             return Ok(());
@@ -66,12 +66,12 @@ impl Restore {
         self.migrate(context, &session, &data)
     }
 
-    /// The agent with the backup in its reach, how it calls the file, and what it is.
-    fn source<'a>(&self, context: &Context, session: &'a Session<'_>, agent: Agent<'a>) -> anyhow::Result<(Agent<'a>, String, Manifest)> {
+    /// The agent with the backup in its reach, where that is for it, and what it is.
+    fn source<'a>(&self, context: &Context, session: &'a Session<'_>, agent: Agent<'a>) -> anyhow::Result<(Agent<'a>, Location, Manifest)> {
         let Some(path) = &self.at else {
             let backups = store::list(&session.directory())?;
             let backup = store::find(&backups, &self.id)?;
-            return Ok((agent, backup.file(), backup.manifest.clone()));
+            return Ok((agent, backup.location(session.repository().as_ref())?, backup.manifest.clone()));
         };
         let path = path.canonicalize().with_context(|| format!("cannot read {}", path.display()));
         let path = path.map_err(|error| Failure::new(format!("{error:#}")).hint("`--at` takes a file that `cargo xtask backup` made"))?;
@@ -89,7 +89,7 @@ impl Restore {
         session.make_secrets()?;
         let file = Agent::FILE.to_owned();
         match agent.ask(&Request::Show { file: file.clone() }, Access::None, &[])? {
-            Event::Backup { manifest } => Ok((agent, file, *manifest)),
+            Event::Backup { manifest } => Ok((agent, Location::File(file), *manifest)),
             _ => anyhow::bail!("the agent answered something else than a backup"),
         }
     }

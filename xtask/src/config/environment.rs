@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use super::values::{Bind, Cpus, Duration, Folder, Host, Pids, Port, Repository, Size, Tag};
+use super::values::{BackupRepository, Bind, Cpus, Duration, Folder, Host, Pids, Port, Repository, Size, Tag};
 
 /// Everything that differs between environments, and nothing else.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -191,6 +191,8 @@ pub(crate) enum Mode {
 pub(crate) struct Backup {
     /// Where they are kept, by project.
     pub(crate) directory: Folder,
+    /// The repository that they go into.
+    pub(crate) repository: BackupRepository,
 }
 
 /// The `[mail]` table.

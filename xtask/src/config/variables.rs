@@ -3,16 +3,22 @@
 use std::collections::BTreeMap;
 
 use super::environment::{Environment, Limits, Mode};
-use super::values::Host;
+use super::values::{Host, Scheme};
 
 impl Environment {
     /// The compose files, in the order they are merged: those that are named, and what the modes add.
     pub(crate) fn files(&self) -> Vec<String> {
+        let (repository, scheme) = (&self.backup.repository, self.backup.repository.scheme());
         let added = [
             (self.tls.is_on(), "compose.tls.yaml"),
             (self.database.mode == Mode::External, "compose.external-database.yaml"),
             (self.redis.mode == Mode::External, "compose.external-redis.yaml"),
             (self.mail.password, "compose.mail-password.yaml"),
+            (repository.is_on(), "compose.backup-repository.yaml"),
+            (scheme.is_some(), "compose.backup-remote.yaml"),
+            (scheme == Some(Scheme::S3), "compose.backup-s3.yaml"),
+            (scheme == Some(Scheme::Sftp), "compose.backup-sftp.yaml"),
+            (scheme == Some(Scheme::RestUser), "compose.backup-rest.yaml"),
         ];
         let added = added.into_iter().filter(|(on, _)| *on).map(|(_, file)| file.to_owned());
         let sources = self.sources.keys().map(|service| source_file(service));

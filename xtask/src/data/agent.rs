@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use backup::{Event, Kind, Request, Source};
+use backup::{Event, Kind, Repository, Request, Source};
 use sha2::{Digest as _, Sha256};
 
 use crate::commands;
@@ -52,6 +52,12 @@ pub(crate) fn with_service(mut stack: Stack) -> anyhow::Result<Stack> {
 /// Where the backups of `stack` are.
 pub(crate) fn directory(stack: &Stack) -> PathBuf {
     stack.environment.backup.directory.at(&stack.project.root).join(stack.project.compose_name())
+}
+
+/// The repository that the backups of `stack` go into, if it has one.
+pub(crate) fn repository(stack: &Stack) -> Option<Repository> {
+    let repository = &stack.environment.backup.repository;
+    Some(Repository { address: repository.address()?, mounted: repository.scheme().is_none() })
 }
 
 /// A tag for what the sources of the agent are now; nothing where they are not, as on a machine that only runs images.
@@ -102,12 +108,22 @@ impl Agent<'_> {
     /// # Errors
     /// When the engine cannot be told this path.
     pub(crate) fn with_file(mut self, path: &Path) -> anyhow::Result<Self> {
-        let text = path.to_str().filter(|text| !text.contains(':') || cfg!(windows));
-        let text = text.ok_or_else(|| {
-            Failure::new(format!("the engine cannot mount {}: its path has a `:`, or is not Unicode", path.display()))
-                .hint("copy the file to another place")
-        })?;
-        self.mounts.push(format!("{text}:{}:ro", Self::FILE));
+        self.mounts.push(format!("{}:{}:ro", mountable(path)?, Self::FILE));
+        Ok(self)
+    }
+
+    /// With the repository of its stack in its reach, if that is a directory: it is made where it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be made, or the engine cannot be told its path.
+    pub(crate) fn with_repository(mut self, stack: &Stack, dry_run: bool) -> anyhow::Result<Self> {
+        if let Some(directory) = stack.environment.backup.repository.directory(&stack.project.root) {
+            if !dry_run && !directory.is_dir() {
+                prepare(&directory)?;
+            }
+            let directory = directory.canonicalize().unwrap_or(directory);
+            self.mounts.push(format!("{}:/repository", mountable(&directory)?));
+        }
         Ok(self)
     }
 
@@ -202,6 +218,13 @@ impl Agent<'_> {
         let has = |service: &crate::model::Service| service.named_volumes().any(|volume| keys.iter().any(|key| volume == Path::new(key)));
         self.resolved.model.services.iter().filter(|(_, service)| has(service)).map(|(name, _)| name.clone()).collect()
     }
+}
+
+/// `path` as the engine takes it.
+fn mountable(path: &Path) -> Result<&str, Failure> {
+    path.to_str().filter(|text| !text.contains(':') || cfg!(windows)).ok_or_else(|| {
+        Failure::new(format!("the engine cannot mount {}: its path has a `:`, or is not Unicode", path.display())).hint("use another place")
+    })
 }
 
 /// The parts that the agent is told of.

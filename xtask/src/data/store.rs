@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use backup::{Manifest, Savepoint, time};
+use backup::{Location, Manifest, Repository, Savepoint, time};
 
 use crate::report::Failure;
 
@@ -27,15 +27,37 @@ impl Backup {
         format!("{}.tar.zst", self.id())
     }
 
-    /// How large its file is.
+    /// Where it is, with `repository` as the one that the environment names.
+    ///
+    /// # Errors
+    /// When it is in another one.
+    pub(crate) fn location(&self, repository: Option<&Repository>) -> Result<Location, Failure> {
+        let Some(snapshot) = &self.manifest.repository else { return Ok(Location::File(self.file())) };
+        match repository.filter(|repository| repository.address == snapshot.address) {
+            Some(repository) => Ok(Location::Snapshot { repository: repository.clone(), id: snapshot.id.clone() }),
+            None => {
+                let other = repository.map_or("it names none".to_owned(), |repository| format!("it names {}", repository.address));
+                Err(Failure::new(format!("the backup {} is in the repository {}", self.id(), snapshot.address))
+                    .hint(format!("let `backup.repository` of this environment name that one: {other}")))
+            }
+        }
+    }
+
+    /// How large its file is, or by how much it made its repository larger.
     pub(crate) fn bytes(&self) -> u64 {
-        self.manifest.archive.as_ref().map_or(0, |archive| archive.bytes)
+        stored(&self.manifest)
     }
 
     /// When it was made, in seconds since 1970.
     pub(crate) fn time(&self) -> u64 {
         time::parse(&self.manifest.created_at).unwrap_or(0)
     }
+}
+
+/// How large the file of a backup is, or by how much it made its repository larger.
+pub(crate) fn stored(manifest: &Manifest) -> u64 {
+    let file = manifest.archive.as_ref().map(|archive| archive.bytes);
+    file.or(manifest.repository.as_ref().map(|snapshot| snapshot.added)).unwrap_or(0)
 }
 
 /// The backups in `directory`, oldest first.
@@ -47,7 +69,8 @@ pub(crate) fn list(directory: &Path) -> anyhow::Result<Vec<Backup>> {
         .into_iter()
         .filter_map(|(name, text)| {
             let manifest: Manifest = serde_json::from_slice(&text).ok()?;
-            let whole = manifest.id == name && directory.join(format!("{name}.tar.zst")).is_file();
+            let whole = manifest.repository.is_some() || directory.join(format!("{name}.tar.zst")).is_file();
+            let whole = whole && manifest.id == name;
             let verified_at = std::fs::read_to_string(directory.join(format!("{name}.verified"))).ok().map(|text| text.trim().to_owned());
             whole.then_some(Backup { manifest, verified_at })
         })
@@ -132,7 +155,7 @@ pub(crate) fn remove(directory: &Path, id: &str) -> anyhow::Result<()> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use backup::Archive;
+    use backup::{Archive, Snapshot};
 
     use super::*;
 
@@ -153,6 +176,7 @@ pub(crate) mod tests {
             seconds: 1.0,
             parts: Vec::new(),
             archive: Some(Archive { bytes: 2048, sha256: String::new() }),
+            repository: None,
         };
         Backup { manifest, verified_at: None }
     }
@@ -177,6 +201,24 @@ pub(crate) mod tests {
         assert_eq!(list(dir.path()).expect("readable")[0].verified_at.as_deref(), Some("2026-11-21T02:00:00Z"));
         remove(dir.path(), first.id()).expect("removed");
         assert_eq!(list(dir.path()).expect("readable").len(), 1);
+    }
+
+    #[test]
+    fn a_snapshot_is_where_the_environment_says_or_nowhere() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut stored = backup("20261121T224501Z");
+        stored.manifest.archive = None;
+        stored.manifest.repository = Some(Snapshot { address: "../vault".to_owned(), id: "44cb".to_owned(), added: 512 });
+        write(dir.path(), &stored);
+        std::fs::remove_file(dir.path().join(stored.file())).expect("removed");
+        assert_eq!((list(dir.path()).expect("readable"), stored.bytes()), (vec![stored.clone()], 512));
+        let repository = |address: &str| Repository { address: address.to_owned(), mounted: true };
+        let there = Location::Snapshot { repository: repository("../vault"), id: "44cb".to_owned() };
+        assert_eq!(stored.location(Some(&repository("../vault"))).expect("there"), there);
+        assert!(stored.location(None).expect_err("refused").to_string().contains("it names none"));
+        assert!(stored.location(Some(&repository("/srv/new"))).expect_err("refused").to_string().contains("it names /srv/new"));
+        let file = backup("20261121T224501Z");
+        assert_eq!(file.location(Some(&repository("../vault"))).expect("a file"), Location::File(file.file()));
     }
 
     #[test]

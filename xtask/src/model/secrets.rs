@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     /// Any value will do, as long as nobody guesses it.
     #[default]
     Random,
+    /// Any value will do as well, but it belongs to no data of the stack, and what it once encrypted needs it for ever.
+    Passphrase,
     /// Somebody else knows it: an address, the password of an account.
     Given,
     /// A certificate, in PEM.

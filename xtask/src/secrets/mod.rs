@@ -53,7 +53,7 @@ impl Secret {
     pub(crate) fn state(&self) -> State {
         let Ok(value) = std::fs::read_to_string(&self.file) else { return State::Missing };
         let weakness = match self.note.kind {
-            Kind::Random => strength::weakness(&value),
+            Kind::Random | Kind::Passphrase => strength::weakness(&value),
             Kind::Given if value.trim().is_empty() => Some("is empty".to_owned()),
             Kind::Certificate if !value.contains("-----BEGIN CERTIFICATE-----") => Some("is no certificate in PEM".to_owned()),
             Kind::Key if !value.contains("PRIVATE KEY-----") => Some("is no private key in PEM".to_owned()),
@@ -81,7 +81,7 @@ impl Secret {
     /// Whether xtask itself can make a value.
     pub(crate) fn can_be_made(&self, environment: &Environment) -> bool {
         match self.note.kind {
-            Kind::Random => true,
+            Kind::Random | Kind::Passphrase => true,
             Kind::Given => false,
             Kind::Certificate | Kind::Key => environment.tls.mode == TlsMode::SelfSigned,
         }
@@ -138,7 +138,8 @@ pub(crate) fn make_random(
         .hint(format!("where the data is of no use, `cargo xtask clean{}` removes it", project.flags()))
         .into());
     }
-    for secret in random {
+    let passphrases = missing.iter().filter(|secret| secret.note.kind == Kind::Passphrase);
+    for secret in random.into_iter().chain(passphrases) {
         file::write(&secret.file, &file::random()?)?;
         volume.say(format!("made the secret {}", secret.shown(project)));
     }
@@ -151,7 +152,7 @@ fn check(project: &Project, environment: &Environment, secrets: &[Secret]) -> Re
         match secret.state() {
             State::Good => {}
             // Made when the image that makes it is there.
-            State::Missing if secret.note.kind != Kind::Random && secret.can_be_made(environment) => {}
+            State::Missing if matches!(secret.note.kind, Kind::Certificate | Kind::Key) && secret.can_be_made(environment) => {}
             State::Missing => bad.push(format!("`{}` is missing: {}", secret.name, secret.shown(project))),
             State::Weak(reason) => bad.push(format!("`{}` {reason}: {}", secret.name, secret.shown(project))),
         }

@@ -11,7 +11,7 @@ fn checkout() -> Checkout {
 }
 
 /// The same, running.
-fn running() -> Checkout {
+pub(crate) fn running() -> Checkout {
     let checkout = Checkout::new();
     // The engine of the tests knows no profiles: it would start the agent.
     checkout.run(["up"]).success();
@@ -33,7 +33,7 @@ fn with_data(mut checkout: Checkout, busy: Reply) -> Checkout {
     checkout.docker("container inspect --format {{.State.Running}}*", busy)
 }
 
-fn manifest(id: &str) -> Value {
+pub(crate) fn manifest(id: &str) -> Value {
     let part = |name: &str, kind: &str, bytes: u64| json!({ "name": name, "kind": kind, "bytes": bytes, "entries": 3, "digest": "abc", "stored": { "offset": 0, "bytes": bytes / 4, "sha256": "def" } });
     json!({
         "schema": 1, "id": id, "created_at": format!("{}-{}-{}T{}:{}:{}Z", &id[..4], &id[4..6], &id[6..8], &id[9..11], &id[11..13], &id[13..15]),
@@ -54,11 +54,11 @@ fn with_backups(ids: &[&str]) -> Checkout {
     checkout
 }
 
-fn says(events: &[Value]) -> Reply {
+pub(crate) fn says(events: &[Value]) -> Reply {
     Reply::says(&events.iter().map(|event| format!("{event}\n")).collect::<String>())
 }
 
-const AGENT: &str = "compose * run --rm --no-deps --no-TTY *";
+pub(crate) const AGENT: &str = "compose * run --rm --no-deps --no-TTY *";
 
 #[test]
 fn a_backup_is_made_and_named() {

@@ -21,6 +21,7 @@ mod logs;
 mod malformed;
 mod migrate;
 mod rebuild;
+mod repository;
 mod restart;
 mod secrets;
 mod shell;

@@ -53,27 +53,7 @@ fn make(
 ) -> anyhow::Result<Manifest> {
     let mut writer = Writer::create(partial)?;
     let mut found: Vec<Part> = Vec::new();
-    let database = parts.iter().find(|part| part.kind == Kind::Postgres);
-    let (mut moment, mut facts) = (None, Facts::default());
-    if let Some(part) = database {
-        let server = Server::from_environment()?;
-        talk::step(format!("dumping {}", part.name));
-        let held = moment.insert(Moment::hold(&server, options.quiesce, about.migration_query.as_deref())?);
-        let directory = scratch.join(&part.name);
-        std::fs::create_dir(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
-        held.dump(&server, &directory)?;
-        facts = held.facts.clone();
-        if !options.quiesce {
-            // Nobody's rows are kept for us any longer.
-            moment.take().map_or(Ok(()), Moment::release)?;
-        }
-    }
-    for part in parts.iter().filter(|part| part.kind == Kind::Redis) {
-        talk::step(format!("dumping {}", part.name));
-        let directory = scratch.join(&part.name);
-        std::fs::create_dir(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
-        redis::dump(&directory)?;
-    }
+    let mut captured = capture(scratch, parts, about.migration_query.as_deref(), options.quiesce)?;
     for Source { name, kind } in parts {
         talk::step(format!("storing {name}"));
         let root = if *kind == Kind::Files { &place.set } else { scratch };
@@ -84,19 +64,21 @@ fn make(
         if options.strict && !packed.changed.is_empty() {
             return Err(Failure::new(format!("files of `{name}` changed while they were read")).detail(packed.changed[0].clone()).into());
         }
-        let rows = if *kind == Kind::Postgres { std::mem::take(&mut facts.rows) } else { BTreeMap::new() };
+        let rows = if *kind == Kind::Postgres { std::mem::take(&mut captured.facts.rows) } else { BTreeMap::new() };
         found.push(Part {
             name: name.clone(),
             kind: *kind,
             bytes: packed.digest.bytes,
             entries: packed.digest.count,
             digest: packed.digest.finish(),
+            listing: None,
             rows,
             changed: packed.changed,
             stored: Some(packed.stored),
         });
     }
-    moment.map_or(Ok(()), Moment::release)?;
+    let (version, migration) = (captured.facts.version.take(), captured.facts.migration.take());
+    captured.release()?;
     let About { id, created_at, project, environment, revision, images, .. } = about;
     let mut manifest = Manifest {
         schema: SCHEMA,
@@ -106,12 +88,13 @@ fn make(
         environment,
         revision,
         images,
-        postgres: facts.version,
-        migration: facts.migration,
+        postgres: version,
+        migration,
         quiesced: options.quiesce,
         seconds: begun.elapsed().as_secs_f64(),
         parts: found,
         archive: None,
+        repository: None,
     };
     write_manifest(&scratch.join(MANIFEST), &manifest)?;
     manifest.archive = Some(writer.finish(scratch)?);
@@ -119,6 +102,52 @@ fn make(
     verify::compare(partial, Some(&manifest))?;
     manifest.seconds = begun.elapsed().as_secs_f64();
     Ok(manifest)
+}
+
+/// What was dumped, and what is still held for it.
+pub(crate) struct Captured {
+    moment: Option<Moment>,
+    /// What is known of the database.
+    pub(crate) facts: Facts,
+}
+
+impl Captured {
+    /// Lets go of the database.
+    ///
+    /// # Errors
+    /// When the connection was lost before: what was copied since then is of another moment.
+    pub(crate) fn release(self) -> anyhow::Result<()> {
+        self.moment.map_or(Ok(()), Moment::release)
+    }
+}
+
+/// Dumps the databases of `parts` into `scratch`. With `quiesce` nobody writes to that of PostgreSQL from then on.
+///
+/// # Errors
+/// When one of them does not answer, or there is no room.
+pub(crate) fn capture(scratch: &Path, parts: &[Source], migration_query: Option<&str>, quiesce: bool) -> anyhow::Result<Captured> {
+    let mut captured = Captured { moment: None, facts: Facts::default() };
+    let dump = |part: &Source| {
+        talk::step(format!("dumping {}", part.name));
+        let directory = scratch.join(&part.name);
+        std::fs::create_dir(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        anyhow::Ok(directory)
+    };
+    if let Some(part) = parts.iter().find(|part| part.kind == Kind::Postgres) {
+        let directory = dump(part)?;
+        let server = Server::from_environment()?;
+        let held = captured.moment.insert(Moment::hold(&server, quiesce, migration_query)?);
+        held.dump(&server, &directory)?;
+        captured.facts = held.facts.clone();
+        if !quiesce {
+            // Nobody's rows are kept for us any longer.
+            captured.moment.take().map_or(Ok(()), Moment::release)?;
+        }
+    }
+    for part in parts.iter().filter(|part| part.kind == Kind::Redis) {
+        redis::dump(&dump(part)?)?;
+    }
+    Ok(captured)
 }
 
 fn write_manifest(path: &Path, manifest: &Manifest) -> anyhow::Result<()> {

@@ -20,6 +20,13 @@ impl Failure {
         Self { message: message.into(), details: Vec::new(), hints: Vec::new() }
     }
 
+    /// With another message; the one before becomes a line of why.
+    pub(crate) fn told_as(mut self, message: impl Into<String>) -> Self {
+        let before = std::mem::replace(&mut self.message, message.into());
+        self.details.insert(0, before);
+        self
+    }
+
     /// Adds a line of why.
     pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
         self.details.push(detail.into());

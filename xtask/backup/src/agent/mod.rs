@@ -6,10 +6,12 @@ mod database;
 mod failure;
 mod journal;
 mod lifeline;
+mod origin;
 mod place;
 mod process;
 mod psql;
 mod redis;
+mod repository;
 mod restore;
 mod savepoint;
 mod swap;
@@ -21,7 +23,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use backup::{Event, Request};
+use backup::{Event, Location, Request};
 
 use self::failure::Failure;
 use self::place::Place;
@@ -59,18 +61,30 @@ fn act(request: Request, place: &Place) -> anyhow::Result<Event> {
             let manifest = archive::Reader::open(&place.backups.join(file))?.manifest;
             Ok(Event::Backup { manifest: Box::new(manifest) })
         }
-        Request::Verify { file } => verify::verify(place, &file),
+        Request::Verify { backup: Location::File(file), .. } => verify::verify(place, &file),
+        Request::Verify { backup: Location::Snapshot { repository, id }, read_data } => {
+            repository::verify(place, &repository, &id, read_data)
+        }
+        Request::List { repository } => {
+            place.tidy()?;
+            repository::list(place, &repository)
+        }
+        Request::Forget { repository, snapshots } => repository::forget(place, &repository, &snapshots),
         Request::Recover { parts } => {
             restore::recover(place, &parts)?;
             Ok(Event::Done { parts: Vec::new() })
         }
-        Request::Create { about, parts, quiesce, strict } => {
+        Request::Create { about, parts, quiesce, strict, repository } => {
             place.tidy()?;
-            create::create(place, about, &parts, create::Options { quiesce, strict })
+            let options = create::Options { quiesce, strict };
+            match repository {
+                None => create::create(place, about, &parts, options),
+                Some(repository) => repository::create(place, about, &parts, options, &repository),
+            }
         }
-        Request::Restore { file, parts, newest_migration } => {
+        Request::Restore { backup, parts, newest_migration } => {
             restore::recover(place, &parts)?;
-            restore::restore(place, &file, &parts, newest_migration.as_deref())
+            restore::restore(place, &backup, &parts, newest_migration.as_deref())
         }
         Request::Save { name, parts } => {
             restore::recover(place, &parts)?;

@@ -15,12 +15,14 @@ pub(crate) struct Place {
     pub(crate) backups: PathBuf,
     /// Where the volumes are mounted, by part.
     pub(crate) set: PathBuf,
+    /// What no other container and nobody on the host can read, and what is gone with the container.
+    pub(crate) private: PathBuf,
 }
 
 impl Place {
     /// Where the compose file mounts them.
     pub(crate) fn in_container() -> Self {
-        Self { backups: "/backups".into(), set: "/set".into() }
+        Self { backups: "/backups".into(), set: "/set".into(), private: "/tmp".into() }
     }
 
     /// What is only there while something is done.

@@ -85,7 +85,11 @@ impl Server {
     }
 }
 
-fn secret(variable: &str) -> anyhow::Result<Option<String>> {
+/// What the file that the variable names has; nothing where it names none.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(crate) fn secret(variable: &str) -> anyhow::Result<Option<String>> {
     let Some(path) = std::env::var_os(variable) else { return Ok(None) };
     let path = std::path::PathBuf::from(path);
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}, which {variable} names", path.display()))?;

@@ -4,31 +4,31 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
-use backup::{Event, Kind, Manifest, Part, Source};
+use backup::{Event, Kind, Location, Manifest, Part, Source};
 
-use super::archive::{Reader, refused, unpack};
 use super::database::{self, Staged};
 use super::failure::Failure;
 use super::journal::{Journal, Phase};
 use super::lifeline;
+use super::origin::Origin;
 use super::place::{Place, remove};
 use super::psql::Server;
 use super::swap::{Root, Volume};
-use super::talk::{self, Meter};
-use super::{redis, savepoint, tree};
+use super::talk;
+use super::{redis, savepoint};
 
 /// The save point that what is in use becomes.
 const KEPT: &str = "before-restore";
 
-/// Brings `parts` of the backup `file` back.
+/// Brings `parts` of a backup back.
 ///
 /// # Errors
 /// When the backup is damaged, newer than the code, or does not fit; nothing was changed then.
-pub(crate) fn restore(place: &Place, file: &str, parts: &[Source], newest_migration: Option<&str>) -> anyhow::Result<Event> {
-    let reader = Reader::open(&place.backups.join(file))?;
-    check(&reader.manifest, parts, newest_migration)?;
-    room(place, &reader.manifest, parts)?;
-    let restored = replace(place, parts, KEPT, |source| stage(place, &reader, source))?;
+pub(crate) fn restore(place: &Place, backup: &Location, parts: &[Source], newest_migration: Option<&str>) -> anyhow::Result<Event> {
+    let origin = Origin::open(place, backup)?;
+    check(origin.manifest(), parts, newest_migration)?;
+    room(place, origin.manifest(), parts)?;
+    let restored = replace(place, parts, KEPT, |source| stage(place, &origin, source))?;
     Ok(Event::Done { parts: restored })
 }
 
@@ -147,21 +147,18 @@ fn room(place: &Place, manifest: &Manifest, parts: &[Source]) -> anyhow::Result<
     Ok(())
 }
 
-fn stage(place: &Place, reader: &Reader, source: &Source) -> anyhow::Result<Part> {
-    let part = reader.manifest.part(&source.name).context("a part that was there")?;
+fn stage(place: &Place, origin: &Origin<'_>, source: &Source) -> anyhow::Result<Part> {
+    let part = origin.manifest().part(&source.name).context("a part that was there")?;
     talk::step(format!("restoring {}", source.name));
     match source.kind {
         Kind::Files => {
             let volume = Volume::at(place.volume(&source.name));
             let new = volume.stage()?;
-            let digest = extract(reader, part, &new, 2)?;
-            let root = digest.root.as_ref().map(Root::from).context("the part has no root")?;
-            compare(&new, root, part)?;
-            volume.seal(root)?;
+            volume.seal(origin.extract(part, &new)?)?;
         }
         Kind::Postgres => {
             let directory = scratch(place, &source.name)?;
-            extract(reader, part, &directory, 1)?;
+            origin.extract(part, &directory)?;
             let server = Server::from_environment()?;
             let rows = Staged::restore(&server, &directory)?;
             ensure!(rows == part.rows, Failure::new(format!("the restored `{}` has other rows than the backup says", source.name)));
@@ -169,7 +166,7 @@ fn stage(place: &Place, reader: &Reader, source: &Source) -> anyhow::Result<Part
         }
         Kind::Redis => {
             let directory = scratch(place, &source.name)?;
-            extract(reader, part, &directory, 1)?;
+            origin.extract(part, &directory)?;
             stage_redis(place, &source.name, &directory.join(redis::DUMP))?;
             remove(&directory)?;
         }
@@ -189,31 +186,6 @@ fn scratch(place: &Place, name: &str) -> anyhow::Result<PathBuf> {
     let directory = place.work().join("set").join(name);
     std::fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
     Ok(directory)
-}
-
-/// Unpacks a part into `directory`.
-fn extract(reader: &Reader, part: &Part, directory: &Path, strip: usize) -> anyhow::Result<tree::Digest> {
-    let mut tar = unpack(directory, strip).start()?;
-    let stdin = tar.stdin()?;
-    let digest = reader.part(&part.name, stdin, &mut Meter::new(&part.name, Some(part.bytes)));
-    match digest {
-        // Where tar ended early, its reason is the one to tell, and not the pipe that broke.
-        Err(error) if refused(&error) => tar.succeed().and(Err(error)),
-        Err(error) => Err(error),
-        Ok(digest) => tar.succeed().map(|()| digest),
-    }
-}
-
-/// Whether what was unpacked is what was backed up: read again, from where it is now.
-fn compare(directory: &Path, root: Root, part: &Part) -> anyhow::Result<()> {
-    root.give(directory)?;
-    let found = tree::walk(directory, &mut Meter::new(&part.name, Some(part.bytes)))?.finish();
-    ensure!(
-        found == part.digest,
-        Failure::new(format!("the files of `{}` are not as they were after they were unpacked", part.name))
-            .detail("the file system may not keep all attributes, such as owners or extended ones")
-    );
-    Ok(())
 }
 
 /// Removes what was staged.

@@ -30,9 +30,12 @@ pub(crate) struct Volume {
 /// Owner and permissions of a volume's root.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub(crate) struct Root {
-    mode: u32,
-    uid: u32,
-    gid: u32,
+    /// Permissions.
+    pub(crate) mode: u32,
+    /// The owner.
+    pub(crate) uid: u32,
+    /// The group.
+    pub(crate) gid: u32,
 }
 
 impl From<&Attributes> for Root {

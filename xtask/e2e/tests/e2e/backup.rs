@@ -3,6 +3,7 @@
 mod drill;
 mod faults;
 mod interrupted;
+mod repository;
 mod round_trip;
 mod savepoints;
 

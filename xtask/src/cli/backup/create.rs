@@ -1,4 +1,4 @@
-//! `backup create`: all data of one moment, in one file.
+//! `backup create`: all data of one moment, in one file or one snapshot.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,8 @@ impl Create {
         let session = Session::begin(context, "backup")?;
         let agent = session.agent()?;
         let about = about(&session);
-        let request = Request::Create { about, parts: sources(&session.data), quiesce: self.quiesce, strict: self.strict };
+        let repository = session.repository();
+        let request = Request::Create { about, parts: sources(&session.data), quiesce: self.quiesce, strict: self.strict, repository };
         if context.dry_run() {
             product(agent.command(Access::Read, &session.data).to_string());
             return Ok(());
@@ -44,19 +45,22 @@ impl Create {
         let Event::Backup { manifest } = agent.ask(&request, Access::Read, &session.data)? else {
             anyhow::bail!("the agent answered something else than a backup");
         };
-        store::mark_verified(&session.directory(), &manifest.id, time::now())?;
+        if manifest.repository.is_none() {
+            store::mark_verified(&session.directory(), &manifest.id, time::now())?;
+        }
         if self.json {
             product(serde_json::to_string_pretty(&summary(&manifest))?);
             return Ok(());
         }
-        let stored = manifest.archive.as_ref().map_or(0, |archive| archive.bytes);
-        context.volume().say(format!(
-            "{} of data are in {} ({}), after {}; it was read again and is whole",
-            human_bytes(manifest.bytes()),
-            session.directory().join(format!("{}.tar.zst", manifest.id)).display(),
-            human_bytes(stored),
-            human(std::time::Duration::from_secs_f64(manifest.seconds)),
-        ));
+        let (data, stored) = (human_bytes(manifest.bytes()), human_bytes(store::stored(&manifest)));
+        let time = human(std::time::Duration::from_secs_f64(manifest.seconds));
+        context.volume().say(match &manifest.repository {
+            Some(snapshot) => format!("{data} of data are in {}, which is {stored} larger, after {time}", snapshot.address),
+            None => {
+                let file = session.directory().join(format!("{}.tar.zst", manifest.id));
+                format!("{data} of data are in {} ({stored}), after {time}; it was read again and is whole", file.display())
+            }
+        });
         product(&manifest.id);
         Ok(())
     }
@@ -65,15 +69,20 @@ impl Create {
 /// What the documentation calls the JSON of a backup.
 pub(super) fn summary(manifest: &Manifest) -> serde_json::Value {
     let part = |part: &backup::Part| json!({ "name": part.name, "kind": part.kind, "bytes": part.bytes, "digest": part.digest });
-    json!({
+    let mut summary = json!({
         "schema": 1,
         "id": manifest.id,
         "created_at": manifest.created_at,
         "environment": manifest.environment,
-        "bytes": manifest.archive.as_ref().map_or(0, |archive| archive.bytes),
+        "bytes": store::stored(manifest),
         "seconds": manifest.seconds,
         "parts": manifest.parts.iter().map(part).collect::<Vec<_>>(),
-    })
+    });
+    if let Some(snapshot) = &manifest.repository {
+        summary["repository"] = json!(snapshot.address);
+        summary["snapshot"] = json!(snapshot.id);
+    }
+    summary
 }
 
 fn about(session: &Session<'_>) -> About {

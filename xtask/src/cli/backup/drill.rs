@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use backup::{Event, Request};
+use backup::{Event, Location, Request};
 
 use super::Session;
 use crate::cli::Context;
@@ -35,14 +35,17 @@ pub(super) fn drill(context: &Context, session: &Session<'_>, backup: &Backup) -
 
 fn rehearse(context: &Context, stack: Stack, session: &Session<'_>, backup: &Backup) -> anyhow::Result<()> {
     let drill = Session::at(context, stack, "drill")?;
-    let file = session.directory().join(backup.file());
-    let agent = drill.agent()?.with_file(&file)?;
+    let (agent, location) = match backup.location(session.repository().as_ref())? {
+        Location::File(_) => (drill.agent()?.with_file(&session.directory().join(backup.file()))?, Location::File(Agent::FILE.to_owned())),
+        // It is that of the environment, which both have.
+        snapshot @ Location::Snapshot { .. } => (drill.agent()?, snapshot),
+    };
     let has = |data: &&Data| backup.manifest.part(&data.source.name).is_some();
     let data: Vec<Data> = drill.data.iter().filter(has).cloned().collect();
     context.volume().say(format!("restoring {} into {}", backup.id(), drill.stack.project.compose_name()));
     drill.start(&data)?;
     // The agent compares rows and digests with the manifest before it puts anything into place.
-    let request = Request::Restore { file: Agent::FILE.to_owned(), parts: sources(&data), newest_migration: None };
+    let request = Request::Restore { backup: location, parts: sources(&data), newest_migration: None };
     let Event::Done { .. } = agent.ask(&request, Access::Write, &data)? else {
         anyhow::bail!("the agent answered something else than that it is done");
     };

@@ -1,12 +1,15 @@
 //! `backup list`: the backups that are there.
 
+use backup::Request;
 use clap::Args;
 use serde_json::json;
 
+use super::Session;
 use super::create::summary;
 use crate::cli::Context;
+use crate::data::agent::Access;
 use crate::data::{agent, store};
-use crate::report::{human_bytes, product, table};
+use crate::report::{Failure, human_bytes, product, table};
 
 /// The backups that are there, oldest first
 #[derive(Args)]
@@ -14,10 +17,16 @@ pub(super) struct List {
     /// Print them as JSON
     #[arg(long)]
     json: bool,
+    /// Ask the repository first: what it has becomes known here, as on a new machine
+    #[arg(long)]
+    remote: bool,
 }
 
 impl List {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
+        if self.remote && !ask(context)? {
+            return Ok(());
+        }
         let stack = context.stack()?;
         let backups = store::list(&agent::directory(&stack))?;
         if self.json {
@@ -44,4 +53,22 @@ impl List {
         product(table(["BACKUP", "SIZE", "DATA", "PARTS", "VERIFIED"], &rows));
         Ok(())
     }
+}
+
+/// Asks the repository what it has; false where only the command was shown.
+fn ask(context: &Context) -> anyhow::Result<bool> {
+    let session = Session::begin(context, "backup list")?;
+    let Some(repository) = session.repository() else {
+        return Err(Failure::new("this environment has no repository to ask")
+            .hint("`backup.repository` names one; docs/repository.md says how")
+            .into());
+    };
+    let agent = session.agent()?;
+    if context.dry_run() {
+        product(agent.command(Access::None, &[]).to_string());
+        return Ok(false);
+    }
+    session.make_secrets()?;
+    agent.ask(&Request::List { repository }, Access::None, &[])?;
+    Ok(true)
 }

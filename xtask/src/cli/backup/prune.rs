@@ -1,6 +1,6 @@
 //! `backup prune`: removes backups that no rule keeps.
 
-use backup::{Request, time};
+use backup::{Location, Repository, Request, time};
 use clap::Args;
 
 use super::Session;
@@ -38,11 +38,14 @@ impl Prune {
             context.volume().say(if doomed.is_empty() { "nothing to remove" } else { "nothing was removed" });
             return Ok(());
         }
+        let repository = session.repository();
+        let snapshots = snapshots(&doomed, repository.as_ref())?;
+        let agent = session.agent()?;
         // What others are given up for must be worth it.
         if let Some(newest) = backups.last() {
-            let agent = session.agent()?;
             session.make_secrets()?;
-            agent.ask(&Request::Verify { file: newest.file() }, Access::None, &[]).map_err(|error| match error.downcast::<Failure>() {
+            let request = Request::Verify { backup: newest.location(repository.as_ref())?, read_data: false };
+            agent.ask(&request, Access::None, &[]).map_err(|error| match error.downcast::<Failure>() {
                 Ok(failure) => failure.hint("nothing was removed: the newest backup must be whole before older ones go").into(),
                 Err(error) => error,
             })?;
@@ -51,11 +54,25 @@ impl Prune {
         if !confirm(&format!("Remove {} of {} backups? There is no way back", doomed.len(), backups.len()), context.globals.yes)? {
             return Err(Failure::new("nothing was removed").into());
         }
+        if let Some(repository) = repository.filter(|_| !snapshots.is_empty()) {
+            agent.ask(&Request::Forget { repository, snapshots }, Access::None, &[])?;
+        }
         doomed.iter().try_for_each(|backup| store::remove(&session.directory(), backup.id()))?;
         let freed = doomed.iter().map(|backup| backup.bytes()).sum();
         context.volume().say(format!("removed {} backups, {}", doomed.len(), human_bytes(freed)));
         Ok(())
     }
+}
+
+/// The snapshots among `doomed`, of the one repository that can be asked.
+fn snapshots(doomed: &[&store::Backup], repository: Option<&Repository>) -> Result<Vec<String>, Failure> {
+    let mut snapshots = Vec::new();
+    for backup in doomed {
+        if let Location::Snapshot { id, .. } = backup.location(repository)? {
+            snapshots.push(id);
+        }
+    }
+    Ok(snapshots)
 }
 
 fn row(verdict: &Verdict<'_>) -> [String; 4] {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use backup::Request;
+use backup::{Repository, Request};
 
 use crate::cli::up::build;
 use crate::cli::{Context, images};
@@ -65,16 +65,25 @@ impl<'a> Session<'a> {
         agent::directory(&self.stack)
     }
 
+    /// The repository that backups go into, if there is one.
+    pub(in crate::cli) fn repository(&self) -> Option<Repository> {
+        agent::repository(&self.stack)
+    }
+
     /// The agent. Its image is made or fetched where it is not here, and what an interrupted restore left is finished or undone.
     ///
     /// # Errors
     /// When one of this cannot be done.
     pub(in crate::cli) fn agent(&self) -> anyhow::Result<Agent<'_>> {
-        let agent = self.idle_agent();
+        let agent = self.idle_agent().with_repository(&self.stack, self.context.dry_run())?;
         if self.context.dry_run() {
             return Ok(agent);
         }
         agent.check_alone()?;
+        if self.repository().is_some() {
+            // Its key is mounted whatever is asked.
+            self.make_secrets()?;
+        }
         let image = self.resolved.model.services.get(SERVICE).and_then(|service| service.image.as_deref());
         if image.is_some_and(|image| !self.resolved.images.contains_key(image)) {
             match self.stack.source {

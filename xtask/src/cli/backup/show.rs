@@ -29,10 +29,17 @@ impl Show {
             return Ok(());
         }
         let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        let place = match &manifest.repository {
+            Some(snapshot) => {
+                [("repository", snapshot.address.clone()), ("added", human_bytes(snapshot.added)), ("snapshot", snapshot.id.clone())]
+            }
+            None => [
+                ("file", directory.join(backup.file()).display().to_string()),
+                ("size", human_bytes(backup.bytes())),
+                ("sha256", manifest.archive.as_ref().map_or_else(String::new, |archive| archive.sha256.clone())),
+            ],
+        };
         let facts = [
-            ("file", directory.join(backup.file()).display().to_string()),
-            ("size", human_bytes(backup.bytes())),
-            ("sha256", manifest.archive.as_ref().map_or_else(String::new, |archive| archive.sha256.clone())),
             ("made", format!("{}, in {}", manifest.created_at, human(std::time::Duration::from_secs_f64(manifest.seconds)))),
             ("verified", backup.verified_at.clone().unwrap_or_else(|| "never".to_owned())),
             ("of", format!("{}, environment {}", manifest.project, manifest.environment)),
@@ -41,22 +48,15 @@ impl Show {
             ("migration", or_none(&manifest.migration)),
             ("writing", if manifest.quiesced { "was paused".to_owned() } else { "went on".to_owned() }),
         ];
-        let lines: Vec<String> = facts.iter().map(|(name, value)| format!("{name:<10}  {value}")).collect();
+        let lines: Vec<String> = place.iter().chain(&facts).map(|(name, value)| format!("{name:<10}  {value}")).collect();
         let rows: Vec<[String; 6]> = manifest
             .parts
             .iter()
             .map(|part| {
                 let rows: u64 = part.rows.values().sum();
-                let stored = part.stored.as_ref().map_or(0, |stored| stored.bytes);
+                let stored = part.stored.as_ref().map_or_else(|| "-".to_owned(), |stored| human_bytes(stored.bytes));
                 let rows = if part.rows.is_empty() { "-".to_owned() } else { rows.to_string() };
-                [
-                    part.name.clone(),
-                    human_bytes(part.bytes),
-                    human_bytes(stored),
-                    part.entries.to_string(),
-                    rows,
-                    part.changed.len().to_string(),
-                ]
+                [part.name.clone(), human_bytes(part.bytes), stored, part.entries.to_string(), rows, part.changed.len().to_string()]
             })
             .collect();
         product(format!("{}\n\n{}", lines.join("\n"), table(["PART", "DATA", "STORED", "ENTRIES", "ROWS", "CHANGED MEANWHILE"], &rows)));

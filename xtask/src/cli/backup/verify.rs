@@ -22,6 +22,9 @@ pub(super) struct Verify {
     /// Restore it into a throw-away instance too, start the application on it, and remove that instance
     #[arg(long, conflicts_with = "all")]
     drill: bool,
+    /// Of a repository: read all of its data, not only its structure and the dumps of the backup
+    #[arg(long)]
+    read_data: bool,
 }
 
 impl Verify {
@@ -29,6 +32,7 @@ impl Verify {
         let session = Session::begin(context, "backup verify")?;
         let backups = store::list(&session.directory())?;
         let chosen: Vec<&store::Backup> = if self.all { backups.iter().collect() } else { vec![store::find(&backups, &self.id)?] };
+        let repository = session.repository();
         let agent = session.agent()?;
         if context.dry_run() {
             product(agent.command(Access::None, &[]).to_string());
@@ -37,7 +41,9 @@ impl Verify {
         session.make_secrets()?;
         let mut damaged = None;
         for backup in chosen {
-            match agent.ask(&Request::Verify { file: backup.file() }, Access::None, &[]) {
+            let request = |backup| Request::Verify { backup, read_data: self.read_data };
+            let outcome = backup.location(repository.as_ref()).map_err(Into::into);
+            match outcome.and_then(|backup| agent.ask(&request(backup), Access::None, &[])) {
                 Ok(_) => {
                     if self.drill {
                         drill(context, &session, backup)?;

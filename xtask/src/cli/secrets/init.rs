@@ -14,7 +14,7 @@ pub(super) struct Init {}
 
 impl Init {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
-        let stack = context.stack_on_engine()?;
+        let stack = super::with_all(context.stack_on_engine()?)?;
         stack.check_volumes()?;
         let model = Model::parse(&stack.compose.model().read()?)?;
         let secrets = secrets::of(&stack.project, &model);

@@ -37,7 +37,7 @@ struct Entry {
 
 impl List {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
-        let stack = context.stack()?;
+        let stack = super::with_all(context.stack()?)?;
         let model = Model::parse(&stack.compose.model().read()?)?;
         let secrets: Vec<Entry> =
             secrets::of(&stack.project, &model).iter().map(|secret| Entry::new(secret, secret.shown(&stack.project))).collect();
@@ -55,6 +55,7 @@ impl Entry {
     fn new(secret: &Secret, file: String) -> Self {
         let kind = match secret.note.kind {
             Kind::Random => "random",
+            Kind::Passphrase => "passphrase",
             Kind::Given => "given",
             Kind::Certificate => "certificate",
             Kind::Key => "key",

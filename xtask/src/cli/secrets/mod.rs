@@ -7,6 +7,8 @@ mod rotate;
 use clap::{Args, Subcommand};
 
 use super::Context;
+use crate::data::agent;
+use crate::stack::Stack;
 
 /// Make, list and replace the secrets of an environment
 #[derive(Args)]
@@ -30,4 +32,9 @@ impl Secrets {
             Command::Rotate(command) => command.run(context),
         }
     }
+}
+
+/// The stack with all that has secrets in it: that of a repository of backups is of a service that no environment has on.
+fn with_all(stack: Stack) -> anyhow::Result<Stack> {
+    if stack.environment.backup.repository.is_on() { agent::with_service(stack) } else { Ok(stack) }
 }

@@ -26,7 +26,7 @@ pub(super) struct Rotate {
 
 impl Rotate {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
-        let stack = context.stack_on_engine()?;
+        let stack = super::with_all(context.stack_on_engine()?)?;
         let _lock = context.lock(&stack)?;
         let resolved = stack.resolve()?;
         let secrets = secrets::of(&stack.project, &resolved.model);

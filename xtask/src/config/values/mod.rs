@@ -7,6 +7,7 @@ mod folder;
 mod host;
 mod image;
 mod integer;
+mod repository;
 mod size;
 
 pub(crate) use bind::Bind;
@@ -16,6 +17,7 @@ pub(crate) use folder::Folder;
 pub(crate) use host::Host;
 pub(crate) use image::{Repository, Tag};
 pub(crate) use integer::{Pids, Port};
+pub(crate) use repository::{BackupRepository, Scheme};
 pub(crate) use size::Size;
 
 use toml::Value;

@@ -44,6 +44,7 @@ fn made() -> Made {
             bytes: packed.digest.bytes,
             entries: packed.digest.count,
             digest: packed.digest.finish(),
+            listing: None,
             rows: Default::default(),
             changed: Vec::new(),
             stored: Some(packed.stored),
@@ -63,6 +64,7 @@ fn made() -> Made {
         seconds: 1.5,
         parts: parts.into(),
         archive: None,
+        repository: None,
     };
     let text = serde_json::to_string_pretty(&manifest).expect("JSON");
     std::fs::write(set.join(MANIFEST), format!("{text}\n")).expect("a file");

@@ -83,6 +83,11 @@ impl Digest {
         }
     }
 
+    /// All entries with their attributes: each name of a file is one.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&[u8], &Attributes)> {
+        self.entries.values().flat_map(|(attributes, names)| names.iter().map(move |name| (name.as_slice(), attributes)))
+    }
+
     /// The digest, in hexadecimal.
     pub(crate) fn finish(&self) -> String {
         let mut lines: Vec<(&[u8], [u8; 32])> = Vec::new();

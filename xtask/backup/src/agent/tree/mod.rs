@@ -4,6 +4,6 @@ mod digest;
 mod tar;
 mod walk;
 
-pub(crate) use self::digest::{Attributes, Digest, hex};
+pub(crate) use self::digest::{Attributes, Digest, Shape, hex};
 pub(crate) use self::tar::{End, scan};
-pub(crate) use self::walk::walk;
+pub(crate) use self::walk::{look, walk};

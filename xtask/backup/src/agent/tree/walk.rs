@@ -23,7 +23,17 @@ use crate::agent::talk::Meter;
 /// # Errors
 /// When something in it cannot be read.
 pub(crate) fn walk(root: &Path, meter: &mut Meter) -> anyhow::Result<Digest> {
-    let mut walk = Walk { root, digest: Digest::default(), links: HashMap::new(), buffer: vec![0; 256 << 10], meter };
+    let mut walk = Walk { root, digest: Digest::default(), links: HashMap::new(), buffer: vec![0; 256 << 10], meter: Some(meter) };
+    walk.entry(root)?;
+    Ok(walk.digest)
+}
+
+/// The same without the contents of files. What vanishes meanwhile is left out.
+///
+/// # Errors
+/// When something in it cannot be looked at.
+pub(crate) fn look(root: &Path) -> anyhow::Result<Digest> {
+    let mut walk = Walk { root, digest: Digest::default(), links: HashMap::new(), buffer: Vec::new(), meter: None };
     walk.entry(root)?;
     Ok(walk.digest)
 }
@@ -34,12 +44,20 @@ struct Walk<'a> {
     /// Files with several names, by device and number: the name they were met by first.
     links: HashMap<(u64, u64), Vec<u8>>,
     buffer: Vec<u8>,
-    meter: &'a mut Meter,
+    /// Counts what is read; without it no file is.
+    meter: Option<&'a mut Meter>,
 }
 
 impl Walk<'_> {
     fn entry(&mut self, path: &Path) -> anyhow::Result<()> {
         lifeline::check()?;
+        match self.read(path) {
+            Err(error) if self.meter.is_none() && path != self.root && vanished(&error) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn read(&mut self, path: &Path) -> anyhow::Result<()> {
         let unreadable = || format!("cannot read {}", path.display());
         let metadata = path.symlink_metadata().with_context(unreadable)?;
         let kind = metadata.file_type();
@@ -58,8 +76,10 @@ impl Walk<'_> {
         let shape = if kind.is_dir() {
             Shape::Directory
         } else if kind.is_file() {
-            let (bytes, content) = self.content(path).with_context(unreadable)?;
-            Shape::File(bytes, content)
+            match self.meter {
+                Some(_) => self.content(path).with_context(unreadable)?,
+                None => Shape::File(metadata.len(), [0; 32]),
+            }
         } else if kind.is_symlink() {
             Shape::Symlink(path.read_link().with_context(unreadable)?.as_os_str().as_bytes().to_vec())
         } else if kind.is_fifo() {
@@ -81,20 +101,26 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn content(&mut self, path: &Path) -> std::io::Result<(u64, [u8; 32])> {
+    fn content(&mut self, path: &Path) -> std::io::Result<Shape> {
         let mut file = File::open(path)?;
         let (mut hash, mut bytes) = (Sha256::new(), 0);
         loop {
             match file.read(&mut self.buffer)? {
-                0 => return Ok((bytes, hash.finalize().into())),
+                0 => return Ok(Shape::File(bytes, hash.finalize().into())),
                 count => {
                     hash.update(&self.buffer[..count]);
                     bytes += count as u64;
-                    self.meter.add(count as u64);
+                    if let Some(meter) = &mut self.meter {
+                        meter.add(count as u64);
+                    }
                 }
             }
         }
     }
+}
+
+fn vanished(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
 fn attributes(shape: Shape, metadata: &Metadata, extended: BTreeMap<Vec<u8>, Vec<u8>>) -> Attributes {

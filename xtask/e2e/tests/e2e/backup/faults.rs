@@ -5,6 +5,22 @@ use std::time::Duration;
 use super::Ship;
 use crate::harness::shared;
 
+impl Ship {
+    /// Starts a container that lets files below /media/busy grow, shrink and vanish, again and again; returns its name.
+    pub(super) fn write_all_the_time(&self) -> String {
+        let name = format!("{}-writer", self.stack().project);
+        let image = self.stack().inspect("proxy")["Config"]["Image"].as_str().unwrap().to_owned();
+        let volume = format!("{}_media:/media", self.stack().project);
+        // Grows, shrinks and vanishes, again and again.
+        let script = "(while :; do echo more >> /media/busy/a; done) & while :; do for n in 1 2 3; do truncate -s $((n * 90000)) /media/busy/b; done; \
+                  touch /media/busy/v-$RANDOM; rm -f /media/busy/v-*; done";
+        let writer =
+            ["run", "--detach", "--rm", "--user", "0", "--label", "com.docker.compose.project=", "--name", &name, "--volume", &volume];
+        self.stack().docker(&[&writer[..], &["--entrypoint", "bash", &image, "-c", script]].concat()).good();
+        name
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn damage_is_named_and_nothing_is_restored_from_it() {
     let (shared, _turn) = shared().await;
@@ -133,14 +149,7 @@ async fn files_that_change_meanwhile_are_named() {
         "mkdir /media/busy; head -c 60000000 /dev/urandom > /media/busy/a; for n in $(seq 1 200); do echo $n > /media/busy/g-$n; done",
     )
     .good();
-    let name = format!("{}-writer", ship.stack().project);
-    let image = ship.stack().inspect("proxy")["Config"]["Image"].as_str().unwrap().to_owned();
-    let volume = format!("{}_media:/media", ship.stack().project);
-    // Grows, shrinks and vanishes, again and again.
-    let script = "(while :; do echo more >> /media/busy/a; done) & while :; do for n in 1 2 3; do truncate -s $((n * 90000)) /media/busy/b; done; \
-                  touch /media/busy/v-$RANDOM; rm -f /media/busy/v-*; done";
-    let writer = ["run", "--detach", "--rm", "--user", "0", "--label", "com.docker.compose.project=", "--name", &name, "--volume", &volume];
-    ship.stack().docker(&[&writer[..], &["--entrypoint", "bash", &image, "-c", script]].concat()).good();
+    let name = ship.write_all_the_time();
     let id = ship.backup(&[]);
     let manifest: serde_json::Value = serde_json::from_str(&ship.stack().xtask(&["backup", "show", "--json"]).good().stdout).unwrap();
     let media = manifest["parts"].as_array().unwrap().iter().find(|part| part["name"] == "media").unwrap().clone();

@@ -6,19 +6,19 @@ use super::Ship;
 use crate::harness::shared;
 
 /// How often each is killed; `TEST_KILLS` says otherwise.
-fn kills() -> u32 {
+pub(super) fn kills() -> u32 {
     std::env::var("TEST_KILLS").map_or(4, |count| count.parse().expect("TEST_KILLS is a number"))
 }
 
 /// Moments spread over a run that takes `whole`, others in each run of the test.
-fn moments(whole: Duration, count: u32) -> Vec<Duration> {
+pub(super) fn moments(whole: Duration, count: u32) -> Vec<Duration> {
     let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().subsec_micros();
     (0..count).map(|n| whole.mul_f64((f64::from(n) + f64::from(seed.wrapping_mul(n + 1) % 1000) / 1000.0) / f64::from(count))).collect()
 }
 
 /// What is killed.
 #[derive(Clone, Copy, Debug)]
-enum Victim {
+pub(super) enum Victim {
     Xtask,
     Agent,
     Client,
@@ -31,7 +31,7 @@ impl Ship {
     }
 
     /// Starts a command, kills somebody after `moment`, and waits until all of it is over.
-    fn kill_in(&self, command: &[&str], victim: Victim, moment: Duration) {
+    pub(super) fn kill_in(&self, command: &[&str], victim: Victim, moment: Duration) {
         let running = self.stack().xtask_start(command);
         std::thread::sleep(moment);
         let agent = format!("{}-backup", self.stack().project);

@@ -6,7 +6,7 @@ use super::Ship;
 use crate::harness::shared;
 
 /// Everything that a file system knows, and names that few programs like.
-const ODD_FILES: &str = r#"
+pub(super) const ODD_FILES: &str = r#"
 cd /media; mkdir -p seed/deep/er "seed/$(printf 'odd \377 name')" seed/empty
 for n in $(seq 1 300); do head -c $((n * 100)) /dev/urandom > seed/deep/file-$n; done
 ln seed/deep/file-1 seed/hard; ln seed/deep/file-1 seed/deep/er/hard-too; ln -s deep/file-2 seed/soft; ln -s /nowhere seed/dangling

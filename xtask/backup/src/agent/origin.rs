@@ -1,0 +1,87 @@
+//! Where a restore gets its data: the file of a backup, or a snapshot in a repository.
+
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use backup::{Kind, Location, Manifest, Part};
+
+use super::archive::{Reader, refused, unpack};
+use super::failure::Failure;
+use super::place::Place;
+use super::repository::Opened;
+use super::swap::Root;
+use super::talk::Meter;
+use super::tree;
+
+/// A backup that was opened.
+pub(crate) enum Origin<'a> {
+    /// A file.
+    File(Reader),
+    /// A snapshot.
+    Snapshot(Opened<'a>),
+}
+
+impl<'a> Origin<'a> {
+    /// Opens a backup.
+    ///
+    /// # Errors
+    /// When it is not there, or is none.
+    pub(crate) fn open(place: &'a Place, backup: &'a Location) -> anyhow::Result<Self> {
+        Ok(match backup {
+            Location::File(file) => Self::File(Reader::open(&place.backups.join(file))?),
+            Location::Snapshot { repository, id } => Self::Snapshot(Opened::open(place, repository, id)?),
+        })
+    }
+
+    /// What it says of itself.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        match self {
+            Self::File(reader) => &reader.manifest,
+            Self::Snapshot(opened) => &opened.manifest,
+        }
+    }
+
+    /// Puts the files of a part into `directory`, and compares them with what they were; says how the root is to be.
+    ///
+    /// # Errors
+    /// When they are damaged, or not as they were.
+    pub(crate) fn extract(&self, part: &Part, directory: &Path) -> anyhow::Result<Root> {
+        match self {
+            Self::Snapshot(opened) => opened.extract(part, directory),
+            Self::File(reader) => {
+                let strip = if part.kind == Kind::Files { 2 } else { 1 };
+                let digest = unpacked(reader, part, directory, strip)?;
+                let root = digest.root.as_ref().map(Root::from).context("the part has no root")?;
+                if part.kind == Kind::Files {
+                    compare(directory, root, part)?;
+                }
+                Ok(root)
+            }
+        }
+    }
+}
+
+/// Unpacks a part into `directory`.
+fn unpacked(reader: &Reader, part: &Part, directory: &Path, strip: usize) -> anyhow::Result<tree::Digest> {
+    let mut tar = unpack(directory, strip).start()?;
+    let stdin = tar.stdin()?;
+    let digest = reader.part(&part.name, stdin, &mut Meter::new(&part.name, Some(part.bytes)));
+    match digest {
+        // Where tar ended early, its reason is the one to tell, and not the pipe that broke.
+        Err(error) if refused(&error) => tar.succeed().and(Err(error)),
+        Err(error) => Err(error),
+        Ok(digest) => tar.succeed().map(|()| digest),
+    }
+}
+
+/// Whether what was unpacked is what was backed up: read again, from where it is now.
+fn compare(directory: &Path, root: Root, part: &Part) -> anyhow::Result<()> {
+    root.give(directory)?;
+    let found = tree::walk(directory, &mut Meter::new(&part.name, Some(part.bytes)))?.finish();
+    ensure!(
+        found == part.digest,
+        Failure::new(format!("the files of `{}` are not as they were after they were unpacked", part.name))
+            .detail("the file system may not keep all attributes, such as owners or extended ones")
+    );
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! A backup in a repository: what was captured, the volumes and the manifest go into one snapshot, which is there as a whole or not at all.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context as _, ensure};
+use backup::{About, Event, Kind, Manifest, Part, Repository, SCHEMA, Snapshot, Source};
+
+use super::listing::Listing;
+use super::notes;
+use super::restic::Restic;
+use super::said::{self, Line};
+use super::snapshot::{look, root};
+use crate::agent::archive::MANIFEST;
+use crate::agent::create::{Captured, Options, capture};
+use crate::agent::failure::Failure;
+use crate::agent::lifeline;
+use crate::agent::place::{OWN, Place, remove};
+use crate::agent::talk;
+
+/// Names of files that changed meanwhile, at most.
+const MOST: usize = 1000;
+
+/// Makes a backup of `parts` in `repository`, which is made first where there is none.
+///
+/// # Errors
+/// When anything of it cannot be read or written; there is no new snapshot then.
+pub(crate) fn create(place: &Place, about: About, parts: &[Source], options: Options, repository: &Repository) -> anyhow::Result<Event> {
+    let begun = Instant::now();
+    let restic = Restic::at(place, repository)?;
+    if !restic.find()? {
+        notes::check_new(place, restic.address)?;
+        restic.init()?;
+    }
+    // Always the same: restic finds the snapshot before by its paths.
+    let scratch = place.work().join("set");
+    std::fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
+    let made = Store { restic: &restic, scratch: &scratch, options }.make(about, parts, begun);
+    // A failure has been told, or will be; what it left is removed by the next run where it cannot be now.
+    let _ = remove(&scratch);
+    restic.give();
+    Ok(Event::Backup { manifest: Box::new(made?) })
+}
+
+struct Store<'a> {
+    restic: &'a Restic<'a>,
+    scratch: &'a Path,
+    options: Options,
+}
+
+impl Store<'_> {
+    fn make(&self, about: About, parts: &[Source], begun: Instant) -> anyhow::Result<Manifest> {
+        let mut captured = capture(self.scratch, parts, about.migration_query.as_deref(), self.options.quiesce)?;
+        let mut found = Vec::new();
+        let mut before = Vec::new();
+        for source in parts {
+            let (part, listing) = self.look(source, &mut captured)?;
+            found.push(part);
+            before.push(listing);
+        }
+        let About { id, created_at, project, environment, revision, images, .. } = about;
+        let mut manifest = Manifest {
+            schema: SCHEMA,
+            id,
+            created_at,
+            project,
+            environment,
+            revision,
+            images,
+            postgres: captured.facts.version.take(),
+            migration: captured.facts.migration.take(),
+            quiesced: self.options.quiesce,
+            seconds: begun.elapsed().as_secs_f64(),
+            parts: found,
+            archive: None,
+            repository: None,
+        };
+        notes::save(&self.scratch.join(MANIFEST), &manifest)?;
+        let (snapshot, unreadable) = self.store(&manifest)?;
+        let finished = captured.release().and_then(|()| self.compare(&mut manifest, &snapshot.id, &before, &unreadable));
+        let finished = finished.and_then(|()| Ok(lifeline::hold()?));
+        if let Err(error) = finished {
+            // Where nobody waits any more, it stays without a note: it is whole.
+            let _ = self.restic.read(&["forget", &snapshot.id]);
+            return Err(error);
+        }
+        manifest.repository = Some(snapshot);
+        manifest.seconds = begun.elapsed().as_secs_f64();
+        notes::write(self.restic.place, &manifest)?;
+        Ok(manifest)
+    }
+
+    /// What a part is before it is stored.
+    fn look(&self, source: &Source, captured: &mut Captured) -> anyhow::Result<(Part, Listing)> {
+        let Source { name, kind } = source;
+        let directory = if *kind == Kind::Files { self.restic.place.volume(name) } else { self.scratch.join(name) };
+        let tree = look(*kind, &directory, name)?;
+        let listing = Listing::walked(&tree);
+        let rows = if *kind == Kind::Postgres { std::mem::take(&mut captured.facts.rows) } else { BTreeMap::new() };
+        let part = Part {
+            name: name.clone(),
+            kind: *kind,
+            bytes: tree.bytes,
+            entries: tree.count,
+            digest: tree.finish(),
+            listing: Some(listing.digest()),
+            rows,
+            changed: Vec::new(),
+            stored: None,
+        };
+        Ok((part, listing))
+    }
+
+    /// Stores all of it; says what the snapshot is, and which files could not be read.
+    fn store(&self, manifest: &Manifest) -> anyhow::Result<(Snapshot, Vec<String>)> {
+        talk::step(format!("storing in {}", self.restic.address));
+        let volumes = self.restic.place.set.join("volumes");
+        let (scratch, exclude) = (self.scratch.display().to_string(), format!("--exclude={}/*/{OWN}", volumes.display()));
+        let (host, tag, volumes) =
+            (format!("--host={}", manifest.project), format!("--tag={}", manifest.id), volumes.display().to_string());
+        let mut summary = None;
+        let ended = self.restic.lines(&["backup", &host, &tag, &exclude, &scratch, &volumes], |line| {
+            match said::line(line) {
+                Line::Progress(event) => talk::say(&event),
+                Line::Summary(id, added) => summary = Some(Snapshot { address: self.restic.address.to_owned(), id, added }),
+                Line::Other => {}
+            }
+            Ok(())
+        })?;
+        match (ended.code, summary) {
+            (Some(0), Some(snapshot)) => Ok((snapshot, Vec::new())),
+            (Some(said::UNREADABLE), Some(snapshot)) => Ok((snapshot, said::unreadable(&ended.said))),
+            _ => Err(said::failure(&ended, self.restic.address).into()),
+        }
+    }
+
+    /// Whether the snapshot has what was there when it was begun, and what is there now; what does not is named.
+    fn compare(&self, manifest: &mut Manifest, id: &str, before: &[Listing], unreadable: &[String]) -> anyhow::Result<()> {
+        talk::step("comparing");
+        let nodes = self.restic.nodes(id)?;
+        for (part, before) in manifest.parts.iter_mut().zip(before) {
+            let root = root(self.restic.place, part);
+            let stored = Listing::of(&nodes, &root)?;
+            let mut changed = before.differences(&stored);
+            if part.kind == Kind::Files {
+                changed.extend(Listing::walked(&look(part.kind, Path::new(&root), &part.name)?).differences(before));
+            }
+            changed.sort_unstable();
+            changed.dedup();
+            changed.extend(unreadable.iter().filter(|line| line.starts_with(&format!("{root}/"))).cloned());
+            changed.truncate(MOST);
+            let Some(first) = changed.first() else { continue };
+            ensure!(part.kind == Kind::Files, Failure::new(format!("the snapshot does not have `{}` as it was dumped", part.name)));
+            if self.options.strict {
+                return Err(Failure::new(format!("files of `{}` changed while they were read", part.name)).detail(first.clone()).into());
+            }
+            for name in &changed {
+                talk::warn(format!("{}: `{name}` changed meanwhile", part.name));
+            }
+            part.changed = changed;
+        }
+        Ok(())
+    }
+}
