@@ -60,7 +60,7 @@ fn ask(context: &Context) -> anyhow::Result<bool> {
     let session = Session::begin(context, "backup list")?;
     let Some(repository) = session.repository() else {
         return Err(Failure::new("this environment has no repository to ask")
-            .hint("`backup.repository` names one; docs/repository.md says how")
+            .hint("`backup.repository` names one; docs/backup-repository.md says how")
             .into());
     };
     let agent = session.agent()?;
