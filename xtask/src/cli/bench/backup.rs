@@ -1,6 +1,6 @@
 //! `bench backup`: a backup and a restore beside what people do without this: tar of the volumes, and restic alone.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -9,7 +9,7 @@ use clap::Args;
 use super::start::{timed, xtask};
 use crate::bench::{Row, render};
 use crate::cli::backup::Session;
-use crate::cli::{Context, program};
+use crate::cli::{Context, Globals, program};
 use crate::commands;
 use crate::commands::compose::Volumes;
 use crate::data::agent::SERVICE;
@@ -21,6 +21,9 @@ use crate::report::{Failure, Interrupted, human_bytes, product, table};
 const BYTES: u64 = 100_000_000;
 const FILES: u64 = 2_000;
 const ROWS: u64 = 700_000;
+
+/// Where the environment `bench-repository` has its repository.
+const REPOSITORY: &str = "target/bench-repository";
 
 /// Measure `backup` and `restore` in turn with tar of the same volumes and with restic alone, on a stack of its own that is removed afterwards
 #[derive(Args)]
@@ -36,81 +39,154 @@ pub(super) struct Backup {
 impl Backup {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
         for scale in self.scale {
-            let mut session = Session::begin(context, "bench")?;
-            // What is measured takes the lock as everybody does.
-            session.let_others();
-            let agent = session.agent()?;
-            if context.dry_run() {
-                product(agent.command(crate::data::agent::Access::Read, &session.data).to_string());
-                return Ok(());
+            for sink in [Sink::File, Sink::Repository] {
+                let globals = Globals { env: sink.environment().to_owned(), ..context.globals.clone() };
+                let context = &Context { globals };
+                let mut session = Session::begin(context, "bench")?;
+                // What is measured takes the lock as everybody does.
+                session.let_others();
+                let agent = session.agent()?;
+                if context.dry_run() {
+                    product(agent.command(crate::data::agent::Access::Read, &session.data).to_string());
+                    continue;
+                }
+                session.stack.compose.down(Volumes::Remove).read()?;
+                let bench = Bench { context, session: &session, sink, scale };
+                let measured = bench.measure(self.rounds);
+                interrupt::clear();
+                // Nothing is left for the next one to find, also when this one failed.
+                session.stack.compose.down(Volumes::Remove).read()?;
+                bench.forget();
+                measured?;
             }
-            session.stack.compose.down(Volumes::Remove).read()?;
-            let measured = Bench { context, session: &session, scale }.measure(self.rounds);
-            interrupt::clear();
-            // Nothing is left for the next one to find, also when this one failed.
-            session.stack.compose.down(Volumes::Remove).read()?;
-            let _ = std::fs::remove_dir_all(session.directory());
-            measured?;
         }
         Ok(())
+    }
+}
+
+/// What a backup goes into.
+#[derive(Clone, Copy, PartialEq)]
+enum Sink {
+    File,
+    Repository,
+}
+
+impl Sink {
+    /// Where it is what `backup` takes.
+    fn environment(self) -> &'static str {
+        match self {
+            Self::File => "bench",
+            Self::Repository => "bench-repository",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::File => "a file",
+            Self::Repository => "a repository",
+        }
     }
 }
 
 struct Bench<'a> {
     context: &'a Context,
     session: &'a Session<'a>,
+    sink: Sink,
     scale: u64,
 }
 
+/// How long ours and the other one took.
+type Pair = (Duration, Duration);
+
+/// What restic alone needs to know. (The name of the host is how it finds the backup before.)
+const RESTIC: &str = "export RESTIC_REPOSITORY=/out/repository RESTIC_PASSWORD=bench RESTIC_CACHE_DIR=/out/cache; restic --quiet";
+
 impl Bench<'_> {
     fn measure(&self, rounds: u32) -> anyhow::Result<()> {
-        let Self { context, session, scale } = self;
-        context.volume().say(format!("scale {scale}: making data"));
+        let Self { context, session, scale, sink } = self;
+        let title = format!("scale {scale}, into {}", sink.name());
+        context.volume().say(format!("{title}: making data"));
         session.start(&session.data)?;
         self.seed()?;
-        let outside = session.stack.project.root.join("target/bench-backup");
-        let program = program()?;
-        let own = |args: &[&str]| xtask(&program, &session.stack, args);
-        let mut rows = [
-            ("backup / tar czf", Vec::new(), Vec::new()),
-            ("backup / restic, first", Vec::new(), Vec::new()),
-            ("restore / tar xzf", Vec::new(), Vec::new()),
-        ];
-        let mut sizes = Vec::new();
+        let actions = match sink {
+            Sink::File => ["backup / tar czf", "restore / tar xzf", "backup / restic, first"],
+            Sink::Repository => ["first backup / restic", "next backup / restic", "restore / restic"],
+        };
+        let mut rows = actions.map(|action| Row { action: action.to_owned(), ..Row::default() });
+        let mut sizes = [0; 2];
         for round in 1..=rounds {
-            context.volume().say(format!("scale {scale}: round {round} of {rounds}"));
-            // Whoever follows finds what is on the disk, and not still on its way there.
-            let empty = || -> anyhow::Result<()> {
-                let _ = std::fs::remove_dir_all(&outside);
-                std::fs::create_dir_all(&outside).with_context(|| format!("cannot make {}", outside.display()))?;
-                self.within(&outside, "sync").map(drop)
+            context.volume().say(format!("{title}: round {round} of {rounds}"));
+            let (pairs, bytes) = match sink {
+                Sink::File => self.file()?,
+                Sink::Repository => self.repository()?,
             };
-            empty()?;
-            let ours = timed(&own(&["backup", "--quiet"]))?;
-            empty()?;
-            let tar = self.within(&outside, "tar czf /out/all.tar.gz --exclude=.slipway -C /set/volumes . || test $? = 1")?;
-            let tar_bytes = size(&outside);
-            let restored = timed(&own(&["restore", "--quiet", "--yes"]))?;
-            timed(&own(&["snapshot", "rm", "before-restore", "--quiet"]))?;
-            let untarred = self.within(&outside, "mkdir /out/all; tar xzf /out/all.tar.gz -C /out/all")?;
-            empty()?;
-            let restic = "export RESTIC_REPOSITORY=/out/repository RESTIC_PASSWORD=bench; restic --quiet --no-cache init; restic --quiet --no-cache backup /set/volumes";
-            let first = self.within(&outside, restic)?;
-            let backup_bytes = store::list(&session.directory())?.last().map_or(0, store::Backup::bytes);
-            sizes.push((backup_bytes, tar_bytes, size(&outside)));
-            for (row, (ours, theirs)) in rows.iter_mut().zip([(ours, tar), (ours, first), (restored, untarred)]) {
-                row.1.push(ours);
-                row.2.push(theirs);
+            for (row, (ours, theirs)) in rows.iter_mut().zip(pairs) {
+                row.ours.push(ours);
+                row.theirs.push(theirs);
             }
+            sizes = bytes;
         }
-        let _ = std::fs::remove_dir_all(&outside);
-        let rows = rows.map(|(action, ours, theirs)| Row { action: action.to_owned(), ours, theirs });
-        product(format!("scale {scale}\n{}", render("OTHER", &rows)));
-        if let Some((ours, tar, restic)) = sizes.last() {
-            let cells = [[human_bytes(*ours), human_bytes(*tar), human_bytes(*restic)]];
-            product(format!("\n{}\n", table(["SLIPWAY", "TAR CZF", "RESTIC"], &cells)));
-        }
+        product(format!("{title}\n{}", render("OTHER", &rows)));
+        let other = if *sink == Sink::File { "TAR CZF" } else { "RESTIC" };
+        product(format!("\n{}\n", table(["SLIPWAY", other], &[sizes.map(human_bytes)])));
         Ok(())
+    }
+
+    /// One round of a file beside tar, and beside a first backup of restic.
+    fn file(&self) -> anyhow::Result<([Pair; 3], [u64; 2])> {
+        self.empty()?;
+        let ours = self.own(&["backup"])?;
+        let bytes = store::list(&self.session.directory())?.last().map_or(0, store::Backup::bytes);
+        let tar = self.within("tar czf /out/all.tar.gz --exclude=.slipway -C /set/volumes . || test $? = 1")?;
+        let tar_bytes = size(&self.outside());
+        let restored = self.own(&["restore", "--yes"])?;
+        self.own(&["snapshot", "rm", "before-restore"])?;
+        let untarred = self.within("mkdir /out/all; tar xzf /out/all.tar.gz -C /out/all")?;
+        self.empty()?;
+        let restic = self.within(&format!("{RESTIC} init; restic --quiet backup --host bench /set/volumes"))?;
+        Ok(([(ours, tar), (restored, untarred), (ours, restic)], [bytes, tar_bytes]))
+    }
+
+    /// One round of a repository beside restic alone.
+    fn repository(&self) -> anyhow::Result<([Pair; 3], [u64; 2])> {
+        self.empty()?;
+        let (first, next) = (self.own(&["backup"])?, self.own(&["backup"])?);
+        let bytes = size(&self.session.stack.project.root.join(REPOSITORY));
+        let alone = self.within(&format!("{RESTIC} init; restic --quiet backup --host bench /set/volumes"))?;
+        let again = self.within(&format!("{RESTIC} backup --host bench /set/volumes"))?;
+        let restic_bytes = size(&self.outside().join("repository"));
+        let restored = self.own(&["restore", "--yes"])?;
+        self.own(&["snapshot", "rm", "before-restore"])?;
+        let theirs = self.within(&format!("{RESTIC} restore latest --target /out/all"))?;
+        Ok(([(first, alone), (next, again), (restored, theirs)], [bytes, restic_bytes]))
+    }
+
+    /// A command of ours.
+    fn own(&self, command: &[&str]) -> anyhow::Result<Duration> {
+        timed(&xtask(&program()?, &self.session.stack, &[command, &["--quiet"]].concat()))
+    }
+
+    /// Where the others write.
+    fn outside(&self) -> PathBuf {
+        self.session.stack.project.root.join("target/bench-backup")
+    }
+
+    /// Removes what both wrote; what the others wrote is root's.
+    fn forget(&self) {
+        if self.outside().is_dir() {
+            let _ = self.within("rm -rf /out/*");
+        }
+        let repository = self.session.stack.project.root.join(REPOSITORY);
+        for directory in [self.outside(), self.session.directory(), repository] {
+            let _ = std::fs::remove_dir_all(directory);
+        }
+    }
+
+    /// Whoever follows finds nothing, and what it reads is on the disk and not still on its way there.
+    fn empty(&self) -> anyhow::Result<()> {
+        self.forget();
+        std::fs::create_dir_all(self.outside()).with_context(|| format!("cannot make {}", self.outside().display()))?;
+        self.within("sync").map(drop)
     }
 
     /// Random bytes in files, as pictures are, and rows that compress as text does.
@@ -120,7 +196,8 @@ impl Bench<'_> {
             "cd /set/volumes/media; for d in $(seq 0 99); do mkdir -p d$d; done; \
              head -c $(({bytes} * {files})) /dev/urandom | split --bytes={bytes} --suffix-length=6 --numeric-suffixes --filter='cat > d$((10#${{FILE#f}} % 100))/$FILE' - f"
         );
-        self.within(Path::new("/tmp"), &script)?;
+        self.empty()?;
+        self.within(&script)?;
         let rows = ROWS * self.scale;
         let sql = format!(
             "CREATE TABLE bulk AS SELECT g AS id, md5(g::text) || md5((g * 7)::text) || md5((g / 10)::text) AS text FROM generate_series(1, {rows}) g;\n\
@@ -135,12 +212,12 @@ impl Bench<'_> {
         if output.code == 0 { Ok(()) } else { Err(psql.failed(&output).into()) }
     }
 
-    /// Runs a script in the agent's image, with the volumes below /set/volumes and `outside` at /out; says how long it took.
-    fn within(&self, outside: &Path, script: &str) -> anyhow::Result<Duration> {
+    /// Runs a script in the agent's image, with the volumes below /set/volumes and a directory for what it makes at /out; says how long it took.
+    fn within(&self, script: &str) -> anyhow::Result<Duration> {
         let image = self.session.resolved.model.services.get(SERVICE).and_then(|service| service.image.as_deref());
         let image = image.context("the agent has an image")?;
         let volumes: Vec<(String, String)> = self.session.data.iter().map(|data| (data.source.name.clone(), data.volume.clone())).collect();
-        let run = commands::bench::beside(image, &volumes, outside, script);
+        let run = commands::bench::beside(image, &volumes, &self.outside(), script);
         let begin = Instant::now();
         let output = run.capture()?;
         match output.code {

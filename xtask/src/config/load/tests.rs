@@ -9,7 +9,7 @@ fn infra() -> std::path::PathBuf {
 #[test]
 fn every_environment_of_this_repository_is_valid() {
     let names = Directory::of(&infra()).names();
-    assert_eq!(names, ["bench", "local", "production", "staging", "test"]);
+    assert_eq!(names, ["bench", "bench-repository", "local", "production", "staging", "test"]);
     for name in names {
         load(&infra(), &name).unwrap_or_else(|failure| panic!("{failure}"));
     }
