@@ -3,7 +3,9 @@
 mod drill;
 mod faults;
 mod interrupted;
+mod moment;
 mod repository;
+mod room;
 mod round_trip;
 mod savepoints;
 

@@ -2,7 +2,7 @@
 
 mod assets;
 mod away;
-mod files;
+pub(crate) mod files;
 mod headers;
 mod identity;
 mod limits;

@@ -14,9 +14,21 @@ truncate -s 20M seed/sparse; printf middle | dd of=seed/sparse bs=1 seek=9000000
 printf x > "$(printf 'seed/two\nlines')"; printf x > "seed/$(head -c 255 /dev/zero | tr '\0' n)"
 mkfifo seed/pipe; chmod 4755 seed/deep/file-3; chmod 2770 seed/empty; chown 33:34 seed/deep/file-4; chown -h 35:36 seed/soft
 touch -d '1969-12-31 23:59:58.5 UTC' seed/deep/file-5; touch -d '2001-02-03 04:05:06.123456789 UTC' seed/deep
+tar --format=posix --pax-option='SCHILY.xattr.user.origin:=harbour,SCHILY.acl.access:=user::rw-
+user:33:r--
+group::r--
+mask::r--
+other::---' -cf - seed/deep/file-6 | tar --xattrs --xattrs-include='*' --acls -xf -
+ls -l seed/deep/file-6 | grep -q '^-rw-r-----+'
 deep=seed; for n in 1 2 3 4 5 6 7 8; do deep=$deep/$(head -c 60 /dev/zero | tr '\0' d); done; mkdir -p $deep; echo far > $deep/file
 chown 10001:10001 /media; chmod 2755 /media
 "#;
+
+/// How many more files there are, of 54,000 bytes each, and how many rows of about 150; `TEST_FILES` and `TEST_ROWS` say otherwise.
+fn bulk() -> [u64; 2] {
+    [("TEST_FILES", 100), ("TEST_ROWS", 20_000)]
+        .map(|(name, usual)| std::env::var(name).map_or(usual, |count| count.parse().unwrap_or_else(|_| panic!("{name} is a number"))))
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_comes_back_as_it_was() {
@@ -24,9 +36,19 @@ async fn everything_comes_back_as_it_was() {
     let ship = Ship::under_way(&shared, "trip");
     ship.within(ODD_FILES).good();
     ship.sql("CREATE TABLE accounts AS SELECT g AS id, 1000::bigint AS balance FROM generate_series(1, 200) g");
-    ship.sql("CREATE TABLE bulk AS SELECT g AS id, md5(g::text) AS text FROM generate_series(1, 20000) g");
+    let [files, rows] = bulk();
+    ship.within(&format!(
+        "mkdir /media/many; cd /media/many; head -c {} /dev/urandom | split --bytes=54000 --suffix-length=5",
+        files * 54_000
+    ))
+    .good();
+    ship.sql(&format!(
+        "CREATE TABLE bulk AS SELECT g AS id, md5(g::text) || md5((g * 7)::text) || md5((g * 11)::text) || md5((g * 13)::text) AS text \
+         FROM generate_series(1, {rows}) g"
+    ));
     ship.mark(1);
-    let (tree, bulk) = (ship.tree(), ship.sql("SELECT md5(string_agg(id || text, ',' ORDER BY id)) FROM bulk"));
+    let sum = "SELECT count(*), sum(hashtextextended(id || text, 0)) FROM bulk";
+    let (tree, bulk) = (ship.tree(), ship.sql(sum));
 
     // Money moves between accounts all the time; a copy of one moment has all of it.
     let mut transfers = ship.stack().xtask_start(&[
@@ -54,7 +76,7 @@ async fn everything_comes_back_as_it_was() {
         assert!(restored.stderr.contains("db, redis, media are those of "), "{restored:?}");
         assert_eq!(ship.marks(), ["1", "1", "1", "1"]);
         assert_eq!(ship.tree(), tree);
-        assert_eq!(ship.sql("SELECT md5(string_agg(id || text, ',' ORDER BY id)) FROM bulk"), bulk);
+        assert_eq!(ship.sql(sum), bulk);
         assert_eq!(ship.sql("SELECT sum(balance) FROM accounts"), [sums.to_string()], "no transfer is half done");
     }
     // The application goes on by itself.
@@ -77,7 +99,7 @@ async fn everything_comes_back_as_it_was() {
     assert_eq!(fresh.checkout.left().containers, [""; 0], "nothing was started before somebody agreed");
     let restored = fresh.stack().xtask(&["restore", "--at", &file, "--yes"]).good();
     assert!(restored.stderr.contains(&format!("the backup is of {}", ship.stack().project)), "{restored:?}");
-    assert_eq!((fresh.marks(), fresh.tree()), (["1", "1", "1", "1"].map(str::to_owned), tree));
+    assert_eq!((fresh.marks(), fresh.tree(), fresh.sql(sum)), (["1", "1", "1", "1"].map(str::to_owned), tree, bulk));
     fresh.up();
     fresh.ready().await;
     assert_eq!(fresh.marks(), ["1", "1", "1", "1"]);

@@ -65,6 +65,11 @@ impl Stack {
         self.run("docker", args, "")
     }
 
+    /// Starts `docker` with `args` and leaves it running.
+    pub(crate) fn docker_start(&self, args: &[&str]) -> Running {
+        Running::new(self.spawn("docker", args))
+    }
+
     /// Runs `docker` with `args` and none of the caller's variables but those that programs and the engine are found by.
     pub(crate) fn docker_bare(&self, args: &[&str]) -> Outcome {
         let kept = ["PATH", "HOME", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG"];

@@ -10,7 +10,7 @@ use crate::harness::{Stack, shared};
 const TYPE: &str = "application/octet-stream";
 
 /// Sends a file to a task, as `account` or as nobody.
-async fn attach(stack: &Stack, account: Option<&Account>, task: &str, name: &str, content: Vec<u8>) -> Answer {
+pub(crate) async fn attach(stack: &Stack, account: Option<&Account>, task: &str, name: &str, content: Vec<u8>) -> Answer {
     let part = Part::bytes(content).file_name(name.to_owned()).mime_str(TYPE).unwrap();
     let client = account.map_or_else(client, Account::client);
     let url = format!("{}/api/v1/tasks/{task}/attachments", stack.url);
