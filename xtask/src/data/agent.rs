@@ -156,10 +156,14 @@ impl Agent<'_> {
 
     /// The command that starts it.
     pub(crate) fn command(&self, access: Access, data: &[Data]) -> crate::process::Invocation {
-        let mode = if access == Access::Read { ":ro" } else { "" };
-        let mount = |data: &&Data| match (access, data.source.kind) {
-            (Access::None, _) | (_, Kind::Postgres) | (Access::Read, Kind::Redis) => None,
-            _ => Some(format!("{}:/set/volumes/{}{mode}", data.volume, data.source.name)),
+        let mount = |data: &&Data| {
+            let mode = match (access, data.source.kind) {
+                (Access::None, _) | (Access::Read, Kind::Postgres | Kind::Redis) => return None,
+                // Nobody but the server writes there. How much room there is can be seen.
+                (Access::Read, Kind::Files) | (Access::Write, Kind::Postgres) => ":ro",
+                (Access::Write, Kind::Redis | Kind::Files) => "",
+            };
+            Some(format!("{}:/set/volumes/{}{mode}", data.volume, data.source.name))
         };
         let volumes: Vec<String> = data.iter().filter_map(|data| mount(&data)).chain(self.mounts.iter().cloned()).collect();
         self.resolved.compose.talk(SERVICE, &self.name(), self.doing, &volumes)

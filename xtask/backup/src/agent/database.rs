@@ -99,7 +99,11 @@ impl Moment {
 }
 
 fn explain(error: anyhow::Error, message: &str) -> anyhow::Error {
-    if error.is::<lifeline::Gone>() { error } else { Failure::new(message).detail(error.to_string()).into() }
+    match error.downcast::<Failure>() {
+        Ok(failure) => failure.told_as(message).into(),
+        Err(error) if error.is::<lifeline::Gone>() => error,
+        Err(error) => Failure::new(message).detail(error.to_string()).into(),
+    }
 }
 
 /// A transaction in which nobody else writes. The wait for it is short each time: whoever wants to write waits behind us.

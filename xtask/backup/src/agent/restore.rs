@@ -131,17 +131,19 @@ fn order(migration: &str) -> (usize, &str) {
     (digits.len(), digits)
 }
 
-/// Whether there is room for everything beside what is there.
+/// Whether there is room for everything beside what is there. A server that fills its disk ends for all who use it.
 fn room(place: &Place, manifest: &Manifest, parts: &[Source]) -> anyhow::Result<()> {
     for part in manifest.parts.iter().filter(|part| parts.iter().any(|source| source.name == part.name)) {
-        // A database is unpacked here first; what it takes then is the server's to say.
-        let root = if part.kind == Kind::Files { place.volume(&part.name) } else { place.backups.clone() };
-        let found = rustix::fs::statvfs(&root).with_context(|| format!("cannot look at {}", root.display()))?;
-        let free = found.f_bavail * found.f_frsize;
-        if free < part.bytes {
-            return Err(Failure::new(format!("there is no room for `{}`: it has {} bytes, {free} are free", part.name, part.bytes))
-                .detail("it is put beside what is there, and takes its place once it is whole")
-                .into());
+        // Databases are unpacked beside the backups first.
+        let scratch = (part.kind != Kind::Files).then(|| place.backups.clone());
+        for root in scratch.into_iter().chain([place.volume(&part.name)]) {
+            let found = rustix::fs::statvfs(&root).with_context(|| format!("cannot look at {}", root.display()))?;
+            let free = found.f_bavail * found.f_frsize;
+            if free < part.bytes {
+                let text =
+                    format!("there is no room for `{}`: it has {} bytes, {free} are free at {}", part.name, part.bytes, root.display());
+                return Err(Failure::new(text).detail("it is put beside what is there, and takes its place once it is whole").into());
+            }
         }
     }
     Ok(())

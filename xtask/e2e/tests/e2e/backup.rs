@@ -79,15 +79,22 @@ impl Ship {
         json["backups"].as_array().unwrap().clone()
     }
 
-    /// Runs a script as root, with the volumes of the stack at /media and /redis, in the agent's image: it has the tools.
-    fn within(&self, script: &str) -> Outcome {
+    /// What runs a program of the agent's image as root, with the volumes of the stack at /media, /redis and /db: it has the tools.
+    fn helper(&self, flags: &[&str], program: &str, args: &[&str]) -> Vec<String> {
         let project = &self.stack().project;
         let image = self.stack().xtask(&["images", "list"]).good().stdout;
-        let image = image.split_whitespace().find(|word| word.starts_with("slipway/backup:")).expect("the agent's image").to_owned();
-        let mounts = [format!("{project}_media:/media"), format!("{project}_redis-data:/redis")];
-        let helper = ["run", "--rm", "--user", "0", "--network", "none", "--log-driver", "none", "--label", "com.docker.compose.project="];
-        let volumes = ["--volume", &mounts[0], "--volume", &mounts[1], "--entrypoint", "bash"];
-        self.stack().docker(&[&helper[..], &volumes, &[&image, "-euc", script]].concat())
+        let image = image.split_whitespace().find(|word| word.starts_with("slipway/backup:")).expect("the agent's image");
+        let mounts = [("media", "/media"), ("redis-data", "/redis"), ("postgres-data", "/db")]
+            .map(|(volume, path)| format!("--volume={project}_{volume}:{path}"));
+        let fixed = ["run", "--rm", "--user", "0", "--network", "none", "--log-driver", "none", "--label", "com.docker.compose.project="];
+        let mounts = mounts.each_ref().map(String::as_str);
+        [&fixed[..], flags, &mounts, &["--entrypoint", program, image], args].concat().into_iter().map(str::to_owned).collect()
+    }
+
+    /// Runs a script in such a container.
+    fn within(&self, script: &str) -> Outcome {
+        let helper = self.helper(&[], "bash", &["-euc", script]);
+        self.stack().docker(&helper.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     /// One number for all files below /media with their owners, modes, times, links, attributes and lists: by tar, and not by what is tested.

@@ -8,7 +8,7 @@ use anyhow::ensure;
 use serde_json::Value;
 
 use crate::harness::checkout::{Checkout, Left};
-use crate::harness::{Stack, eventually, shared};
+use crate::harness::{eventually, shared};
 
 /// How long a step of a start may take.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -25,11 +25,16 @@ async fn attach_and_remove(stack: Stack, attached: Arc<AtomicU32>) {
     let task = stack.create_task("Weigh the cargo").await.with(201).json()["id"].as_str().unwrap().to_owned();
     let mut there = std::collections::VecDeque::new();
     for number in 0_u32.. {
-        let content = number.to_string().repeat(usize::try_from(number % 50).unwrap() * 1000);
-        let answer = attach(&stack, Some(&skipper), &task, "cargo.bin", content.into_bytes()).await;
-        if answer.status == 201 {
-            attached.fetch_add(1, Ordering::Relaxed);
-            there.push_back(answer.json()["id"].as_str().unwrap().to_owned());
+        let content = number.to_string().repeat(usize::try_from(number % 50 + 1).unwrap() * 1000);
+        let answer = attach(&stack, Some(&skipper), &task, "cargo.txt", content.into_bytes()).await;
+        match answer.status.as_u16() {
+            201 => {
+                attached.fetch_add(1, Ordering::Relaxed);
+                there.push_back(answer.json()["id"].as_str().unwrap().to_owned());
+            }
+            // Too much at once, or the database is slow: people try again.
+            429 | 503 => tokio::time::sleep(Duration::from_millis(100)).await,
+            _ => panic!("{answer:?}"),
         }
         if there.len() > 5 {
             let url = format!("{}/api/v1/attachments/{}", stack.url, there.pop_front().unwrap());
