@@ -2,6 +2,7 @@
 
 mod check;
 mod new;
+mod rehearse;
 mod revert;
 
 use std::path::PathBuf;
@@ -40,6 +41,9 @@ enum Action {
         /// Print what was found as JSON
         #[arg(long)]
         json: bool,
+        /// Then apply what is pending to a copy of the newest backup, which is removed again
+        #[arg(long, conflicts_with = "json")]
+        rehearse: bool,
     },
 }
 
@@ -59,7 +63,10 @@ impl Migrate {
                 new::new(context, &directory(&stack, find(&model)?), &name)
             }
             Action::Revert => revert::revert(context),
-            Action::Check { json } => check::check(context, json),
+            Action::Check { json, rehearse } => {
+                check::check(context, json)?;
+                if rehearse { rehearse::rehearse(context) } else { Ok(()) }
+            }
         }
     }
 }

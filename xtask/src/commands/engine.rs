@@ -55,6 +55,14 @@ pub(crate) fn volumes(project: &str) -> Invocation {
     docker(["volume", "ls", "--quiet", "--filter"]).arg(of_project(project))
 }
 
+/// Copies what is in the volume `from` to the volume `to`, with `cp` of `image`.
+pub(crate) fn copy_volume(image: &str, from: &str, to: &str) -> Invocation {
+    // The image carries Compose's label, but this is no container of the stack.
+    let run = docker(["run", "--rm", "--log-driver", "none", "--network", "none", "--user", "0", "--label", "com.docker.compose.project="]);
+    let run = run.args(["--volume", &format!("{from}:/from:ro"), "--volume", &format!("{to}:/to")]);
+    run.args(["--entrypoint", "cp", image, "--archive", "/from/.", "/to/"])
+}
+
 /// What each volume of the engine takes, as JSON.
 pub(crate) fn volume_sizes() -> Invocation {
     docker(["system", "df", "--verbose", "--format", "{{json .Volumes}}"])
@@ -222,6 +230,7 @@ mod tests {
             container_names("slipway"),
             info(),
             pull("redis:8"),
+            copy_volume("slipway/backup:1", "slipway_programs", "slipway-drill_programs"),
             volumes("slipway"),
             networks("slipway"),
             publisher(8080),

@@ -10,9 +10,9 @@ use backup::{Event, Kind, Repository, Request, Source};
 use sha2::{Digest as _, Sha256};
 
 use crate::commands;
-use crate::images::tag;
+use crate::images::{base, tag};
 use crate::interrupt;
-use crate::model::Data;
+use crate::model::{Data, Model};
 use crate::process::last_lines;
 use crate::project::Project;
 use crate::report::{Failure, Interrupted, Volume, human_bytes};
@@ -40,7 +40,7 @@ pub(crate) fn with_service(mut stack: Stack) -> anyhow::Result<Stack> {
     let directory = directory(&stack);
     stack.compose = stack.compose.with_profiles(&[SERVICE.to_owned()]).with("BACKUP_DIR", directory.display().to_string());
     if let tag::Source::Instance(_) = stack.source {
-        // The same for all instances, and another one as soon as its sources are edited.
+        // The same for all instances, and another one as soon as its sources or bases are others: `pg_dump` must not be older than the server.
         stack.compose = match digest(&stack.project)? {
             Some(tag) => stack.compose.with("BACKUP_TAG", tag),
             None => stack.compose,
@@ -58,6 +58,11 @@ pub(crate) fn directory(stack: &Stack) -> PathBuf {
 pub(crate) fn repository(stack: &Stack) -> Option<Repository> {
     let repository = &stack.environment.backup.repository;
     Some(Repository { address: repository.address()?, mounted: repository.scheme().is_none() })
+}
+
+/// The agent's image.
+pub(crate) fn image(model: &Model) -> Option<&str> {
+    model.services.get(SERVICE)?.image.as_deref()
 }
 
 /// A tag for what the sources of the agent are now; nothing where they are not, as on a machine that only runs images.
@@ -80,6 +85,10 @@ fn digest(project: &Project) -> anyhow::Result<Option<String>> {
         hash.update(file.strip_prefix(&project.root).unwrap_or(&file).to_string_lossy().as_bytes());
         hash.update(std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?);
     }
+    let compose = project.infra().join("compose.yaml");
+    let compose = std::fs::read_to_string(&compose).with_context(|| format!("cannot read {}", compose.display()))?;
+    compose.lines().filter(|line| line.contains("_IMAGE:-")).for_each(|line| hash.update(line));
+    base::local_tags(project)?.values().for_each(|tag| hash.update(tag));
     Ok(Some(hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()))
 }
 

@@ -1,7 +1,7 @@
 //! `backup`: copies of all data that outlive the stack.
 
 mod create;
-mod drill;
+pub(super) mod drill;
 mod list;
 mod prune;
 mod session;

@@ -84,8 +84,7 @@ impl<'a> Session<'a> {
             // Its key is mounted whatever is asked.
             self.make_secrets()?;
         }
-        let image = self.resolved.model.services.get(SERVICE).and_then(|service| service.image.as_deref());
-        if image.is_some_and(|image| !self.resolved.images.contains_key(image)) {
+        if agent::image(&self.resolved.model).is_some_and(|image| !self.resolved.images.contains_key(image)) {
             match self.stack.source {
                 Source::Pinned(_) => {
                     images::check_fetchable(&self.stack, &self.resolved)?;
@@ -147,6 +146,11 @@ impl<'a> Session<'a> {
                 .into()),
             None => Ok(()),
         }
+    }
+
+    /// The services that run the databases of `data`.
+    pub(super) fn servers(&self, data: &[Data]) -> BTreeSet<String> {
+        self.idle_agent().servers(data)
     }
 
     fn idle_agent(&self) -> Agent<'_> {

@@ -12,7 +12,7 @@ use crate::cli::backup::Session;
 use crate::cli::{Context, Globals, program};
 use crate::commands;
 use crate::commands::compose::Volumes;
-use crate::data::agent::SERVICE;
+use crate::data::agent;
 use crate::data::store;
 use crate::interrupt;
 use crate::report::{Failure, Interrupted, human_bytes, product, table};
@@ -45,9 +45,9 @@ impl Backup {
                 let mut session = Session::begin(context, "bench")?;
                 // What is measured takes the lock as everybody does.
                 session.let_others();
-                let agent = session.agent()?;
+                let own = session.agent()?;
                 if context.dry_run() {
-                    product(agent.command(crate::data::agent::Access::Read, &session.data).to_string());
+                    product(own.command(agent::Access::Read, &session.data).to_string());
                     continue;
                 }
                 session.stack.compose.down(Volumes::Remove).read()?;
@@ -214,8 +214,7 @@ impl Bench<'_> {
 
     /// Runs a script in the agent's image, with the volumes below /set/volumes and a directory for what it makes at /out; says how long it took.
     fn within(&self, script: &str) -> anyhow::Result<Duration> {
-        let image = self.session.resolved.model.services.get(SERVICE).and_then(|service| service.image.as_deref());
-        let image = image.context("the agent has an image")?;
+        let image = agent::image(&self.session.resolved.model).context("the agent has an image")?;
         let volumes: Vec<(String, String)> = self.session.data.iter().map(|data| (data.source.name.clone(), data.volume.clone())).collect();
         let run = commands::bench::beside(image, &volumes, &self.outside(), script);
         let begin = Instant::now();
