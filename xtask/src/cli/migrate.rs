@@ -34,7 +34,7 @@ enum Action {
         /// What it does: `add_due_date`
         name: String,
     },
-    /// Take back the newest applied migration, after asking; in `local`, what was there becomes the save point `before-revert`
+    /// Take back the newest applied migration, after asking; in `local` and `test`, what was there becomes the save point `before-revert`
     Revert,
     /// Look for what is wrong with the files, and with the database where it runs
     Check {

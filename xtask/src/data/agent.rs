@@ -127,6 +127,7 @@ impl Agent<'_> {
     /// When it cannot be made, or the engine cannot be told its path.
     pub(crate) fn with_repository(mut self, stack: &Stack, dry_run: bool) -> anyhow::Result<Self> {
         if let Some(directory) = stack.environment.backup.repository.directory(&stack.project.root) {
+            check_place(&directory, &stack.environment.backup.directory.at(&stack.project.root))?;
             if !dry_run && !directory.is_dir() {
                 prepare(&directory)?;
             }
@@ -210,7 +211,10 @@ impl Agent<'_> {
             Some(Event::Failed { .. }) if interrupt::requested() => Err(Interrupted.into()),
             Some(Event::Failed { message, details, hints }) => {
                 let failure = details.into_iter().fold(Failure::new(message), Failure::detail);
-                Err(hints.into_iter().fold(failure, Failure::hint).into())
+                // The agent does not know which stack it is at work for.
+                let flags = self.project.flags();
+                let hints = hints.into_iter().map(|hint| hint.replace("`cargo xtask ", &format!("`cargo xtask{flags} ")));
+                Err(hints.fold(failure, Failure::hint).into())
             }
             Some(event) => Ok(event),
             None => {
@@ -238,6 +242,30 @@ fn mountable(path: &Path) -> Result<&str, Failure> {
     path.to_str().filter(|text| !text.contains(':') || cfg!(windows)).ok_or_else(|| {
         Failure::new(format!("the engine cannot mount {}: its path has a `:`, or is not Unicode", path.display())).hint("use another place")
     })
+}
+
+/// Whether `directory` can be a repository, or is one: the agent is root in it. `backups` is where files would go.
+fn check_place(directory: &Path, backups: &Path) -> Result<(), Failure> {
+    let failure = |reason: &str| {
+        Failure::new(format!("`backup.repository` names {}, which {reason}", directory.display()))
+            .detail("a repository has its directory to itself")
+            .hint("name an empty directory, or one that is not there yet; docs/backup-repository.md says more")
+    };
+    if backups.starts_with(directory) {
+        return Err(failure("has the directory of backups in it"));
+    }
+    let names = match std::fs::read_dir(directory) {
+        Ok(entries) => entries.flatten().map(|entry| entry.file_name()).collect::<Vec<_>>(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => return Err(failure("is no directory")),
+        // It is made, or the agent says why not.
+        Err(_) => return Ok(()),
+    };
+    let has = |name: &str| names.iter().any(|other| other == name);
+    let others = names.iter().any(|name| name != "lost+found");
+    if others && !(has("config") && has("keys")) {
+        return Err(failure("is not empty, and no repository"));
+    }
+    Ok(())
 }
 
 /// The parts that the agent is told of.

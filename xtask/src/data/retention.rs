@@ -47,9 +47,10 @@ pub(crate) struct Verdict<'a> {
 }
 
 impl Rules {
-    /// Whether there is no rule: nothing would be kept.
+    /// Whether no rule keeps anything: there is none, or all are of none.
     pub(crate) fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let counts = [self.keep_last, self.keep_hourly, self.keep_daily, self.keep_weekly, self.keep_monthly, self.keep_yearly];
+        self.keep_within.is_none() && counts.iter().all(|count| count.unwrap_or(0) == 0)
     }
 
     /// What becomes of `backups`, which come oldest first.

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use backup::{Location, Manifest, Repository, Savepoint, time};
 
-use crate::report::Failure;
+use crate::report::{Failure, Volume};
 
 /// A backup that is there.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +68,11 @@ pub(crate) fn list(directory: &Path) -> anyhow::Result<Vec<Backup>> {
     let mut backups: Vec<Backup> = notes(directory)?
         .into_iter()
         .filter_map(|(name, text)| {
-            let manifest: Manifest = serde_json::from_slice(&text).ok()?;
+            let Some(manifest) = Manifest::parse(&text) else {
+                let path = directory.join(format!("{name}.json"));
+                Volume::Normal.say(format!("warning: {} is damaged, so its backup is left out", path.display()));
+                return None;
+            };
             let whole = manifest.repository.is_some() || directory.join(format!("{name}.tar.zst")).is_file();
             let whole = whole && manifest.id == name;
             let verified_at = std::fs::read_to_string(directory.join(format!("{name}.verified"))).ok().map(|text| text.trim().to_owned());

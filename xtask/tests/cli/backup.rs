@@ -129,6 +129,8 @@ fn old_backups_go_only_when_the_newest_is_whole() {
     let there = |checkout: &Checkout| std::fs::read_dir(checkout.root().join("backups/slipway")).expect("there").count();
     let checkout = with_backups(&ids);
     assert_snapshot!("prune_without_a_rule", checkout.run(["backup", "prune"]));
+    let none = checkout.run(["backup", "prune", "--keep-last", "0", "--keep-daily", "0", "--yes"]);
+    assert_eq!(none.stderr, checkout.run(["backup", "prune"]).stderr);
     assert_snapshot!("prune_dry_run", checkout.run(["backup", "prune", "--keep-daily", "2", "--dry-run"]).success());
     let failed =
         json!({ "event": "failed", "message": "the part `db` is damaged: its SHA-256 is 1, it was 2", "details": [], "hints": [] });
@@ -152,4 +154,26 @@ fn dry_runs_show_the_agent_and_change_nothing() {
     assert_snapshot!("dry_backup", shown(checkout.run(["backup", "--dry-run"])));
     assert_snapshot!("dry_restore", shown(checkout.run(["restore", "--dry-run", "--only", "media"])));
     assert_snapshot!("dry_save", shown(checkout.run(["snapshot", "save", "one", "--dry-run"])));
+}
+
+#[test]
+fn what_is_said_beside_a_backup_is_not_believed() {
+    let checkout = with_backups(&["20261120T031500Z", "20261121T031500Z"]);
+    let mut huge = manifest("20261121T031500Z");
+    huge["parts"][0]["bytes"] = json!(u64::MAX);
+    huge["parts"][1]["bytes"] = json!(u64::MAX);
+    huge["parts"][0]["rows"] = json!({ "a": u64::MAX, "b": u64::MAX });
+    checkout.file("backups/slipway/20261121T031500Z.json", &huge.to_string());
+    checkout.run(["backup", "list"]).success();
+    checkout.run(["backup", "show"]).success();
+    let mut endless = manifest("20261121T031500Z");
+    endless["seconds"] = json!(1e308);
+    let mut obeyed = manifest("20261121T031500Z");
+    obeyed["project"] = json!("\u{1b}[2Jslipway");
+    for text in ["{".to_owned(), endless.to_string(), obeyed.to_string()] {
+        checkout.file("backups/slipway/20261121T031500Z.json", &text);
+        let listed = checkout.run(["backup", "list"]).success();
+        assert!(!listed.stdout.contains("20261121"), "{}", listed.stdout);
+        assert!(listed.stderr.contains("20261121T031500Z.json is damaged, so its backup is left out"), "{}", listed.stderr);
+    }
 }

@@ -76,6 +76,7 @@ fn a_wrong_repository_is_refused_with_its_line() {
 #[test]
 fn snapshots_are_listed_and_shown() {
     let checkout = with_snapshot(with_repository("vault"), "vault");
+    checkout.file("infra/secrets/local/backup_key", "anchor chain anchor chain anchor chain anchor 1\n");
     assert_snapshot!("list", checkout.run(["backup", "list"]).success().stdout);
     assert_snapshot!("list_json", checkout.run(["backup", "list", "--json"]).success().stdout);
     assert_snapshot!("show", checkout.run(["backup", "show"]).success().stdout);
@@ -103,4 +104,34 @@ fn the_key_is_kept_when_others_are_rotated() {
     let before = key();
     assert_snapshot!("rotate_without_a_value", checkout.run(["secrets", "rotate", "backup_key", "--yes"]));
     assert_eq!(key(), before);
+}
+
+#[test]
+fn a_directory_of_somebody_else_is_left_alone() {
+    for (repository, said) in [
+        ("other", "which is not empty, and no repository"),
+        ("other/note", "which is no directory"),
+        (".", "which has the directory of backups in it"),
+        ("backups", "which has the directory of backups in it"),
+        ("/", "which has the directory of backups in it"),
+        ("/usr", "which is not empty, and no repository"),
+    ] {
+        let checkout = with_repository(repository);
+        checkout.file("other/note", "mine");
+        let outcome = checkout.run(["backup"]);
+        assert_eq!((outcome.code, outcome.mutations().len()), (Some(1), 0), "{repository}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(said) && outcome.stderr.contains("name an empty directory"), "{repository}: {}", outcome.stderr);
+    }
+    // One that is a repository is used.
+    let checkout = with_repository("other");
+    checkout.file("other/config", "");
+    checkout.file("other/keys/1", "");
+    checkout.run(["backup", "--dry-run"]).success();
+}
+
+#[test]
+fn a_lost_key_is_not_replaced_by_another() {
+    let checkout = with_snapshot(with_repository("vault"), "vault");
+    assert_snapshot!("lost_key", checkout.run(["backup", "verify"]));
+    assert!(!checkout.root().join("infra/secrets/local/backup_key").exists());
 }

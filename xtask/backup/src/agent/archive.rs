@@ -181,8 +181,7 @@ impl Reader {
         read.map_err(|_| no_backup("its manifest is damaged"))?;
         let json = text.windows(2).rposition(|pair| pair == b"}\n").zip(text.iter().position(|byte| *byte == b'{'));
         let json = json.filter(|(last, first)| first < last).map(|(last, first)| &text[first..=last]);
-        let manifest: Manifest =
-            json.and_then(|json| serde_json::from_slice(json).ok()).ok_or_else(|| no_backup("its manifest is damaged"))?;
+        let manifest = json.and_then(Manifest::parse).ok_or_else(|| no_backup("its manifest is damaged"))?;
         if manifest.schema > SCHEMA {
             return Err(Failure::new(format!("`{}` was made by a newer version (format {}, here {SCHEMA})", name(), manifest.schema))
                 .hint("check out the version that made it, or a newer one")

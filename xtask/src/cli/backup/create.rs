@@ -53,7 +53,7 @@ impl Create {
             return Ok(());
         }
         let (data, stored) = (human_bytes(manifest.bytes()), human_bytes(store::stored(&manifest)));
-        let time = human(std::time::Duration::from_secs_f64(manifest.seconds));
+        let time = human(std::time::Duration::try_from_secs_f64(manifest.seconds).unwrap_or_default());
         context.volume().say(match &manifest.repository {
             Some(snapshot) => format!("{data} of data are in {}, which is {stored} larger, after {time}", snapshot.address),
             None => {

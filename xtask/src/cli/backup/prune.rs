@@ -58,7 +58,7 @@ impl Prune {
             agent.ask(&Request::Forget { repository, snapshots }, Access::None, &[])?;
         }
         doomed.iter().try_for_each(|backup| store::remove(&session.directory(), backup.id()))?;
-        let freed = doomed.iter().map(|backup| backup.bytes()).sum();
+        let freed = doomed.iter().fold(0_u64, |sum, backup| sum.saturating_add(backup.bytes()));
         context.volume().say(format!("removed {} backups, {}", doomed.len(), human_bytes(freed)));
         Ok(())
     }

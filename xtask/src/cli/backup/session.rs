@@ -8,9 +8,10 @@ use backup::{Repository, Request};
 use crate::cli::up::build;
 use crate::cli::{Context, images};
 use crate::data::agent::{self, Access, Agent, SERVICE, sources};
+use crate::data::store;
 use crate::images::tag::Source;
 use crate::lock::Lock;
-use crate::model::Data;
+use crate::model::{Data, Kind as SecretKind};
 use crate::report::Failure;
 use crate::secrets;
 use crate::stack::{Resolved, Stack, has_data};
@@ -82,6 +83,7 @@ impl<'a> Session<'a> {
         agent.check_alone()?;
         if self.repository().is_some() {
             // Its key is mounted whatever is asked.
+            self.check_key()?;
             self.make_secrets()?;
         }
         if agent::image(&self.resolved.model).is_some_and(|image| !self.resolved.images.contains_key(image)) {
@@ -101,6 +103,30 @@ impl<'a> Session<'a> {
             agent.ask(&Request::Recover { parts: sources(&self.data) }, Access::Write, &self.data)?;
         }
         Ok(agent)
+    }
+
+    /// Refuses to make another key for a repository that was made with one.
+    fn check_key(&self) -> anyhow::Result<()> {
+        let (project, directory) = (&self.stack.project, self.stack.environment.backup.repository.directory(&self.stack.project.root));
+        let Some(repository) = self.repository() else { return Ok(()) };
+        let secrets = secrets::of(project, &self.resolved.model);
+        let Some(key) = secrets.iter().find(|secret| secret.note.kind == SecretKind::Passphrase && !secret.file.exists()) else {
+            return Ok(());
+        };
+        let noted = store::list(&self.directory())?
+            .iter()
+            .any(|backup| backup.manifest.repository.as_ref().is_some_and(|snapshot| snapshot.address == repository.address));
+        if !noted && !directory.is_some_and(|directory| directory.join("config").exists()) {
+            return Ok(());
+        }
+        Err(Failure::new(format!("the secret `{}` is missing, and the repository {} was made with one", key.name, repository.address))
+            .detail(format!("only the same key opens it: {}", key.shown(project)))
+            .hint(format!(
+                "`cargo xtask secrets rotate {}{} --yes <key` puts the copy that you kept into its place",
+                key.name,
+                project.flags()
+            ))
+            .into())
     }
 
     /// Makes the secrets that the agent has mounted: on a new machine there are none yet.

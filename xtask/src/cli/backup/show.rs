@@ -40,7 +40,14 @@ impl Show {
             ],
         };
         let facts = [
-            ("made", format!("{}, in {}", manifest.created_at, human(std::time::Duration::from_secs_f64(manifest.seconds)))),
+            (
+                "made",
+                format!(
+                    "{}, in {}",
+                    manifest.created_at,
+                    human(std::time::Duration::try_from_secs_f64(manifest.seconds).unwrap_or_default())
+                ),
+            ),
             ("verified", backup.verified_at.clone().unwrap_or_else(|| "never".to_owned())),
             ("of", format!("{}, environment {}", manifest.project, manifest.environment)),
             ("commit", or_none(&manifest.revision)),
@@ -53,7 +60,7 @@ impl Show {
             .parts
             .iter()
             .map(|part| {
-                let rows: u64 = part.rows.values().sum();
+                let rows = part.rows.values().fold(0_u64, |sum, rows| sum.saturating_add(*rows));
                 let stored = part.stored.as_ref().map_or_else(|| "-".to_owned(), |stored| human_bytes(stored.bytes));
                 let rows = if part.rows.is_empty() { "-".to_owned() } else { rows.to_string() };
                 [part.name.clone(), human_bytes(part.bytes), stored, part.entries.to_string(), rows, part.changed.len().to_string()]

@@ -48,6 +48,9 @@ impl TryFrom<Value> for BackupRepository {
         if text.is_empty() {
             return Ok(Self::None);
         }
+        if text.starts_with('~') {
+            return Err(wrong("begins with `~`, which only a shell knows"));
+        }
         let (scheme, rest) = match text.split_once(':') {
             Some(("s3", rest)) => (Scheme::S3, rest),
             Some(("sftp", rest)) => (Scheme::Sftp, rest),
@@ -130,6 +133,7 @@ mod tests {
             (" ", "is no repository"),
             ("$HOME/vault", "is no repository"),
             ("a\nb", "is no repository"),
+            ("~/vault", "only a shell knows"),
             ("b2:bucket", "is not supported"),
             ("https://host/", "is not supported"),
             ("s3:", "is no whole address"),

@@ -106,7 +106,7 @@ fn read(place: &Place) -> anyhow::Result<Vec<Manifest>> {
         let path = entry.with_context(unreadable)?.path();
         if path.extension().is_some_and(|extension| extension == "json") {
             let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            notes.extend(serde_json::from_slice::<Manifest>(&text).ok());
+            notes.extend(Manifest::parse(&text));
         }
     }
     Ok(notes)

@@ -1,13 +1,14 @@
 //! The program: where its repository is, how it gets its key and credentials, and what becomes of its answers. Nothing secret stands in its arguments.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, lchown};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use backup::Repository;
 
 use super::said;
+use crate::agent::failure::Failure;
 use crate::agent::place::Place;
 use crate::agent::process::{Ended, Program};
 use crate::agent::psql::secret;
@@ -15,6 +16,10 @@ use crate::agent::talk;
 
 /// Where a repository that is a directory is mounted.
 const MOUNTED: &str = "/repository";
+/// What restic makes in a repository that is a directory.
+const OWN_ENTRIES: [&str; 6] = ["config", "data", "index", "keys", "locks", "snapshots"];
+/// What some file systems have at their root.
+const LOST_AND_FOUND: &str = "lost+found";
 /// How often it says how far it is, each second.
 const UPDATES: &str = "5";
 
@@ -138,6 +143,16 @@ impl<'a> Restic<'a> {
     /// # Errors
     /// When that is not possible.
     pub(super) fn init(&self) -> anyhow::Result<()> {
+        if self.mounted {
+            let entries = Path::new(MOUNTED).read_dir().with_context(|| format!("cannot read {}", self.address))?;
+            let mut others = entries.flatten().filter(|entry| entry.file_name() != LOST_AND_FOUND);
+            ensure!(
+                others.next().is_none(),
+                Failure::new(format!("{} is no repository of backups, and not empty", self.address))
+                    .detail("nothing was written there: a repository has its directory to itself")
+                    .hint("let `backup.repository` name an empty directory, or one that is not there yet")
+            );
+        }
         talk::step(format!("making the repository {}", self.address));
         self.read(&["init"])?;
         talk::warn(
@@ -153,7 +168,12 @@ impl<'a> Restic<'a> {
             let _ = self.place.give(&root);
         }
         if let Ok(owner) = root.metadata() {
-            give_all(&root, owner.uid(), owner.gid());
+            // Whatever else is there belongs to somebody.
+            let own = |name: &&str| !self.mounted || OWN_ENTRIES.contains(name);
+            let entries: Vec<_> = root.read_dir().into_iter().flatten().flatten().collect();
+            for entry in entries.iter().filter(|entry| entry.file_name().to_str().as_ref().is_some_and(own)) {
+                give_all(&entry.path(), owner.uid(), owner.gid());
+            }
         }
     }
 }
@@ -173,15 +193,14 @@ fn cache(place: &Place) -> PathBuf {
     place.backups.join(".cache")
 }
 
-fn give_all(directory: &Path, uid: u32, gid: u32) {
-    for entry in directory.read_dir().into_iter().flatten().flatten() {
-        let Ok(metadata) = entry.metadata() else { continue };
-        if (metadata.uid(), metadata.gid()) != (uid, gid) {
-            let _ = chown(entry.path(), Some(uid), Some(gid));
-        }
-        if metadata.is_dir() {
-            give_all(&entry.path(), uid, gid);
-        }
+/// Gives `path`, and what is in it, to somebody. Links are not followed.
+fn give_all(path: &Path, uid: u32, gid: u32) {
+    let Ok(metadata) = path.symlink_metadata() else { return };
+    if (metadata.uid(), metadata.gid()) != (uid, gid) {
+        let _ = lchown(path, Some(uid), Some(gid));
+    }
+    if metadata.is_dir() {
+        path.read_dir().into_iter().flatten().flatten().for_each(|entry| give_all(&entry.path(), uid, gid));
     }
 }
 

@@ -160,7 +160,7 @@ impl Restic<'_> {
     pub(super) fn manifest(&self, id: &str) -> anyhow::Result<Manifest> {
         let path = self.place.work().join("set").join(MANIFEST);
         let text = self.read(&["dump", id, path.to_str().context("a path of ours is Unicode")?])?;
-        let manifest: Manifest = serde_json::from_str(&text).with_context(|| format!("the manifest of the snapshot {id} is none"))?;
+        let manifest = Manifest::parse(text.as_bytes()).with_context(|| format!("the manifest of the snapshot {id} is none"))?;
         if manifest.schema > SCHEMA {
             return Err(Failure::new(format!("`{}` was made by a newer version (format {}, here {SCHEMA})", manifest.id, manifest.schema))
                 .hint("check out the version that made it, or a newer one")
