@@ -34,7 +34,7 @@ async fn migrations_are_rehearsed_on_a_copy() {
     let newest = ship.sql("SELECT max(version) FROM _sqlx_migrations").remove(0);
     ship.stack().xtask(&["migrate", "revert", "--yes"]).good();
     let before = ship.sql("SELECT max(version) FROM _sqlx_migrations");
-    assert_ne!(before, [newest.clone()]);
+    assert_ne!(before.first(), Some(&newest));
     let id = ship.backup(&[]);
     let rehearsed = ship.stack().xtask(&["migrate", "check", "--rehearse"]).good();
     assert!(rehearsed.stdout.contains(&newest), "{rehearsed:?}");
