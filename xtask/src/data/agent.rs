@@ -106,11 +106,14 @@ pub(crate) struct Agent<'a> {
     pub(crate) volume: Volume,
     /// More mounts, as the engine takes them.
     pub(crate) mounts: Vec<String>,
+    /// The file of the host that it has in its reach.
+    pub(crate) file: Option<PathBuf>,
 }
 
 impl Agent<'_> {
     /// How it calls a file that is mounted beside its backups.
     pub(crate) const FILE: &'static str = "/archive/backup.tar.zst";
+    const FILE_NAME: &'static str = "backup.tar.zst";
 
     /// With the file `path` of the host in its reach.
     ///
@@ -118,6 +121,7 @@ impl Agent<'_> {
     /// When the engine cannot be told this path.
     pub(crate) fn with_file(mut self, path: &Path) -> anyhow::Result<Self> {
         self.mounts.push(format!("{}:{}:ro", mountable(path)?, Self::FILE));
+        self.file = Some(path.to_owned());
         Ok(self)
     }
 
@@ -210,6 +214,9 @@ impl Agent<'_> {
         match last {
             Some(Event::Failed { .. }) if interrupt::requested() => Err(Interrupted.into()),
             Some(Event::Failed { message, details, hints }) => {
+                // Nor what people call the file that is mounted.
+                let file = self.file.as_ref().map_or_else(|| Self::FILE_NAME.to_owned(), |file| file.display().to_string());
+                let message = message.replace(&format!("`{}`", Self::FILE_NAME), &format!("`{file}`"));
                 let failure = details.into_iter().fold(Failure::new(message), Failure::detail);
                 // The agent does not know which stack it is at work for.
                 let flags = self.project.flags();
@@ -276,7 +283,10 @@ pub(crate) fn sources(data: &[Data]) -> Vec<Source> {
 /// Makes the directory of backups, which nobody else looks into: the engine would make one that is root's.
 fn prepare(directory: &Path) -> anyhow::Result<()> {
     let unusable = || format!("cannot make {}", directory.display());
-    std::fs::create_dir_all(directory).with_context(unusable)?;
+    std::fs::create_dir_all(directory).map_err(|error| {
+        Failure::new(format!("{}: {error}", unusable()))
+            .hint("let `backup.directory`, or `backup.repository`, of this environment name a directory that can be made")
+    })?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

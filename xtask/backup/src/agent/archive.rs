@@ -163,10 +163,14 @@ impl Reader {
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         let name = || path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let no_backup = |reason: &str| Failure::new(format!("`{}` is no whole backup: {reason}", name()));
+        let no_backup = |reason: &str| {
+            Failure::new(format!("`{}` is no whole backup: {reason}", name()))
+                .detail("nothing was changed")
+                .hint("`cargo xtask backup list` shows others that are here")
+        };
         let bytes = file.metadata()?.len();
         let mut footer = [0; 16];
-        ensure!(bytes > footer.len() as u64, no_backup("it is empty"));
+        ensure!(bytes > footer.len() as u64, no_backup(if bytes == 0 { "it is empty" } else { "it is too short" }));
         file.seek(SeekFrom::End(-16))?;
         file.read_exact(&mut footer)?;
         let (frame, offset) = footer.split_at(8);
@@ -187,6 +191,8 @@ impl Reader {
                 .hint("check out the version that made it, or a newer one")
                 .into());
         }
+        let within = |stored: &Stored| stored.offset.checked_add(stored.bytes).is_some_and(|end| end <= offset);
+        ensure!(manifest.parts.iter().filter_map(|part| part.stored.as_ref()).all(within), no_backup("its manifest does not fit it"));
         Ok(Self { file, manifest })
     }
 

@@ -52,6 +52,8 @@ pub(crate) fn replace<T>(
         journal.write(place)?;
         Ok(staged)
     });
+    // What is left there is empty, or nobody's any more; the next run removes what cannot be removed now.
+    let _ = remove(&place.work().join("set"));
     match staged {
         Ok(staged) => {
             commit(place, &journal)?;

@@ -187,6 +187,7 @@ impl<'a> Session<'a> {
             doing: self.doing,
             volume: self.context.volume(),
             mounts: Vec::new(),
+            file: None,
         }
     }
 
