@@ -7,6 +7,9 @@ use crate::report::Failure;
 /// The name every Compose project of this repository begins with.
 const BASE: &str = "slipway";
 
+/// What the names of throw-away instances end with.
+const DRILL: &str = "-drill";
+
 /// One running copy of the stack: its place and its names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Project {
@@ -32,7 +35,23 @@ impl Project {
             }
             None => default_instance(linked_worktree(&root).as_deref(), environment),
         };
+        if let Some(other) = instance.strip_suffix(DRILL) {
+            return Err(Failure::new(format!("the instance `{instance}` has a name that drills have"))
+                .detail("a backup is tried in an instance whose name ends so, and all of that is removed")
+                .hint(format!("use another name, for example `--instance {other}`"))
+                .into());
+        }
         Ok(Self { root, environment: environment.to_owned(), instance })
+    }
+
+    /// A throw-away instance beside this one, which nobody can name.
+    ///
+    /// # Errors
+    /// When its name is too long.
+    pub(crate) fn drill(&self) -> anyhow::Result<Self> {
+        let instance = format!("{}{DRILL}", self.instance);
+        check_name("instance", &instance)?;
+        Ok(Self { instance, ..self.clone() })
     }
 
     /// The Compose project name: containers, networks and volumes begin with it.
@@ -120,6 +139,14 @@ pub(crate) fn check_name(what: &str, name: &str) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_names_an_instance_that_is_thrown_away() {
+        assert_eq!(project("local", "main").drill().expect("a name").compose_name(), "slipway-main-drill");
+        let refused = Project::new(PathBuf::from("/nowhere"), "local", Some("main-drill")).expect_err("refused");
+        assert!(refused.to_string().contains("drills have"), "{refused}");
+        Project::new(PathBuf::from("/nowhere"), "local", Some("drill")).expect("another name");
+    }
 
     fn project(environment: &str, instance: &str) -> Project {
         Project { root: PathBuf::from("/nowhere"), environment: environment.to_owned(), instance: instance.to_owned() }

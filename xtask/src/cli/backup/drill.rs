@@ -11,7 +11,6 @@ use crate::commands::{self, compose::Volumes};
 use crate::data::agent::{self, Access, Agent, sources};
 use crate::data::store::Backup;
 use crate::model::{Data, Model};
-use crate::project::{Project, check_name};
 use crate::stack::Stack;
 
 /// Restores `backup` of `session` into a throw-away instance, starts what uses its databases, and removes all of it.
@@ -53,10 +52,7 @@ pub(in crate::cli) fn elsewhere(
     then: impl FnOnce(&Session<'_>, &[Data]) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let own = &session.stack;
-    let instance = format!("{}-drill", own.project.instance);
-    check_name("instance", &instance)?;
-    let project = Project { instance, ..own.project.clone() };
-    let mut stack = agent::with_service(Stack::load(project)?)?;
+    let mut stack = agent::with_service(Stack::load(own.project.drill()?)?)?;
     // Nothing is built for it.
     stack.compose = stack.compose.with("IMAGE_TAG", own.source.tag());
     stack.compose.down(Volumes::Remove).read()?;

@@ -6,7 +6,7 @@ use crate::harness::shared;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drill_restores_elsewhere_and_leaves_nothing() {
     let (shared, _turn) = shared().await;
-    let ship = Ship::under_way(&shared, "drill");
+    let ship = Ship::under_way(&shared, "trial");
     ship.mark(1);
     let id = ship.backup(&[]);
     ship.mark(2);
