@@ -11,7 +11,7 @@ use crate::routes::files::attach;
 
 /// How many backups are made and looked at; `TEST_RUNS` says otherwise.
 fn runs() -> u32 {
-    std::env::var("TEST_RUNS").map_or(4, |count| count.parse().expect("TEST_RUNS is a number"))
+    std::env::var("TEST_RUNS").map_or(2, |count| count.parse().expect("TEST_RUNS is a number"))
 }
 
 /// Moves money between accounts all the time, in transactions that take a while.
