@@ -194,7 +194,7 @@ impl Bench<'_> {
         let (bytes, files) = (BYTES / FILES, FILES * self.scale);
         let script = format!(
             "cd /set/volumes/media; for d in $(seq 0 99); do mkdir -p d$d; done; \
-             head -c $(({bytes} * {files})) /dev/urandom | split --bytes={bytes} --suffix-length=6 --numeric-suffixes --filter='cat > d$((10#${{FILE#f}} % 100))/$FILE' - f"
+             head -c $(({bytes} * {files})) /dev/urandom | SHELL=/bin/bash split --bytes={bytes} --suffix-length=6 --numeric-suffixes --filter='cat > d$((10#${{FILE#f}} % 100))/$FILE' - f"
         );
         self.empty()?;
         self.within(&script)?;
