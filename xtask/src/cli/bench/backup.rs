@@ -54,9 +54,9 @@ impl Backup {
                 let bench = Bench { context, session: &session, sink, scale };
                 let measured = bench.measure(self.rounds);
                 interrupt::clear();
-                // Nothing is left for the next one to find, also when this one failed.
-                session.stack.compose.down(Volumes::Remove).read()?;
+                // Nothing is left for the next one to find, also when this one failed. (What mounts volumes would make them anew afterwards.)
                 bench.forget();
+                session.stack.compose.down(Volumes::Remove).read()?;
                 measured?;
             }
         }
