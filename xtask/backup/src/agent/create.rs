@@ -77,26 +77,9 @@ fn make(
             stored: Some(packed.stored),
         });
     }
-    let (version, migration) = (captured.facts.version.take(), captured.facts.migration.take());
+    let mut manifest = captured.manifest(about, found, options.quiesce, begun);
     captured.release()?;
-    let About { id, created_at, project, environment, revision, images, .. } = about;
-    let mut manifest = Manifest {
-        schema: SCHEMA,
-        id,
-        created_at,
-        project,
-        environment,
-        revision,
-        images,
-        postgres: version,
-        migration,
-        quiesced: options.quiesce,
-        seconds: begun.elapsed().as_secs_f64(),
-        parts: found,
-        archive: None,
-        repository: None,
-    };
-    write_manifest(&scratch.join(MANIFEST), &manifest)?;
+    save_manifest(&scratch.join(MANIFEST), &manifest)?;
     manifest.archive = Some(writer.finish(scratch)?);
     talk::step("reading it again");
     verify::compare(partial, Some(&manifest))?;
@@ -112,6 +95,27 @@ pub(crate) struct Captured {
 }
 
 impl Captured {
+    /// What there is to say of a backup of this and of `parts`, before it is known where it is.
+    pub(crate) fn manifest(&mut self, about: About, parts: Vec<Part>, quiesced: bool, begun: Instant) -> Manifest {
+        let About { id, created_at, project, environment, revision, images, .. } = about;
+        Manifest {
+            schema: SCHEMA,
+            id,
+            created_at,
+            project,
+            environment,
+            revision,
+            images,
+            postgres: self.facts.version.take(),
+            migration: self.facts.migration.take(),
+            quiesced,
+            seconds: begun.elapsed().as_secs_f64(),
+            parts,
+            archive: None,
+            repository: None,
+        }
+    }
+
     /// Lets go of the database.
     ///
     /// # Errors
@@ -150,11 +154,13 @@ pub(crate) fn capture(scratch: &Path, parts: &[Source], migration_query: Option<
     Ok(captured)
 }
 
-fn write_manifest(path: &Path, manifest: &Manifest) -> anyhow::Result<()> {
-    let mut text = serde_json::to_vec_pretty(manifest)?;
-    text.push(b'\n');
-    let unwritable = || format!("cannot write {}", path.display());
-    std::fs::write(path, text).with_context(unwritable)?;
+/// Writes `manifest` to the file `path`.
+///
+/// # Errors
+/// When that is not possible.
+pub(crate) fn save_manifest(path: &Path, manifest: &Manifest) -> anyhow::Result<()> {
+    let text = [serde_json::to_vec_pretty(manifest)?, b"\n".to_vec()].concat();
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     sync(path)
 }
 
@@ -164,7 +170,7 @@ fn publish(place: &Place, partial: &Path, manifest: Manifest) -> anyhow::Result<
     let name = |extension: &str| place.backups.join(format!("{}.{extension}", manifest.id));
     let (archive, list) = (name("tar.zst"), name("json"));
     let work = place.work().join("manifest");
-    write_manifest(&work, &manifest)?;
+    save_manifest(&work, &manifest)?;
     for (from, to) in [(partial, &archive), (work.as_path(), &list)] {
         place.give(from)?;
         std::fs::rename(from, to).with_context(|| format!("cannot make {}", to.display()))?;

@@ -1,12 +1,11 @@
 //! What is known here of a repository's snapshots: a note each, beside the backups that are files, so that a list needs no key and no network.
 
-use std::path::Path;
-
 use anyhow::Context as _;
 use backup::{Event, Manifest, Repository, Snapshot};
 use serde::Deserialize;
 
 use super::restic::Restic;
+use crate::agent::create::save_manifest;
 use crate::agent::place::{Place, remove, sync};
 use crate::agent::talk;
 
@@ -119,18 +118,8 @@ fn read(place: &Place) -> anyhow::Result<Vec<Manifest>> {
 pub(super) fn write(place: &Place, manifest: &Manifest) -> anyhow::Result<()> {
     let (new, path) = (place.work().join("note"), place.backups.join(format!("{}.json", manifest.id)));
     std::fs::create_dir_all(place.work()).with_context(|| format!("cannot make {}", place.work().display()))?;
-    save(&new, manifest)?;
+    save_manifest(&new, manifest)?;
     place.give(&new)?;
     std::fs::rename(&new, &path).with_context(|| format!("cannot make {}", path.display()))?;
     sync(&place.backups)
-}
-
-/// Writes `manifest` to the file `path`.
-///
-/// # Errors
-/// When that is not possible.
-pub(super) fn save(path: &Path, manifest: &Manifest) -> anyhow::Result<()> {
-    let text = [serde_json::to_vec_pretty(manifest)?, b"\n".to_vec()].concat();
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    sync(path)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
-use backup::{About, Event, Kind, Manifest, Part, Repository, SCHEMA, Snapshot, Source};
+use backup::{About, Event, Kind, Manifest, Part, Repository, Snapshot, Source};
 
 use super::listing::Listing;
 use super::notes;
@@ -13,7 +13,7 @@ use super::restic::Restic;
 use super::said::{self, Line};
 use super::snapshot::{look, root};
 use crate::agent::archive::MANIFEST;
-use crate::agent::create::{Captured, Options, capture};
+use crate::agent::create::{Captured, Options, capture, save_manifest};
 use crate::agent::failure::Failure;
 use crate::agent::lifeline;
 use crate::agent::place::{OWN, Place, remove};
@@ -59,24 +59,8 @@ impl Store<'_> {
             found.push(part);
             before.push(listing);
         }
-        let About { id, created_at, project, environment, revision, images, .. } = about;
-        let mut manifest = Manifest {
-            schema: SCHEMA,
-            id,
-            created_at,
-            project,
-            environment,
-            revision,
-            images,
-            postgres: captured.facts.version.take(),
-            migration: captured.facts.migration.take(),
-            quiesced: self.options.quiesce,
-            seconds: begun.elapsed().as_secs_f64(),
-            parts: found,
-            archive: None,
-            repository: None,
-        };
-        notes::save(&self.scratch.join(MANIFEST), &manifest)?;
+        let mut manifest = captured.manifest(about, found, self.options.quiesce, begun);
+        save_manifest(&self.scratch.join(MANIFEST), &manifest)?;
         let (snapshot, unreadable) = self.store(&manifest)?;
         let finished = captured.release().and_then(|()| self.compare(&mut manifest, &snapshot.id, &before, &unreadable));
         let finished = finished.and_then(|()| Ok(lifeline::hold()?));
@@ -121,7 +105,7 @@ impl Store<'_> {
             (format!("--host={}", manifest.project), format!("--tag={}", manifest.id), volumes.display().to_string());
         let mut summary = None;
         let ended = self.restic.lines(&["backup", &host, &tag, &exclude, &scratch, &volumes], |line| {
-            match said::line(line) {
+            match said::line(line, "repository") {
                 Line::Progress(event) => talk::say(&event),
                 Line::Summary(id, added) => summary = Some(Snapshot { address: self.restic.address.to_owned(), id, added }),
                 Line::Other => {}
