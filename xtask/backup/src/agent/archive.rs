@@ -186,11 +186,7 @@ impl Reader {
         let json = text.windows(2).rposition(|pair| pair == b"}\n").zip(text.iter().position(|byte| *byte == b'{'));
         let json = json.filter(|(last, first)| first < last).map(|(last, first)| &text[first..=last]);
         let manifest = json.and_then(Manifest::parse).ok_or_else(|| no_backup("its manifest is damaged"))?;
-        if manifest.schema > SCHEMA {
-            return Err(Failure::new(format!("`{}` was made by a newer version (format {}, here {SCHEMA})", name(), manifest.schema))
-                .hint("check out the version that made it, or a newer one")
-                .into());
-        }
+        check_version(&manifest, &name())?;
         let within = |stored: &Stored| stored.offset.checked_add(stored.bytes).is_some_and(|end| end <= offset);
         ensure!(manifest.parts.iter().filter_map(|part| part.stored.as_ref()).all(within), no_backup("its manifest does not fit it"));
         Ok(Self { file, manifest })
@@ -237,6 +233,18 @@ impl Reader {
         zstd.succeed()?;
         taken
     }
+}
+
+/// Refuses what a newer version made and calls `name`: nobody knows here what it means.
+///
+/// # Errors
+/// As said.
+pub(crate) fn check_version(manifest: &Manifest, name: &str) -> Result<(), Failure> {
+    if manifest.schema <= SCHEMA {
+        return Ok(());
+    }
+    Err(Failure::new(format!("`{name}` was made by a newer version (format {}, here {SCHEMA})", manifest.schema))
+        .hint("check out the version that made it, or a newer one"))
 }
 
 /// Whether the one who reads a stream ended before it.

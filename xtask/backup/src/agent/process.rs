@@ -169,14 +169,16 @@ impl Ended {
         let lines: Vec<&str> = self.said.lines().filter(|line| !line.trim().is_empty()).collect();
         let failure = Failure::new(format!("`{name}` {how}"));
         let failure = lines[lines.len().saturating_sub(12)..].iter().fold(failure, |failure, line| failure.detail(*line));
-        match self.said.contains("No space left on device") {
+        let says = |text: &str| self.said.contains(text);
+        if says("No space left on device") && says("ERROR: ") {
             // What the server says, of its own files.
-            true if self.said.contains("ERROR: ") => failure.hint("make room where the volume of the database is"),
-            true => failure.hint("there is no room left: make some, or let `backup.directory` name another place"),
-            false if self.said.contains("server closed the connection unexpectedly") => {
-                failure.hint("the log of the database says why it ended")
-            }
-            false => failure,
+            failure.hint("make room where the volume of the database is")
+        } else if says("No space left on device") {
+            failure.hint("there is no room left: make some, or let `backup.directory` name another place")
+        } else if says("server closed the connection unexpectedly") {
+            failure.hint("the log of the database says why it ended")
+        } else {
+            failure
         }
     }
 }

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
-use backup::{Event, Kind, Manifest, Part, Repository, SCHEMA};
+use backup::{Event, Kind, Manifest, Part, Repository};
 
 use super::listing::{Listing, Node};
 use super::restic::Restic;
 use super::said;
-use crate::agent::archive::MANIFEST;
+use crate::agent::archive::{MANIFEST, check_version};
 use crate::agent::failure::Failure;
 use crate::agent::lifeline::Gone;
 use crate::agent::place::{Place, remove};
@@ -60,7 +60,7 @@ impl<'a> Opened<'a> {
         let target = format!("--target={}", directory.to_str().context("a directory of ours is Unicode")?);
         arguments.push(&target);
         let ended = self.restic.lines(&arguments, |line| {
-            if let said::Line::Progress(event) = said::restored(line, &part.name) {
+            if let said::Line::Progress(event) = said::line(line, &part.name) {
                 talk::say(&event);
             }
             Ok(())
@@ -161,11 +161,7 @@ impl Restic<'_> {
         let path = self.place.work().join("set").join(MANIFEST);
         let text = self.read(&["dump", id, path.to_str().context("a path of ours is Unicode")?])?;
         let manifest = Manifest::parse(text.as_bytes()).with_context(|| format!("the manifest of the snapshot {id} is none"))?;
-        if manifest.schema > SCHEMA {
-            return Err(Failure::new(format!("`{}` was made by a newer version (format {}, here {SCHEMA})", manifest.id, manifest.schema))
-                .hint("check out the version that made it, or a newer one")
-                .into());
-        }
+        check_version(&manifest, &manifest.id)?;
         Ok(manifest)
     }
 
