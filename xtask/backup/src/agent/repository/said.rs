@@ -36,7 +36,7 @@ struct Reason {
     message: String,
 }
 
-/// What a line of `restic backup --json` means.
+/// What a line of `restic backup --json` or `restic restore --json` means.
 #[derive(Debug, PartialEq)]
 pub(super) enum Line {
     /// How far it is.
@@ -47,28 +47,18 @@ pub(super) enum Line {
     Other,
 }
 
-/// Understands a line of stdout.
-pub(super) fn line(text: &str) -> Line {
+/// Understands a line of stdout, of what people know as `part`.
+pub(super) fn line(text: &str, part: &str) -> Line {
     let message: Message = serde_json::from_str(text).unwrap_or_default();
     match message.message_type.as_str() {
         "status" => {
-            // The total grows until all names are known.
-            let total = Some(message.total_bytes).filter(|total| *total > 0);
-            Line::Progress(Event::Progress { part: "repository".to_owned(), bytes: message.bytes_done, total })
+            // The total grows until all names are known. One of both is always none.
+            let (total, bytes) = (Some(message.total_bytes).filter(|total| *total > 0), message.bytes_done.max(message.bytes_restored));
+            Line::Progress(Event::Progress { part: part.to_owned(), bytes, total })
         }
         "summary" => Line::Summary(message.snapshot_id, message.data_added_packed),
         _ => Line::Other,
     }
-}
-
-/// Understands a line of `restic restore --json`, of the part `part`.
-pub(super) fn restored(text: &str, part: &str) -> Line {
-    let message: Message = serde_json::from_str(text).unwrap_or_default();
-    if message.message_type != "status" {
-        return Line::Other;
-    }
-    let total = Some(message.total_bytes).filter(|total| *total > 0);
-    Line::Progress(Event::Progress { part: part.to_owned(), bytes: message.bytes_restored, total })
 }
 
 /// The files that could not be read, and why.
@@ -129,10 +119,13 @@ mod tests {
     fn lines_become_events() {
         let status =
             r#"{"message_type":"status","percent_done":0.5,"total_files":4,"total_bytes":60,"bytes_done":6,"current_files":["/a"]}"#;
-        assert_eq!(line(status), Line::Progress(Event::Progress { part: "repository".to_owned(), bytes: 6, total: Some(60) }));
+        assert_eq!(
+            line(status, "repository"),
+            Line::Progress(Event::Progress { part: "repository".to_owned(), bytes: 6, total: Some(60) })
+        );
         let summary = r#"{"message_type":"summary","files_new":4,"data_added":3130,"data_added_packed":1962,"snapshot_id":"44cb"}"#;
-        assert_eq!(line(summary), Line::Summary("44cb".to_owned(), 1962));
-        assert_eq!([line("{}"), line("repository opened")], [Line::Other, Line::Other]);
+        assert_eq!(line(summary, ""), Line::Summary("44cb".to_owned(), 1962));
+        assert_eq!(["{}", "repository opened"].map(|text| line(text, "")), [Line::Other, Line::Other]);
     }
 
     #[test]
