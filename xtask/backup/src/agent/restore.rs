@@ -144,7 +144,10 @@ fn room(place: &Place, manifest: &Manifest, parts: &[Source]) -> anyhow::Result<
             if free < part.bytes {
                 let text =
                     format!("there is no room for `{}`: it has {} bytes, {free} are free at {}", part.name, part.bytes, root.display());
-                return Err(Failure::new(text).detail("it is put beside what is there, and takes its place once it is whole").into());
+                return Err(Failure::new(text)
+                    .detail("it is put beside what is there, and takes its place once it is whole")
+                    .hint("make room there, or bring back less with `--only`")
+                    .into());
             }
         }
     }
