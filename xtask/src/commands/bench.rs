@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::engine::aside;
 use crate::process::Invocation;
 
 /// The files of the checkout at `root` as they are, without what git ignores: names that end with NUL.
@@ -25,10 +26,7 @@ pub(crate) fn volume(name: &str) -> Invocation {
 
 /// Runs a bash script as root in `image`, with `volumes` (name and volume) below /set/volumes and the directory `outside` at /out.
 pub(crate) fn beside(image: &str, volumes: &[(String, String)], outside: &Path, script: &str) -> Invocation {
-    // The image carries Compose's label, but this is no container of the stack.
-    let run =
-        Invocation::new("docker").args(["run", "--rm", "--log-driver", "none", "--user", "0", "--label", "com.docker.compose.project="]);
-    let run = run.args(volumes.iter().flat_map(|(name, volume)| ["--volume".to_owned(), format!("{volume}:/set/volumes/{name}")]));
+    let run = aside().args(volumes.iter().flat_map(|(name, volume)| ["--volume".to_owned(), format!("{volume}:/set/volumes/{name}")]));
     run.args(["--volume", &format!("{}:/out", outside.display()), "--entrypoint", "bash", image, "-euc", script])
 }
 

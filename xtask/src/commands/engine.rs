@@ -55,10 +55,15 @@ pub(crate) fn volumes(project: &str) -> Invocation {
     docker(["volume", "ls", "--quiet", "--filter"]).arg(of_project(project))
 }
 
+/// The beginning of a command line that runs a container as root and leaves nothing of it, not even a log.
+pub(crate) fn aside() -> Invocation {
+    // The agent's image carries Compose's label, but this is no container of the stack.
+    docker(["run", "--rm", "--log-driver", "none", "--user", "0", "--label", "com.docker.compose.project="])
+}
+
 /// Copies what is in the volume `from` to the volume `to`, with `cp` of `image`.
 pub(crate) fn copy_volume(image: &str, from: &str, to: &str) -> Invocation {
-    // The image carries Compose's label, but this is no container of the stack.
-    let run = docker(["run", "--rm", "--log-driver", "none", "--network", "none", "--user", "0", "--label", "com.docker.compose.project="]);
+    let run = aside().args(["--network", "none"]);
     let run = run.args(["--volume", &format!("{from}:/from:ro"), "--volume", &format!("{to}:/to")]);
     run.args(["--entrypoint", "cp", image, "--archive", "/from/.", "/to/"])
 }
