@@ -1,28 +1,31 @@
 //! The backup agent: a container of the service `backup` that is asked one thing, with the volumes that it needs for that.
 
+mod place;
+mod progress;
+mod sources;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
-use std::time::Instant;
 
-use anyhow::Context as _;
-use backup::{Event, Kind, Repository, Request, Source};
-use sha2::{Digest as _, Sha256};
+use backup::{Event, Kind, Request, Source};
 
+use self::place::{check_place, mountable, prepare};
+pub(crate) use self::place::{directory, repository};
+use self::progress::Line;
+use self::sources::digest;
 use crate::commands;
-use crate::images::{base, tag};
+use crate::images::tag;
 use crate::interrupt;
 use crate::model::{Data, Model};
 use crate::process::last_lines;
 use crate::project::Project;
-use crate::report::{Failure, Interrupted, Volume, human_bytes};
+use crate::report::{Failure, Interrupted, Volume};
 use crate::stack::{Resolved, Stack};
 use crate::statusline;
 
 /// The service that the agent is.
 pub(crate) const SERVICE: &str = "backup";
-/// Where its sources are, from the root.
-const SOURCES: &str = "xtask/backup";
 
 /// What the agent may do to volumes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,47 +52,9 @@ pub(crate) fn with_service(mut stack: Stack) -> anyhow::Result<Stack> {
     Ok(stack)
 }
 
-/// Where the backups of `stack` are.
-pub(crate) fn directory(stack: &Stack) -> PathBuf {
-    stack.environment.backup.directory.at(&stack.project.root).join(stack.project.compose_name())
-}
-
-/// The repository that the backups of `stack` go into, if it has one.
-pub(crate) fn repository(stack: &Stack) -> Option<Repository> {
-    let repository = &stack.environment.backup.repository;
-    Some(Repository { address: repository.address()?, mounted: repository.scheme().is_none() })
-}
-
 /// The agent's image.
 pub(crate) fn image(model: &Model) -> Option<&str> {
     model.services.get(SERVICE)?.image.as_deref()
-}
-
-/// A tag for what the sources of the agent are now; nothing where they are not, as on a machine that only runs images.
-fn digest(project: &Project) -> anyhow::Result<Option<String>> {
-    if !project.root.join(SOURCES).is_dir() {
-        return Ok(None);
-    }
-    let mut files = Vec::new();
-    let mut directories = vec![project.root.join(SOURCES)];
-    while let Some(directory) = directories.pop() {
-        let unreadable = || format!("cannot read {}", directory.display());
-        for entry in std::fs::read_dir(&directory).with_context(unreadable)? {
-            let path = entry.with_context(unreadable)?.path();
-            if path.is_dir() { directories.push(path) } else { files.push(path) }
-        }
-    }
-    files.sort();
-    let mut hash = Sha256::new();
-    for file in files {
-        hash.update(file.strip_prefix(&project.root).unwrap_or(&file).to_string_lossy().as_bytes());
-        hash.update(std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?);
-    }
-    let compose = project.infra().join("compose.yaml");
-    let compose = std::fs::read_to_string(&compose).with_context(|| format!("cannot read {}", compose.display()))?;
-    compose.lines().filter(|line| line.contains("_IMAGE:-")).for_each(|line| hash.update(line));
-    base::local_tags(project)?.values().for_each(|tag| hash.update(tag));
-    Ok(Some(hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()))
 }
 
 /// The agent of one stack.
@@ -244,87 +209,7 @@ impl Agent<'_> {
     }
 }
 
-/// `path` as the engine takes it.
-fn mountable(path: &Path) -> Result<&str, Failure> {
-    path.to_str().filter(|text| !text.contains(':') || cfg!(windows)).ok_or_else(|| {
-        Failure::new(format!("the engine cannot mount {}: its path has a `:`, or is not Unicode", path.display())).hint("use another place")
-    })
-}
-
-/// Whether `directory` can be a repository, or is one: the agent is root in it. `backups` is where files would go.
-fn check_place(directory: &Path, backups: &Path) -> Result<(), Failure> {
-    let failure = |reason: &str| {
-        Failure::new(format!("`backup.repository` names {}, which {reason}", directory.display()))
-            .detail("a repository has its directory to itself")
-            .hint("name an empty directory, or one that is not there yet; docs/backup-repository.md says more")
-    };
-    if backups.starts_with(directory) {
-        return Err(failure("has the directory of backups in it"));
-    }
-    let names = match std::fs::read_dir(directory) {
-        Ok(entries) => entries.flatten().map(|entry| entry.file_name()).collect::<Vec<_>>(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => return Err(failure("is no directory")),
-        // It is made, or the agent says why not.
-        Err(_) => return Ok(()),
-    };
-    let has = |name: &str| names.iter().any(|other| other == name);
-    let others = names.iter().any(|name| name != "lost+found");
-    if others && !(has("config") && has("keys")) {
-        return Err(failure("is not empty, and no repository"));
-    }
-    Ok(())
-}
-
 /// The parts that the agent is told of.
 pub(crate) fn sources(data: &[Data]) -> Vec<Source> {
     data.iter().map(|data| data.source.clone()).collect()
-}
-
-/// Makes the directory of backups, which nobody else looks into: the engine would make one that is root's.
-fn prepare(directory: &Path) -> anyhow::Result<()> {
-    let unusable = || format!("cannot make {}", directory.display());
-    std::fs::create_dir_all(directory).map_err(|error| {
-        Failure::new(format!("{}: {error}", unusable()))
-            .hint("let `backup.directory`, or `backup.repository`, of this environment name a directory that can be made")
-    })?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700)).with_context(unusable)?;
-    }
-    Ok(())
-}
-
-/// How far it is, on a terminal.
-struct Line {
-    part: String,
-    bytes: u64,
-    begun: Instant,
-}
-
-impl Default for Line {
-    fn default() -> Self {
-        Self { part: String::new(), bytes: 0, begun: Instant::now() }
-    }
-}
-
-impl Line {
-    fn step(&mut self, volume: Volume, text: &str) {
-        statusline::shared().clear();
-        *self = Self::default();
-        volume.say(text);
-    }
-
-    fn progress(&mut self, volume: Volume, part: &str, bytes: u64, total: Option<u64>) {
-        // One part is read more than once, each time from its beginning.
-        if part != self.part || bytes < self.bytes {
-            *self = Self { part: part.to_owned(), ..Self::default() };
-        }
-        self.bytes = bytes;
-        let rate = bytes as f64 / self.begun.elapsed().as_secs_f64().max(0.1);
-        let of = total.map(|total| format!(" of {}", human_bytes(total))).unwrap_or_default();
-        if volume != Volume::Quiet {
-            statusline::shared().set(&format!("  {part}: {}{of}, {}/s", human_bytes(bytes), human_bytes(rate as u64)));
-        }
-    }
 }
