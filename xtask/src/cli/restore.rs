@@ -86,7 +86,6 @@ impl Restore {
                 .hint("leave out `--dry-run`: it asks before it changes anything")
                 .into());
         }
-        session.make_secrets()?;
         let file = Agent::FILE.to_owned();
         match agent.ask(&Request::Show { file: file.clone() }, Access::None, &[])? {
             Event::Backup { manifest } => Ok((agent, Location::File(file), *manifest)),

@@ -68,7 +68,6 @@ fn ask(context: &Context) -> anyhow::Result<bool> {
         product(agent.command(Access::None, &[]).to_string());
         return Ok(false);
     }
-    session.make_secrets()?;
     agent.ask(&Request::List { repository }, Access::None, &[])?;
     Ok(true)
 }

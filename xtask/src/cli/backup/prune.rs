@@ -43,7 +43,6 @@ impl Prune {
         let agent = session.agent()?;
         // What others are given up for must be worth it.
         if let Some(newest) = backups.last() {
-            session.make_secrets()?;
             let request = Request::Verify { backup: newest.location(repository.as_ref())?, read_data: false };
             agent.ask(&request, Access::None, &[]).map_err(|error| match error.downcast::<Failure>() {
                 Ok(failure) => failure.hint("nothing was removed: the newest backup must be whole before older ones go").into(),

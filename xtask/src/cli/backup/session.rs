@@ -81,11 +81,9 @@ impl<'a> Session<'a> {
             return Ok(agent);
         }
         agent.check_alone()?;
-        if self.repository().is_some() {
-            // Its key is mounted whatever is asked.
-            self.check_key()?;
-            self.make_secrets()?;
-        }
+        // Its secrets are mounted whatever is asked; on a new machine there are none yet.
+        self.check_key()?;
+        self.make_secrets()?;
         if agent::image(&self.resolved.model).is_some_and(|image| !self.resolved.images.contains_key(image)) {
             match self.stack.source {
                 Source::Pinned(_) => {
@@ -129,11 +127,11 @@ impl<'a> Session<'a> {
             .into())
     }
 
-    /// Makes the secrets that the agent has mounted: on a new machine there are none yet.
+    /// Makes the secrets that are missing.
     ///
     /// # Errors
     /// When the environment does not want them made.
-    pub(in crate::cli) fn make_secrets(&self) -> anyhow::Result<()> {
+    fn make_secrets(&self) -> anyhow::Result<()> {
         let (project, environment) = (&self.stack.project, &self.stack.environment);
         secrets::ensure(project, environment, &self.resolved.model, self.context.volume(), || has_data(project))
     }

@@ -38,7 +38,6 @@ impl Verify {
             product(agent.command(Access::None, &[]).to_string());
             return Ok(());
         }
-        session.make_secrets()?;
         let mut damaged = None;
         for backup in chosen {
             let request = |backup| Request::Verify { backup, read_data: self.read_data };
