@@ -27,8 +27,9 @@ const TABLES: &str =
 /// One moment of the database, for as long as it is held.
 pub(crate) struct Moment {
     session: Session,
+    tables: Vec<String>,
     snapshot: String,
-    /// How it is then.
+    /// How it is then. Rows are counted while it is dumped.
     pub(crate) facts: Facts,
 }
 
@@ -65,8 +66,7 @@ impl Moment {
             session.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
         }
         let snapshot = session.value("SELECT pg_export_snapshot()")?.context("PostgreSQL gave no snapshot")?;
-        let rows = rows(&mut session, &tables)?;
-        Ok(Self { session, snapshot, facts: Facts { rows, version, migration } })
+        Ok(Self { session, tables, snapshot, facts: Facts { rows: BTreeMap::new(), version, migration } })
     }
 
     /// Writes a dump of this moment to `directory`.
@@ -78,15 +78,18 @@ impl Moment {
         let file = |path: &Path| File::create(path).with_context(|| format!("cannot write {}", path.display()));
         let snapshot = format!("--snapshot={}", self.snapshot);
         let dump = server.program("pg_dump", &server.database).args(["--format=custom", "--compress=0", "--no-password", &snapshot]);
-        dump.into_file(file(&path)?).start()?.succeed().map_err(|error| explain(error, "the database could not be dumped"))?;
+        let dump = dump.into_file(file(&path)?);
+        lifeline::together(vec![
+            Box::new(|| dump.run().map_err(|error| explain(error, "the database could not be dumped"))),
+            Box::new(|| {
+                self.facts.rows = rows(&mut self.session, &self.tables)?;
+                Ok(())
+            }),
+        ])?;
         // Reads the table of contents: a dump that was cut off has none, or one that does not fit.
         server.program("pg_restore", "").arg_file(&path).args(["--list"]).run()?;
         let globals = server.program("pg_dumpall", "postgres").args(["--globals-only", "--no-role-passwords", "--no-password"]);
-        globals
-            .into_file(file(&directory.join(GLOBALS))?)
-            .start()?
-            .succeed()
-            .map_err(|error| explain(error, "the roles could not be dumped"))
+        globals.into_file(file(&directory.join(GLOBALS))?).run().map_err(|error| explain(error, "the roles could not be dumped"))
     }
 
     /// Lets go of it; whoever waited to write goes on.

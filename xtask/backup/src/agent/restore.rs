@@ -9,7 +9,7 @@ use backup::{Event, Kind, Location, Manifest, Part, Source};
 use super::database::{self, Staged};
 use super::failure::Failure;
 use super::journal::{Journal, Phase};
-use super::lifeline;
+use super::lifeline::{self, Job};
 use super::origin::Origin;
 use super::place::{Place, remove};
 use super::psql::Server;
@@ -36,15 +36,15 @@ pub(crate) fn restore(place: &Place, backup: &Location, parts: &[Source], newest
 ///
 /// # Errors
 /// Whatever `stage` fails at: nothing was changed then, and nothing is left of it.
-pub(crate) fn replace<T>(
+pub(crate) fn replace<T: Send>(
     place: &Place,
     parts: &[Source],
     kept: &str,
-    stage: impl Fn(&Source) -> anyhow::Result<T>,
+    stage: impl Fn(&Source) -> anyhow::Result<T> + Sync,
 ) -> anyhow::Result<Vec<T>> {
     let mut journal = Journal { parts: parts.to_vec(), kept: kept.to_owned(), phase: Phase::Staging };
     journal.write(place)?;
-    let staged = parts.iter().map(stage).collect::<anyhow::Result<Vec<T>>>().and_then(|staged| {
+    let staged = stage_all(parts, stage).and_then(|staged| {
         savepoint::forget(place, kept, parts)?;
         talk::step("putting it into place");
         lifeline::hold()?;
@@ -65,6 +65,19 @@ pub(crate) fn replace<T>(
             Err(error)
         }
     }
+}
+
+/// Stages all parts at the same time: some wait for the disk, others for the server.
+fn stage_all<T: Send>(parts: &[Source], stage: impl Fn(&Source) -> anyhow::Result<T> + Sync) -> anyhow::Result<Vec<T>> {
+    let mut staged: Vec<Option<T>> = parts.iter().map(|_| None).collect();
+    let stage = &stage;
+    let job = |(part, staged): (_, &mut Option<T>)| {
+        *staged = Some(stage(part)?);
+        Ok(())
+    };
+    let jobs = parts.iter().zip(&mut staged).map(|pair| Box::new(move || job(pair)) as Job<'_>);
+    lifeline::together(jobs.collect())?;
+    Ok(staged.into_iter().flatten().collect())
 }
 
 /// Finishes or undoes what an interrupted run left, and clears the directory to work in. Save points of `parts` stay as they are.
