@@ -59,14 +59,14 @@ impl Node {
             _ => return Ok(None),
         };
         let (kind, mode) = match self.kind.as_str() {
-            "file" => ('f', self.permissions()),
+            "file" => (FILE, self.permissions()),
             "dir" => ('d', self.permissions()),
             "symlink" => ('l', 0o777),
             "fifo" => ('p', self.permissions()),
             "socket" => return Ok(None),
             _ => ('b', self.permissions()),
         };
-        let size = if kind == 'f' { self.size } else { 0 };
+        let size = if kind == FILE { self.size } else { 0 };
         let time = instant(&self.mtime).with_context(|| format!("restic says a time that is none: {}", self.mtime))?;
         Ok(Some((name.to_owned(), description(name, kind, mode, (self.uid, self.gid), size, time))))
     }
@@ -81,6 +81,9 @@ fn description(name: &str, kind: char, mode: u32, (uid, gid): (u32, u32), size: 
 /// What there is of one part: names and how they are, in the order of names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Listing(Vec<(String, String)>);
+
+/// What the description of a regular file begins with.
+const FILE: char = 'f';
 
 impl Listing {
     /// What is below `root` in a snapshot.
@@ -100,7 +103,7 @@ impl Listing {
     pub(crate) fn walked(tree: &Digest) -> Self {
         let entry = |(name, attributes): (&[u8], &crate::agent::tree::Attributes)| {
             let (kind, size) = match &attributes.shape {
-                Shape::File(bytes, _) => ('f', *bytes),
+                Shape::File(bytes, _) => (FILE, *bytes),
                 Shape::Directory => ('d', 0),
                 Shape::Symlink(_) => ('l', 0),
                 Shape::Fifo => ('p', 0),
@@ -113,6 +116,12 @@ impl Listing {
         let mut entries: Vec<(String, String)> = tree.entries().map(entry).collect();
         entries.sort_unstable();
         Self(entries)
+    }
+
+    /// How many regular files there are, each name counted, and their bytes.
+    pub(crate) fn files(&self) -> (u64, u64) {
+        let size = |described: &str| described.strip_prefix(FILE)?.split(' ').nth(3)?.parse::<u64>().ok();
+        self.0.iter().filter_map(|(_, described)| size(described)).fold((0, 0), |(count, bytes), size| (count + 1, bytes + size))
     }
 
     /// One number for all of it.

@@ -29,6 +29,7 @@ fn a_listing_has_what_is_below_its_root() {
             "old|f 4755 0:0 0 -2.500000000",
         ]
     );
+    assert_eq!(Listing::of(&nodes(), "/set/volumes/media").expect("a listing").files(), (2, 2));
     assert!(Node::parse("{}").is_err() && Node::parse("Fatal").is_err());
 }
 

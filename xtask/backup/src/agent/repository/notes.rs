@@ -31,7 +31,6 @@ struct Summary {
 /// When the repository does not answer, or a note cannot be written.
 pub(crate) fn list(place: &Place, repository: &Repository) -> anyhow::Result<Event> {
     let restic = Restic::at(place, repository)?;
-    restic.open()?;
     let found: Vec<Found> = serde_json::from_str(&restic.read(&["snapshots"])?).context("restic lists snapshots in an unknown way")?;
     let known = read(place)?;
     for note in known.iter().filter(|note| is_of(note, restic.address)) {
@@ -66,7 +65,6 @@ pub(crate) fn list(place: &Place, repository: &Repository) -> anyhow::Result<Eve
 pub(crate) fn forget(place: &Place, repository: &Repository, snapshots: &[String]) -> anyhow::Result<Event> {
     place.tidy()?;
     let restic = Restic::at(place, repository)?;
-    restic.open()?;
     talk::step("removing snapshots");
     let arguments = ["forget", "--prune"].into_iter().chain(snapshots.iter().map(String::as_str));
     let forgotten = restic.read(&arguments.collect::<Vec<_>>());

@@ -76,11 +76,17 @@ impl<'a> Restic<'a> {
         Program::new("restic").args(["--json"]).args(&self.options).args(args).envs(&self.variables).read()
     }
 
-    /// Runs it; each line of stdout goes to `take`.
+    /// Runs it; each line of stdout goes to `take`. Where a lock is in its way that a killed run of this stack left, that is removed first.
     ///
     /// # Errors
     /// When it cannot be run, or `take` fails.
     pub(super) fn lines(&self, args: &[&str], mut take: impl FnMut(&str) -> anyhow::Result<()>) -> anyhow::Result<Ended> {
+        let ended = self.once(args, &mut take)?;
+        // (What removes locks takes none.)
+        if ended.code == Some(said::LOCKED) && self.find()? { self.once(args, &mut take) } else { Ok(ended) }
+    }
+
+    fn once(&self, args: &[&str], take: &mut impl FnMut(&str) -> anyhow::Result<()>) -> anyhow::Result<Ended> {
         let mut child = self.program(args).start()?;
         let mut stdout = BufReader::new(child.stdout()?);
         let mut line = String::new();
@@ -114,7 +120,7 @@ impl<'a> Restic<'a> {
         if ended.code == Some(0) { Ok(text) } else { Err(said::failure(&ended, self.address).into()) }
     }
 
-    /// Opens the repository, without the locks that a killed run of this stack left; false where there is none.
+    /// Whether there is a repository that the key opens. Locks that a killed run of this stack left are removed.
     ///
     /// # Errors
     /// When it does not answer, or the key is another one.
@@ -125,17 +131,6 @@ impl<'a> Restic<'a> {
             Some(said::ABSENT) => Ok(false),
             _ => Err(said::failure(&ended, self.address).into()),
         }
-    }
-
-    /// The same where it must be there.
-    ///
-    /// # Errors
-    /// As above, and when there is none.
-    pub(crate) fn open(&self) -> anyhow::Result<()> {
-        if self.find()? {
-            return Ok(());
-        }
-        Err(said::failure(&Ended { code: Some(said::ABSENT), said: String::new() }, self.address).into())
     }
 
     /// Makes the repository.

@@ -9,7 +9,7 @@ use crate::agent::process::Ended;
 /// Exit codes of restic.
 pub(super) const UNREADABLE: i32 = 3;
 pub(super) const ABSENT: i32 = 10;
-const LOCKED: i32 = 11;
+pub(super) const LOCKED: i32 = 11;
 const WRONG_KEY: i32 = 12;
 
 /// A line of stdout or stderr.
@@ -24,6 +24,8 @@ struct Message {
     // Of `summary`.
     snapshot_id: String,
     data_added_packed: u64,
+    total_files_processed: u64,
+    total_bytes_processed: u64,
     // Of `error` and `exit_error`.
     item: String,
     error: Reason,
@@ -41,10 +43,23 @@ struct Reason {
 pub(super) enum Line {
     /// How far it is.
     Progress(Event),
-    /// The snapshot is there: its id, and the bytes by which the repository is larger.
-    Summary(String, u64),
+    /// The snapshot is there.
+    Summary(Summary),
     /// Nothing that matters here.
     Other,
+}
+
+/// What restic says of a new snapshot.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Summary {
+    /// Its id.
+    pub(super) id: String,
+    /// The bytes by which the repository is larger.
+    pub(super) added: u64,
+    /// How many files it has, each of its names counted.
+    pub(super) files: u64,
+    /// Their bytes.
+    pub(super) bytes: u64,
 }
 
 /// Understands a line of stdout, of what people know as `part`.
@@ -56,7 +71,12 @@ pub(super) fn line(text: &str, part: &str) -> Line {
             let (total, bytes) = (Some(message.total_bytes).filter(|total| *total > 0), message.bytes_done.max(message.bytes_restored));
             Line::Progress(Event::Progress { part: part.to_owned(), bytes, total })
         }
-        "summary" => Line::Summary(message.snapshot_id, message.data_added_packed),
+        "summary" => Line::Summary(Summary {
+            id: message.snapshot_id,
+            added: message.data_added_packed,
+            files: message.total_files_processed,
+            bytes: message.total_bytes_processed,
+        }),
         _ => Line::Other,
     }
 }
@@ -123,8 +143,8 @@ mod tests {
             line(status, "repository"),
             Line::Progress(Event::Progress { part: "repository".to_owned(), bytes: 6, total: Some(60) })
         );
-        let summary = r#"{"message_type":"summary","files_new":4,"data_added":3130,"data_added_packed":1962,"snapshot_id":"44cb"}"#;
-        assert_eq!(line(summary, ""), Line::Summary("44cb".to_owned(), 1962));
+        let summary = r#"{"message_type":"summary","files_new":4,"data_added":3130,"data_added_packed":1962,"total_files_processed":4,"total_bytes_processed":3001,"snapshot_id":"44cb"}"#;
+        assert_eq!(line(summary, ""), Line::Summary(Summary { id: "44cb".to_owned(), added: 1962, files: 4, bytes: 3001 }));
         assert_eq!(["{}", "repository opened"].map(|text| line(text, "")), [Line::Other, Line::Other]);
     }
 

@@ -10,7 +10,7 @@ use super::restic::Restic;
 use super::said;
 use crate::agent::archive::{MANIFEST, check_version};
 use crate::agent::failure::Failure;
-use crate::agent::lifeline::Gone;
+use crate::agent::lifeline::{self, Gone};
 use crate::agent::place::{Place, remove};
 use crate::agent::swap::Root;
 use crate::agent::talk::{self, Meter};
@@ -31,15 +31,23 @@ impl<'a> Opened<'a> {
     /// # Errors
     /// When the repository does not answer or does not have it.
     pub(crate) fn open(place: &'a Place, repository: &'a Repository, id: &'a str) -> anyhow::Result<Self> {
-        let restic = Restic::at(place, repository)?;
-        restic.open()?;
-        Self::read(restic, id)
+        Self::read(Restic::at(place, repository)?, id)
     }
 
     fn read(restic: Restic<'a>, id: &'a str) -> anyhow::Result<Self> {
-        let manifest = restic.manifest(id)?;
-        let nodes = restic.nodes(id)?;
-        Ok(Self { restic, id, nodes, manifest })
+        // Each of them spends half a second on the key.
+        let (mut manifest, mut nodes) = (None, Vec::new());
+        lifeline::together(vec![
+            Box::new(|| {
+                manifest = Some(restic.manifest(id)?);
+                Ok(())
+            }),
+            Box::new(|| {
+                nodes = restic.nodes(id)?;
+                Ok(())
+            }),
+        ])?;
+        Ok(Self { restic, id, nodes, manifest: manifest.context("the manifest was read")? })
     }
 
     /// Restores a part into `directory`, and compares it with what the snapshot lists; says how its root was.
@@ -116,7 +124,6 @@ pub(super) fn look(kind: Kind, directory: &Path, name: &str) -> anyhow::Result<t
 pub(crate) fn verify(place: &Place, repository: &Repository, id: &str, read_data: bool) -> anyhow::Result<Event> {
     place.tidy()?;
     let restic = Restic::at(place, repository)?;
-    restic.open()?;
     talk::step(if read_data { "checking all data of the repository" } else { "checking the repository" });
     let (ended, _) = restic.output(if read_data { &["check", "--read-data"] } else { &["check"] })?;
     if ended.code != Some(0) {

@@ -10,7 +10,7 @@ use backup::{About, Event, Kind, Manifest, Part, Repository, Snapshot, Source};
 use super::listing::Listing;
 use super::notes;
 use super::restic::Restic;
-use super::said::{self, Line};
+use super::said::{self, Line, Summary};
 use super::snapshot::{look, root};
 use crate::agent::archive::MANIFEST;
 use crate::agent::create::{Captured, Options, capture, save_manifest};
@@ -29,10 +29,6 @@ const MOST: usize = 1000;
 pub(crate) fn create(place: &Place, about: About, parts: &[Source], options: Options, repository: &Repository) -> anyhow::Result<Event> {
     let begun = Instant::now();
     let restic = Restic::at(place, repository)?;
-    if !restic.find()? {
-        notes::check_new(place, restic.address)?;
-        restic.init()?;
-    }
     // Always the same: restic finds the snapshot before by its paths.
     let scratch = place.work().join("set");
     std::fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
@@ -51,7 +47,7 @@ struct Store<'a> {
 
 impl Store<'_> {
     fn make(&self, about: About, parts: &[Source], begun: Instant) -> anyhow::Result<Manifest> {
-        let mut captured = capture(self.scratch, parts, about.migration_query.as_deref(), self.options.quiesce)?;
+        let mut captured = self.capture(parts, about.migration_query.as_deref())?;
         let mut found = Vec::new();
         let mut before = Vec::new();
         for source in parts {
@@ -61,8 +57,9 @@ impl Store<'_> {
         }
         let mut manifest = captured.manifest(about, found, self.options.quiesce, begun);
         save_manifest(&self.scratch.join(MANIFEST), &manifest)?;
-        let (snapshot, unreadable) = self.store(&manifest)?;
-        let finished = captured.release().and_then(|()| self.compare(&mut manifest, &snapshot.id, &before, &unreadable));
+        let (summary, unreadable) = self.store(&manifest)?;
+        let finished = captured.release().and_then(|()| self.compare(&mut manifest, &summary, &before, &unreadable));
+        let snapshot = Snapshot { address: self.restic.address.to_owned(), id: summary.id, added: summary.added };
         let finished = finished.and_then(|()| Ok(lifeline::hold()?));
         if let Err(error) = finished {
             // Where nobody waits any more, it stays without a note: it is whole.
@@ -73,6 +70,25 @@ impl Store<'_> {
         manifest.seconds = begun.elapsed().as_secs_f64();
         notes::write(self.restic.place, &manifest)?;
         Ok(manifest)
+    }
+
+    /// Dumps the databases, and looks meanwhile whether there is a repository that the key opens: it takes half a second to open one.
+    fn capture(&self, parts: &[Source], migration_query: Option<&str>) -> anyhow::Result<Captured> {
+        let (mut captured, mut there) = (None, false);
+        lifeline::together(vec![
+            Box::new(|| {
+                captured = Some(capture(self.scratch, parts, migration_query, self.options.quiesce)?);
+                Ok(())
+            }),
+            Box::new(|| {
+                there = self.restic.find()?;
+                if there { Ok(()) } else { notes::check_new(self.restic.place, self.restic.address) }
+            }),
+        ])?;
+        if !there {
+            self.restic.init()?;
+        }
+        captured.context("the databases were dumped")
     }
 
     /// What a part is before it is stored.
@@ -97,7 +113,7 @@ impl Store<'_> {
     }
 
     /// Stores all of it; says what the snapshot is, and which files could not be read.
-    fn store(&self, manifest: &Manifest) -> anyhow::Result<(Snapshot, Vec<String>)> {
+    fn store(&self, manifest: &Manifest) -> anyhow::Result<(Summary, Vec<String>)> {
         talk::step(format!("storing in {}", self.restic.address));
         let volumes = self.restic.place.set.join("volumes");
         let (scratch, exclude) = (self.scratch.display().to_string(), format!("--exclude={}/*/{OWN}", volumes.display()));
@@ -107,29 +123,36 @@ impl Store<'_> {
         let ended = self.restic.lines(&["backup", &host, &tag, &exclude, &scratch, &volumes], |line| {
             match said::line(line, "repository") {
                 Line::Progress(event) => talk::say(&event),
-                Line::Summary(id, added) => summary = Some(Snapshot { address: self.restic.address.to_owned(), id, added }),
+                Line::Summary(new) => summary = Some(new),
                 Line::Other => {}
             }
             Ok(())
         })?;
         match (ended.code, summary) {
-            (Some(0), Some(snapshot)) => Ok((snapshot, Vec::new())),
-            (Some(said::UNREADABLE), Some(snapshot)) => Ok((snapshot, said::unreadable(&ended.said))),
+            (Some(0), Some(summary)) => Ok((summary, Vec::new())),
+            (Some(said::UNREADABLE), Some(summary)) => Ok((summary, said::unreadable(&ended.said))),
             _ => Err(said::failure(&ended, self.restic.address).into()),
         }
     }
 
     /// Whether the snapshot has what was there when it was begun, and what is there now; what does not is named.
-    fn compare(&self, manifest: &mut Manifest, id: &str, before: &[Listing], unreadable: &[String]) -> anyhow::Result<()> {
+    fn compare(&self, manifest: &mut Manifest, summary: &Summary, before: &[Listing], unreadable: &[String]) -> anyhow::Result<()> {
         talk::step("comparing");
-        let nodes = self.restic.nodes(id)?;
-        for (part, before) in manifest.parts.iter_mut().zip(before) {
+        let mut meanwhile = Vec::new();
+        for (part, before) in manifest.parts.iter().zip(before) {
+            let now = (part.kind == Kind::Files).then(|| look(part.kind, &self.restic.place.volume(&part.name), &part.name)).transpose()?;
+            meanwhile.push(now.map_or_else(Vec::new, |now| Listing::walked(&now).differences(before)));
+        }
+        // Where nothing was changed while restic read it, and it read all of it, there is nothing to name.
+        let note = self.scratch.join(MANIFEST).metadata().context("the manifest was written")?.len();
+        let (files, bytes) = before.iter().map(Listing::files).fold((1, note), |sum, files| (sum.0 + files.0, sum.1 + files.1));
+        if unreadable.is_empty() && meanwhile.iter().all(Vec::is_empty) && (files, bytes) == (summary.files, summary.bytes) {
+            return Ok(());
+        }
+        let nodes = self.restic.nodes(&summary.id)?;
+        for ((part, before), mut changed) in manifest.parts.iter_mut().zip(before).zip(meanwhile) {
             let root = root(self.restic.place, part);
-            let stored = Listing::of(&nodes, &root)?;
-            let mut changed = before.differences(&stored);
-            if part.kind == Kind::Files {
-                changed.extend(Listing::walked(&look(part.kind, Path::new(&root), &part.name)?).differences(before));
-            }
+            changed.extend(before.differences(&Listing::of(&nodes, &root)?));
             changed.sort_unstable();
             changed.dedup();
             changed.extend(unreadable.iter().filter(|line| line.starts_with(&format!("{root}/"))).cloned());
