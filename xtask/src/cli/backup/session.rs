@@ -9,6 +9,7 @@ use crate::cli::up::build;
 use crate::cli::{Context, images};
 use crate::data::agent::{self, Access, Agent, SERVICE, sources};
 use crate::data::store;
+use crate::engine::containers::Container;
 use crate::images::tag::Source;
 use crate::lock::Lock;
 use crate::model::{Data, Kind as SecretKind};
@@ -35,7 +36,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// When somebody else is at it, a volume has no decision, or the agent cannot be had.
     pub(in crate::cli) fn begin(context: &'a Context, doing: &'static str) -> anyhow::Result<Self> {
-        Self::at(context, agent::with_service(context.stack_on_engine()?)?, doing)
+        Self::at(context, agent::with_service(context.stack()?)?, doing)
     }
 
     /// Begins at `stack`, which has the agent's service.
@@ -141,7 +142,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// When one of them does not start.
     pub(in crate::cli) fn start(&self, data: &[Data]) -> anyhow::Result<()> {
-        let missing = self.missing(data)?;
+        let missing = self.missing(data, &self.stack.containers()?);
         if missing.is_empty() {
             return Ok(());
         }
@@ -164,7 +165,11 @@ impl<'a> Session<'a> {
     /// # Errors
     /// When one of them does not run.
     pub(in crate::cli) fn check_running(&self, data: &[Data]) -> anyhow::Result<()> {
-        match self.missing(data)?.first() {
+        if self.missing(data, &self.resolved.containers).is_empty() {
+            return Ok(());
+        }
+        // What an interrupted restore had stopped may have been started since this began.
+        match self.missing(data, &self.stack.containers()?).first() {
             Some(service) => Err(Failure::new(format!("`{service}` does not run"))
                 .hint(format!("`cargo xtask up{}` starts the stack", self.stack.project.flags()))
                 .into()),
@@ -189,14 +194,14 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn missing(&self, data: &[Data]) -> anyhow::Result<BTreeSet<String>> {
-        let containers = self.stack.containers()?;
+    /// The services of the databases of `data` that do not run among `containers`.
+    fn missing(&self, data: &[Data], containers: &[Container]) -> BTreeSet<String> {
         let healthy = |service: &String| {
             containers
                 .iter()
                 .any(|container| container.service() == service && container.running() && container.health() != Some("unhealthy"))
         };
-        Ok(self.idle_agent().servers(data).into_iter().filter(|service| !healthy(service)).collect())
+        self.idle_agent().servers(data).into_iter().filter(|service| !healthy(service)).collect()
     }
 }
 
