@@ -2,8 +2,8 @@
 //! one read; one after the other they are one stream to `zstd` and one archive to `tar`.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek as _, SeekFrom, Take, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{Read, Seek as _, SeekFrom, Write};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::thread;
 
@@ -216,9 +216,7 @@ impl Reader {
     fn expand<T>(file: &File, range: &Stored, take: impl FnOnce(&mut (dyn Read + Send)) -> anyhow::Result<T>) -> anyhow::Result<T> {
         let mut zstd = Program::new("zstd").args(["--quiet", "--decompress", "--stdout"]).fed().read().start()?;
         let (mut stdin, mut stdout) = (zstd.stdin()?, zstd.stdout()?);
-        let mut file = file.try_clone()?;
-        file.seek(SeekFrom::Start(range.offset))?;
-        let from = BufReader::with_capacity(256 << 10, file.take(range.bytes));
+        let from = Section { file, offset: range.offset, left: range.bytes };
         let (fed, taken) = thread::scope(|scope| {
             let feed = scope.spawn(move || feed(from, &mut stdin));
             // An open stream without an end of its archive is one part of several.
@@ -252,8 +250,25 @@ pub(crate) fn refused(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe))
 }
 
+/// A range of a file, which several read at the same time: the place where a file is read next is one for all.
+struct Section<'a> {
+    file: &'a File,
+    offset: u64,
+    left: u64,
+}
+
+impl Read for Section<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let most = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let count = self.file.read_at(&mut buffer[..most], self.offset)?;
+        self.offset += count as u64;
+        self.left -= count as u64;
+        Ok(count)
+    }
+}
+
 /// Feeds `to` with all of `from`, also after it does not take any more; says how much it was, and its digest.
-fn feed(mut from: BufReader<Take<File>>, to: &mut impl Write) -> anyhow::Result<(u64, String)> {
+fn feed(mut from: Section<'_>, to: &mut impl Write) -> anyhow::Result<(u64, String)> {
     let (mut hash, mut bytes, mut buffer, mut taken) = (Sha256::new(), 0, vec![0; 256 << 10], true);
     loop {
         let count = from.read(&mut buffer).context("cannot read the backup")?;

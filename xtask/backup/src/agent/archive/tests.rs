@@ -73,6 +73,18 @@ fn made() -> Made {
 }
 
 #[test]
+fn parts_are_read_at_the_same_time() {
+    let made = made();
+    let reader = Reader::open(&made.file()).expect("a backup");
+    for _ in 0..5 {
+        let read = |part| reader.part(part, std::io::sink(), &mut Meter::new(part, None)).map(drop);
+        let jobs: Vec<crate::agent::lifeline::Job<'_>> =
+            vec![Box::new(|| read("db")), Box::new(|| read("media")), Box::new(|| read("media"))];
+        crate::agent::lifeline::together(jobs).expect("whole");
+    }
+}
+
+#[test]
 fn an_archive_says_what_it_is_and_is_whole() {
     let made = made();
     let reader = Reader::open(&made.file()).expect("a backup");
