@@ -24,9 +24,11 @@ pub(crate) fn volume(name: &str) -> Invocation {
     Invocation::new("docker").args(["volume", "create", name])
 }
 
-/// Runs a bash script as root in `image`, with `volumes` (name and volume) below /set/volumes and the directory `outside` at /out.
+/// Runs a bash script, which may be fed, as root in `image`, with `volumes` (name and volume) below /set/volumes and the directory `outside` at /out.
 pub(crate) fn beside(image: &str, volumes: &[(String, String)], outside: &Path, script: &str) -> Invocation {
-    let run = aside().args(volumes.iter().flat_map(|(name, volume)| ["--volume".to_owned(), format!("{volume}:/set/volumes/{name}")]));
+    let run = aside()
+        .arg("--interactive")
+        .args(volumes.iter().flat_map(|(name, volume)| ["--volume".to_owned(), format!("{volume}:/set/volumes/{name}")]));
     run.args(["--volume", &format!("{}:/out", outside.display()), "--entrypoint", "bash", image, "-euc", script])
 }
 
@@ -48,7 +50,7 @@ mod tests {
         git ls-files --cached --others --exclude-standard -z
         docker buildx build --load --quiet --build-arg RUST_IMAGE=rust:1 -t slipway/dev-loop-rust:bench infra/bench/dev-loop/rust
         docker volume create tools
-        docker run --rm --log-driver none --user 0 --label com.docker.compose.project= --volume slipway_media:/set/volumes/media --volume /repo:/out --entrypoint bash slipway/backup:1 -euc sync
+        docker run --rm --log-driver none --user 0 --label com.docker.compose.project= --interactive --volume slipway_media:/set/volumes/media --volume /repo:/out --entrypoint bash slipway/backup:1 -euc sync
         ");
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use backup::Kind;
 use clap::Args;
 
 use super::start::{timed, xtask};
@@ -15,6 +16,7 @@ use crate::commands::compose::Volumes;
 use crate::data::agent;
 use crate::data::store;
 use crate::interrupt;
+use crate::process::Invocation;
 use crate::report::{Failure, Interrupted, human_bytes, product, table};
 
 /// Bytes of files, how many files, and rows of the database, of which a thousand take about 150 kB, at scale 1.
@@ -109,10 +111,10 @@ impl Bench<'_> {
         session.start(&session.data)?;
         self.seed()?;
         let actions = match sink {
-            Sink::File => ["backup / tar czf", "restore / tar xzf", "backup / restic, first"],
-            Sink::Repository => ["first backup / restic", "next backup / restic", "restore / restic"],
+            Sink::File => &["backup / tar czf", "restore / tar xzf", "backup / restic, first"][..],
+            Sink::Repository => &["first backup / restic", "next backup / restic", "next backup / pg_dump, restic", "restore / restic"][..],
         };
-        let mut rows = actions.map(|action| Row { action: action.to_owned(), ..Row::default() });
+        let mut rows: Vec<Row> = actions.iter().map(|action| Row { action: (*action).to_owned(), ..Row::default() }).collect();
         let mut sizes = [0; 2];
         for round in 1..=rounds {
             context.volume().say(format!("{title}: round {round} of {rounds}"));
@@ -133,7 +135,7 @@ impl Bench<'_> {
     }
 
     /// One round of a file beside tar, and beside a first backup of restic.
-    fn file(&self) -> anyhow::Result<([Pair; 3], [u64; 2])> {
+    fn file(&self) -> anyhow::Result<(Vec<Pair>, [u64; 2])> {
         self.empty()?;
         let ours = self.own(&["backup"])?;
         let bytes = store::list(&self.session.directory())?.last().map_or(0, store::Backup::bytes);
@@ -144,21 +146,36 @@ impl Bench<'_> {
         let untarred = self.within("mkdir /out/all; tar xzf /out/all.tar.gz -C /out/all")?;
         self.empty()?;
         let restic = self.within(&format!("{RESTIC} init; restic --quiet backup --host bench /set/volumes"))?;
-        Ok(([(ours, tar), (restored, untarred), (ours, restic)], [bytes, tar_bytes]))
+        Ok((vec![(ours, tar), (restored, untarred), (ours, restic)], [bytes, tar_bytes]))
     }
 
     /// One round of a repository beside restic alone.
-    fn repository(&self) -> anyhow::Result<([Pair; 3], [u64; 2])> {
+    fn repository(&self) -> anyhow::Result<(Vec<Pair>, [u64; 2])> {
         self.empty()?;
         let (first, next) = (self.own(&["backup"])?, self.own(&["backup"])?);
         let bytes = size(&self.session.stack.project.root.join(REPOSITORY));
         let alone = self.within(&format!("{RESTIC} init; restic --quiet backup --host bench /set/volumes"))?;
         let again = self.within(&format!("{RESTIC} backup --host bench /set/volumes"))?;
         let restic_bytes = size(&self.outside().join("repository"));
+        self.by_hand(" init; restic --quiet")?;
+        let by_hand = self.by_hand("")?;
         let restored = self.own(&["restore", "--yes"])?;
         self.own(&["snapshot", "rm", "before-restore"])?;
         let theirs = self.within(&format!("{RESTIC} restore latest --target /out/all"))?;
-        Ok(([(first, alone), (next, again), (restored, theirs)], [bytes, restic_bytes]))
+        Ok((vec![(first, alone), (next, again), (next, by_hand), (restored, theirs)], [bytes, restic_bytes]))
+    }
+
+    /// What a script does that takes care of the database: a dump through a pipe, and restic of it and of the other volumes.
+    fn by_hand(&self, before: &str) -> anyhow::Result<Duration> {
+        let others = self.session.data.iter().filter(|data| data.source.kind != Kind::Postgres);
+        let others: Vec<String> = others.map(|data| format!("/set/volumes/{}", data.source.name)).collect();
+        let restic = RESTIC.replace("/out/repository", "/out/by-hand");
+        let script =
+            format!("mkdir -p /out/set; cat > /out/set/database.dump; {restic}{before} backup --host bench /out/set {}", others.join(" "));
+        let dump = ["pg_dump", "--username=slipway", "--format=custom", "--compress=0", "slipway"].map(str::to_owned);
+        let begin = Instant::now();
+        commands::engine::exec(&self.database()?, false, &dump).pipe_into(&self.script(&script)?)?;
+        Ok(begin.elapsed())
     }
 
     /// A command of ours.
@@ -204,19 +221,29 @@ impl Bench<'_> {
              ALTER TABLE bulk ADD PRIMARY KEY (id);\nALTER SYSTEM SET max_wal_size TO '64MB';\nALTER SYSTEM SET min_wal_size TO '32MB';\n\
              SELECT pg_reload_conf();\nCHECKPOINT;\nCHECKPOINT;\n"
         );
-        let containers = self.session.stack.containers()?;
-        let db = containers.iter().find(|container| container.service() == "db").context("the database runs")?;
         let psql = ["psql", "--quiet", "--set=ON_ERROR_STOP=1", "--username=slipway", "--dbname=slipway"].map(str::to_owned);
-        let psql = commands::engine::exec(db.name(), false, &psql);
+        let psql = commands::engine::exec(&self.database()?, false, &psql);
         let output = psql.capture_with(sql)?;
         if output.code == 0 { Ok(()) } else { Err(psql.failed(&output).into()) }
     }
 
-    /// Runs a script in the agent's image, with the volumes below /set/volumes and a directory for what it makes at /out; says how long it took.
-    fn within(&self, script: &str) -> anyhow::Result<Duration> {
+    /// The container of the database.
+    fn database(&self) -> anyhow::Result<String> {
+        let containers = self.session.stack.containers()?;
+        let db = containers.iter().find(|container| container.service() == "db").context("the database runs")?;
+        Ok(db.name().to_owned())
+    }
+
+    /// A script in the agent's image, with the volumes below /set/volumes and a directory for what it makes at /out.
+    fn script(&self, script: &str) -> anyhow::Result<Invocation> {
         let image = agent::image(&self.session.resolved.model).context("the agent has an image")?;
         let volumes: Vec<(String, String)> = self.session.data.iter().map(|data| (data.source.name.clone(), data.volume.clone())).collect();
-        let run = commands::bench::beside(image, &volumes, &self.outside(), script);
+        Ok(commands::bench::beside(image, &volumes, &self.outside(), script))
+    }
+
+    /// Runs it; says how long it took.
+    fn within(&self, script: &str) -> anyhow::Result<Duration> {
+        let run = self.script(script)?;
         let begin = Instant::now();
         let output = run.capture()?;
         match output.code {
