@@ -31,6 +31,8 @@ pub(crate) fn pack(root: &Path, path: &str) -> Program {
             "--create",
             "--file=-",
             "--format=posix",
+            // 64 kB at a time, which is what a pipe holds.
+            "--blocking-factor=128",
             "--pax-option=delete=atime,delete=ctime",
             "--sort=name",
             "--numeric-owner",

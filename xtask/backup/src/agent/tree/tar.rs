@@ -4,7 +4,7 @@ mod header;
 mod sparse;
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::{BufReader, BufWriter, Read, Write};
 
 use anyhow::{Context as _, bail, ensure};
 use sha2::{Digest as _, Sha256};
@@ -16,6 +16,8 @@ use super::walk::carried;
 use crate::agent::talk::Meter;
 
 const BLOCK: usize = 512;
+/// So much is read and passed on at a time.
+const PIECE: usize = 256 << 10;
 /// Headers are small: whatever claims more is no archive of ours.
 const LARGEST_HEADER: u64 = 4 << 20;
 
@@ -33,7 +35,9 @@ pub(crate) enum End {
 /// # Errors
 /// When the stream is no archive, is cut off, or has something that is not below `prefix`; when `out` does not take it.
 pub(crate) fn scan(stream: impl Read, out: impl Write, prefix: &str, end: End, meter: &mut Meter) -> anyhow::Result<Digest> {
-    let mut scan = Scan { stream, out, buffer: vec![0; 256 << 10], meter };
+    // Headers are small, and each of them alone would wake whoever is at the other end of a pipe.
+    let (stream, out) = (BufReader::with_capacity(PIECE, stream), BufWriter::with_capacity(PIECE, out));
+    let mut scan = Scan { stream, out, buffer: vec![0; PIECE], meter };
     let mut digest = Digest::default();
     let mut records = BTreeMap::new();
     loop {
