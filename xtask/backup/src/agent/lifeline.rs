@@ -81,6 +81,17 @@ pub(crate) fn together(jobs: Vec<Job<'_>>) -> anyhow::Result<()> {
     first.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }
 
+/// Does what must not be left half done only because something beside it failed.
+///
+/// # Errors
+/// Whatever `act` fails at.
+pub(crate) fn undisturbed<T>(act: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let jobs = JOBS.take();
+    let done = act();
+    JOBS.set(jobs);
+    done
+}
+
 fn own_jobs() -> Option<Arc<Jobs>> {
     JOBS.with_borrow(Clone::clone)
 }
@@ -153,5 +164,15 @@ mod tests {
         assert!(check().is_ok(), "what follows is done");
         assert_eq!(done.into_inner().unwrap_or_else(PoisonError::into_inner), ["harmless"]);
         together(vec![Box::new(|| Program::new("true").run())]).expect("done");
+        let whole = AtomicBool::new(false);
+        let jobs: Vec<Job<'_>> = vec![
+            Box::new(|| {
+                undisturbed(|| Program::new("sleep").args(["0.5"]).run())?;
+                whole.store(true, Ordering::SeqCst);
+                Program::new("sleep").args(["60"]).run()
+            }),
+            Box::new(|| anyhow::bail!("the first")),
+        ];
+        assert!(together(jobs).is_err() && whole.load(Ordering::SeqCst), "it was done, and what came after it was not");
     }
 }

@@ -72,22 +72,23 @@ impl Store<'_> {
         Ok(manifest)
     }
 
-    /// Dumps the databases, and looks meanwhile whether there is a repository that the key opens: it takes half a second to open one.
+    /// Dumps the databases. Meanwhile the repository is opened, or made where there is none, which takes restic seconds.
     fn capture(&self, parts: &[Source], migration_query: Option<&str>) -> anyhow::Result<Captured> {
-        let (mut captured, mut there) = (None, false);
+        let mut captured = None;
         lifeline::together(vec![
             Box::new(|| {
                 captured = Some(capture(self.scratch, parts, migration_query, self.options.quiesce)?);
                 Ok(())
             }),
             Box::new(|| {
-                there = self.restic.find()?;
-                if there { Ok(()) } else { notes::check_new(self.restic.place, self.restic.address) }
+                if self.restic.find()? {
+                    return Ok(());
+                }
+                notes::check_new(self.restic.place, self.restic.address)?;
+                // Half of it would be in the way of the next try.
+                lifeline::undisturbed(|| self.restic.init())
             }),
         ])?;
-        if !there {
-            self.restic.init()?;
-        }
         captured.context("the databases were dumped")
     }
 
