@@ -1,6 +1,6 @@
 //! `restore`: data comes back from a backup.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use backup::{Event, Kind, Location, Manifest, Request};
@@ -28,11 +28,23 @@ pub(crate) struct Restore {
     at: Option<PathBuf>,
 }
 
+/// What is brought back.
+enum Chosen {
+    /// One of those of this stack.
+    Known(Box<store::Backup>),
+    /// A file somewhere else.
+    File(PathBuf),
+}
+
 impl Restore {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         let session = Session::begin(context, "restore")?;
+        let chosen = self.choose(&session)?;
         let agent = session.agent()?;
-        let (agent, backup, manifest) = self.source(context, &session, agent)?;
+        let (agent, backup, manifest) = match chosen {
+            Chosen::Known(backup) => (agent, backup.location(session.repository().as_ref())?, backup.manifest),
+            Chosen::File(path) => read(context, agent, &path)?,
+        };
         let data = self.parts(&session, &manifest)?;
         let names: Vec<&str> = data.iter().map(|data| data.source.name.as_str()).collect();
         let request = Request::Restore { backup, parts: sources(&data), newest_migration: newest(&session)? };
@@ -66,31 +78,16 @@ impl Restore {
         self.migrate(context, &session, &data)
     }
 
-    /// The agent with the backup in its reach, where that is for it, and what it is.
-    fn source<'a>(&self, context: &Context, session: &'a Session<'_>, agent: Agent<'a>) -> anyhow::Result<(Agent<'a>, Location, Manifest)> {
+    /// The backup that was named.
+    fn choose(&self, session: &Session<'_>) -> anyhow::Result<Chosen> {
         let Some(path) = &self.at else {
             let backups = store::list(&session.directory())?;
-            let backup = store::find(&backups, &self.id)?;
-            return Ok((agent, backup.location(session.repository().as_ref())?, backup.manifest.clone()));
+            return Ok(Chosen::Known(Box::new(store::find(&backups, &self.id)?.clone())));
         };
+        let refused = |text: String| Failure::new(text).hint("`--at` takes a file that `cargo xtask backup` made");
         let path = path.canonicalize().with_context(|| format!("cannot read {}", path.display()));
-        let path = path.map_err(|error| Failure::new(format!("{error:#}")).hint("`--at` takes a file that `cargo xtask backup` made"))?;
-        if !path.is_file() {
-            return Err(Failure::new(format!("{} is not a file", path.display()))
-                .hint("`--at` takes a file that `cargo xtask backup` made")
-                .into());
-        }
-        let agent = agent.with_file(&path)?;
-        if context.dry_run() {
-            return Err(Failure::new("what is in a file is known once the agent has read it")
-                .hint("leave out `--dry-run`: it asks before it changes anything")
-                .into());
-        }
-        let file = Agent::FILE.to_owned();
-        match agent.ask(&Request::Show { file: file.clone() }, Access::None, &[])? {
-            Event::Backup { manifest } => Ok((agent, Location::File(file), *manifest)),
-            _ => anyhow::bail!("the agent answered something else than a backup"),
-        }
+        let path = path.map_err(|error| refused(format!("{error:#}")))?;
+        if path.is_file() { Ok(Chosen::File(path)) } else { Err(refused(format!("{} is not a file", path.display())).into()) }
     }
 
     /// What is replaced: what is asked for, or all that both the backup and the stack have.
@@ -121,6 +118,21 @@ impl Restore {
         };
         let ran = session.resolved.containers.iter().any(|container| container.service() == migrations.service);
         if ran { context.perform(&session.resolved.compose.run(&migrations.service, &migrations.up)) } else { Ok(()) }
+    }
+}
+
+/// The agent with the file `path` in its reach, and what it is.
+fn read<'a>(context: &Context, agent: Agent<'a>, path: &Path) -> anyhow::Result<(Agent<'a>, Location, Manifest)> {
+    let agent = agent.with_file(path)?;
+    if context.dry_run() {
+        return Err(Failure::new("what is in a file is known once the agent has read it")
+            .hint("leave out `--dry-run`: it asks before it changes anything")
+            .into());
+    }
+    let file = Agent::FILE.to_owned();
+    match agent.ask(&Request::Show { file: file.clone() }, Access::None, &[])? {
+        Event::Backup { manifest } => Ok((agent, Location::File(file), *manifest)),
+        _ => anyhow::bail!("the agent answered something else than a backup"),
     }
 }
 

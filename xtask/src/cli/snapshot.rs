@@ -76,12 +76,12 @@ pub(super) fn save_as(context: &Context, name: &str) -> anyhow::Result<()> {
 /// Makes the save point `name`; with `--dry-run` prints what would do it.
 fn write(context: &Context, session: &Session<'_>, name: &str) -> anyhow::Result<()> {
     let begun = std::time::Instant::now();
+    session.check_running(&session.data)?;
     let agent = session.agent()?;
     if context.dry_run() {
         product(agent.command(Access::Write, &session.data).to_string());
         return Ok(());
     }
-    session.check_running(&session.data)?;
     agent.ask(&Request::Save { name: name.to_owned(), parts: sources(&session.data) }, Access::Write, &session.data)?;
     context.volume().say(format!("`{name}` is there, after {}", human(begun.elapsed())));
     Ok(())
@@ -98,6 +98,7 @@ fn load(context: &Context, name: Option<String>) -> anyhow::Result<()> {
     let data: Vec<Data> = session.data.iter().filter(|data| has(&data.source.name)).cloned().collect();
     let names: Vec<&str> = data.iter().map(|data| data.source.name.as_str()).collect();
     let names = names.join(", ");
+    session.check_running(&data)?;
     let agent = session.agent()?;
     if context.dry_run() {
         product(agent.command(Access::Write, &data).to_string());
@@ -112,7 +113,6 @@ fn load(context: &Context, name: Option<String>) -> anyhow::Result<()> {
     if !confirm(&question, context.globals.yes)? {
         return Err(Failure::new("nothing was changed").into());
     }
-    session.check_running(&data)?;
     agent.ask(&Request::Load { name: name.clone(), parts: sources(&data) }, Access::Write, &data)?;
     context.volume().say(format!("{names} are those of `{name}`, after {}", human(begun.elapsed())));
     Ok(())
@@ -134,12 +134,12 @@ fn list(context: &Context) -> anyhow::Result<()> {
 fn remove(context: &Context, names: Vec<String>) -> anyhow::Result<()> {
     let session = Session::begin(context, "snapshot rm")?;
     check_there(&store::savepoints(&session.directory())?, &names)?;
+    session.check_running(&session.data)?;
     let agent = session.agent()?;
     if context.dry_run() {
         product(agent.command(Access::Write, &session.data).to_string());
         return Ok(());
     }
-    session.check_running(&session.data)?;
     agent.ask(&Request::Remove { names, parts: sources(&session.data) }, Access::Write, &session.data).map(drop)
 }
 

@@ -12,10 +12,14 @@ fn checkout() -> Checkout {
 
 /// The same, running.
 pub(crate) fn running() -> Checkout {
+    with_data(up(), Reply::fails(1, "no such container\n"))
+}
+
+fn up() -> Checkout {
     let checkout = Checkout::new();
     // The engine of the tests knows no profiles: it would start the agent.
     checkout.run(["up"]).success();
-    with_data(checkout, Reply::fails(1, "no such container\n"))
+    checkout
 }
 
 /// With data, and this answer to the question who is at it.
@@ -91,7 +95,7 @@ fn what_cannot_begin_says_why() {
     let mut undecided = self::checkout();
     undecided.model["volumes"]["uploads"] = json!({ "name": "slipway_uploads" });
     assert_snapshot!("undecided_volume", undecided.run(["backup"]));
-    let checkout = with_data(Checkout::new(), Reply::says("true 2026-11-21T22:45:01.5Z restore\n"));
+    let checkout = with_data(up(), Reply::says("true 2026-11-21T22:45:01.5Z restore\n"));
     assert_snapshot!("somebody_else", checkout.run(["backup"]));
 }
 

@@ -30,6 +30,7 @@ pub(super) struct Create {
 impl Create {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
         let session = Session::begin(context, "backup")?;
+        session.check_running(&session.data)?;
         let agent = session.agent()?;
         let about = about(&session);
         let repository = session.repository();
@@ -41,7 +42,6 @@ impl Create {
         for name in session.resolved.model.elsewhere() {
             context.volume().say(format!("warning: `{name}` is run by somebody else, and is not in this backup"));
         }
-        session.check_running(&session.data)?;
         let Event::Backup { manifest } = agent.ask(&request, Access::Read, &session.data)? else {
             anyhow::bail!("the agent answered something else than a backup");
         };

@@ -160,16 +160,12 @@ impl<'a> Session<'a> {
         self.resolved.compose.up_only(&services).read().map(drop)
     }
 
-    /// Refuses to go on without the databases of `data`.
+    /// Refuses to begin without the databases of `data`; where only commands are shown, none is needed.
     ///
     /// # Errors
     /// When one of them does not run.
     pub(in crate::cli) fn check_running(&self, data: &[Data]) -> anyhow::Result<()> {
-        if self.missing(data, &self.resolved.containers).is_empty() {
-            return Ok(());
-        }
-        // What an interrupted restore had stopped may have been started since this began.
-        match self.missing(data, &self.stack.containers()?).first() {
+        match self.missing(data, &self.resolved.containers).first().filter(|_| !self.context.dry_run()) {
             Some(service) => Err(Failure::new(format!("`{service}` does not run"))
                 .hint(format!("`cargo xtask up{}` starts the stack", self.stack.project.flags()))
                 .into()),
