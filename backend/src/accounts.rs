@@ -1,7 +1,8 @@
 //! Accounts in PostgreSQL: who may sign in, and what they may do.
+use crate::jobs::{self, board_stats};
 use crate::text;
 use serde::{Deserialize, Serialize};
-use sqlx::postgres::{PgExecutor, PgPool};
+use sqlx::postgres::{PgConnection, PgExecutor, PgPool};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -161,9 +162,7 @@ pub enum RoleChange {
 /// Changes what an account may do. Somebody must always be able to change roles, so the last administrator stays one.
 pub async fn set_role(pool: &PgPool, id: Uuid, role: Role) -> Result<RoleChange, sqlx::Error> {
     let mut transaction = pool.begin().await?;
-    // Locked in one order, so that two administrators who demote each other wait for one another instead of both succeeding.
-    let admins: Vec<Uuid> =
-        sqlx::query_scalar("SELECT id FROM users WHERE role = 'admin' ORDER BY id FOR UPDATE").fetch_all(&mut *transaction).await?;
+    let admins = lock_admins(&mut transaction).await?;
     if role != Role::Admin && admins == [id] {
         return Ok(RoleChange::LastAdmin);
     }
@@ -171,6 +170,42 @@ pub async fn set_role(pool: &PgPool, id: Uuid, role: Role) -> Result<RoleChange,
     let account = sqlx::query_as(sql).bind(id).bind(role).fetch_optional(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(account.map_or(RoleChange::Missing, RoleChange::Done))
+}
+
+/// What [`remove`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// The account is gone.
+    Done,
+    /// There is no such account.
+    Missing,
+    /// It is the last administrator, who must remain.
+    LastAdmin,
+}
+
+/// Removes an account with the tasks that nobody else sees. Tasks and files that others see stay, and are nobody's. Files without a row are
+/// removed by a job.
+pub async fn remove(pool: &PgPool, id: Uuid) -> Result<Removal, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    let admins = lock_admins(&mut transaction).await?;
+    if admins == [id] {
+        return Ok(Removal::LastAdmin);
+    }
+    let alone = "DELETE FROM tasks WHERE private AND coalesce(created_by, $1) = $1 AND coalesce(assignee_id, $1) = $1
+                 AND (created_by IS NOT NULL OR assignee_id IS NOT NULL)";
+    sqlx::query(alone).bind(id).execute(&mut *transaction).await?;
+    let removed = sqlx::query("DELETE FROM users WHERE id = $1").bind(id).execute(&mut *transaction).await?.rows_affected();
+    if removed == 0 {
+        return Ok(Removal::Missing);
+    }
+    jobs::enqueue(&mut transaction, &board_stats::request()).await?;
+    transaction.commit().await?;
+    Ok(Removal::Done)
+}
+
+/// All administrators, in one order: two who demote or remove each other wait for one another instead of both succeeding.
+async fn lock_admins(connection: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar("SELECT id FROM users WHERE role = 'admin' ORDER BY id FOR UPDATE").fetch_all(connection).await
 }
 
 /// People by name, a bounded number, for choosing one.

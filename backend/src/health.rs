@@ -27,7 +27,7 @@ pub struct Report {
 pub struct Checks {
     /// PostgreSQL answers.
     pub database: Check,
-    /// Redis answers.
+    /// Redis takes values.
     pub redis: Check,
     /// No migration of this binary is pending.
     pub migrations: Migrations,
@@ -68,7 +68,7 @@ impl Report {
 pub async fn report(pool: &PgPool, redis: &ConnectionManager) -> Report {
     let (connection, redis, migrations) = tokio::join!(
         check(async { sqlx::query("SELECT 1").execute(pool).await.map_err(|error| database::reason(&error)) }),
-        check(async { redis_client::ping(redis).await.map_err(|error| error.to_string()) }),
+        check(async { redis_client::check(redis).await.map_err(|error| error.to_string()) }),
         check(async { migrations::progress(pool).await.map_err(|error| database::reason(&error)) }),
     );
     let (applied, pending) = migrations.1.unzip();

@@ -23,3 +23,11 @@ pub fn connect_lazily(config: &RedisConfig) -> anyhow::Result<ConnectionManager>
 pub async fn ping(redis: &ConnectionManager) -> RedisResult<()> {
     redis::cmd("PING").query_async::<()>(&mut redis.clone()).await
 }
+
+/// Where [`check`] writes. Another process may write there at the same time; nobody reads it.
+const PROBE: &str = "health:probe";
+
+/// Writes a value, which a Redis that is full refuses while it still answers.
+pub async fn check(redis: &ConnectionManager) -> RedisResult<()> {
+    redis::cmd("SET").arg(PROBE).arg(1).arg("EX").arg(60).query_async::<()>(&mut redis.clone()).await
+}

@@ -8,6 +8,7 @@ mod data;
 mod develop;
 mod doctor;
 mod engine;
+mod health;
 mod images;
 mod interrupt;
 mod lock;

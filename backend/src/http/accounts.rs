@@ -4,7 +4,7 @@ use super::error::{FieldError, Problem};
 use super::json::{Json, Parameters};
 use super::openapi::Refusals;
 use super::state::App;
-use crate::accounts::{self, Account, Email, MAX_EMAIL_LENGTH, Name, Person, Role};
+use crate::accounts::{self, Account, Email, MAX_EMAIL_LENGTH, Name, Person, Removal, Role};
 use crate::passwords::{Busy, Password};
 use crate::redis_client;
 use crate::sessions::{self, Token};
@@ -54,6 +54,13 @@ pub(super) struct PasswordChange {
     current_password: String,
     #[schema(min_length = 10, max_length = 200)]
     new_password: String,
+}
+
+/// Who is sure to remove the account.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct AccountRemoval {
+    #[schema(max_length = 200)]
+    current_password: String,
 }
 
 /// A change of the account.
@@ -144,17 +151,7 @@ pub(super) async fn change_password(
     Json(body): Json<PasswordChange>,
 ) -> Result<Response, Problem> {
     let new = Password::parse(&body.new_password).map_err(|detail| Problem::invalid_field("new_password", detail))?;
-    // An open browser must not be a way to guess the password.
-    let attempt = Attempt::new(&signed.user.email, auth::address(&headers));
-    if let Some(wait) = attempt.count(&app.redis).await.map_err(away)? {
-        return Err(Problem::too_many(wait));
-    }
-    let email = Email::parse(&signed.user.email).map_err(|error| Problem::internal().because(error))?;
-    let hash = accounts::by_email(&app.database, &email).await?.map(|(_, hash)| hash);
-    if !app.passwords.verify(body.current_password, hash).await? {
-        return Err(Problem::invalid_field("current_password", "is wrong"));
-    }
-    attempt.forgive(&app.redis).await.map_err(away)?;
+    check_password(&app, &signed, &headers, body.current_password).await?;
     let hash = app.passwords.hash(new).await?;
     let account = accounts::change_password(&app.database, &signed.user, &hash).await?;
     let account = account.ok_or_else(|| Problem::new(StatusCode::CONFLICT, "the password was changed elsewhere meanwhile"))?;
@@ -174,6 +171,30 @@ pub(super) async fn rename(
     account.map(axum::Json).ok_or_else(|| Problem::not_found("the account is gone"))
 }
 
+/// Remove the account
+///
+/// What only this account sees goes with it; what others see stays, without a name.
+#[utoipa::path(delete, path = "/api/v1/account", tag = "accounts", request_body = AccountRemoval, responses((status = 204), Refusals))]
+pub(super) async fn remove(
+    State(app): State<App>,
+    signed: Signed,
+    headers: HeaderMap,
+    Json(body): Json<AccountRemoval>,
+) -> Result<Response, Problem> {
+    check_password(&app, &signed, &headers, body.current_password).await?;
+    match accounts::remove(&app.database, signed.user.id).await? {
+        Removal::LastAdmin => return Err(Problem::new(StatusCode::CONFLICT, "the last administrator must remain")),
+        // It is gone, whoever removed it.
+        Removal::Done | Removal::Missing => {}
+    }
+    tracing::info!(user_id = %signed.user.id, "account removed");
+    if let Err(error) = app.sessions.end(&signed.token).await {
+        // It is nobody's: it ends where it is used next.
+        tracing::warn!(%error, "Redis is away: the session of a removed account stays there until it runs out");
+    }
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, auth::set_cookie(None, &headers))]).into_response())
+}
+
 /// Find people
 #[utoipa::path(get, path = "/api/v1/users", tag = "accounts", params(PeopleParameters), responses((status = 200, body = People), Refusals))]
 pub(super) async fn people(
@@ -190,6 +211,20 @@ pub(super) async fn people(
         return Err(Problem::bad_parameter("q", "must not contain control characters"));
     }
     Ok(axum::Json(People { users: accounts::people(&app.database, query.trim()).await? }))
+}
+
+/// Whether whoever is signed in knows the password of the account: an open browser must not be a way to guess it.
+async fn check_password(app: &App, signed: &Signed, headers: &HeaderMap, password: String) -> Result<(), Problem> {
+    let attempt = Attempt::new(&signed.user.email, auth::address(headers));
+    if let Some(wait) = attempt.count(&app.redis).await.map_err(away)? {
+        return Err(Problem::too_many(wait));
+    }
+    let email = Email::parse(&signed.user.email).map_err(|error| Problem::internal().because(error))?;
+    let hash = accounts::by_email(&app.database, &email).await?.map(|(_, hash)| hash);
+    if !app.passwords.verify(password, hash).await? {
+        return Err(Problem::invalid_field("current_password", "is wrong"));
+    }
+    attempt.forgive(&app.redis).await.map_err(away)
 }
 
 async fn start(app: &App, headers: &HeaderMap, account: Account, status: StatusCode) -> Result<Response, Problem> {

@@ -79,7 +79,7 @@ pub fn router(app: App, limits: &Limits) -> Router {
         .route("/api/v1/users", get(accounts::people).post(accounts::sign_up))
         .route("/api/v1/sessions", post(accounts::sign_in))
         .route("/api/v1/session", get(accounts::current).delete(accounts::sign_out))
-        .route("/api/v1/account", patch(accounts::rename))
+        .route("/api/v1/account", patch(accounts::rename).delete(accounts::remove))
         .route("/api/v1/account/password", put(accounts::change_password))
         .route("/api/v1/tasks", get(tasks::list).post(tasks::create))
         .route("/api/v1/tasks/{id}", get(tasks::show).patch(tasks::update).delete(tasks::remove))

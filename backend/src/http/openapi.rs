@@ -28,7 +28,7 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         (name = "operations", description = "What is running")
     ),
     paths(
-        accounts::sign_up, accounts::people, accounts::sign_in, accounts::current, accounts::sign_out, accounts::change_password, accounts::rename,
+        accounts::sign_up, accounts::people, accounts::sign_in, accounts::current, accounts::sign_out, accounts::change_password, accounts::rename, accounts::remove,
         tasks::list, tasks::create, tasks::show, tasks::update, tasks::remove, tasks::complete, tasks::reopen,
         attachments::list, attachments::upload, attachments::remove, exports::list, exports::create, exports::show,
         stats::show, config::frontend, version::show,

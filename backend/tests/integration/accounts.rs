@@ -175,6 +175,45 @@ async fn a_new_password_ends_all_other_sessions() {
 }
 
 #[tokio::test]
+async fn an_account_that_is_removed_takes_what_only_it_saw_with_it() {
+    run(async |bench| {
+        let server = bench.server().await;
+        let bob = server.sign_up("Bob").await;
+        let alone = bob.create(json!({ "title": "alone", "private": true })).await;
+        let shared = bob.create(json!({ "title": "shared", "private": true, "assignee_id": server.user["id"] })).await;
+        let team = bob.create_task("team").await;
+        let remove = async |client: &Client, password: &str| {
+            send(client.request(Method::DELETE, "/api/v1/account").json(&json!({ "current_password": password }))).await
+        };
+        let wrong = remove(&bob, "not this one").await;
+        wrong.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "/api/v1/account");
+        assert_eq!(bob.get("/api/v1/session").await.status, StatusCode::OK, "nothing was removed");
+        remove(&server.nobody(), PASSWORD).await.assert_problem(StatusCode::UNAUTHORIZED, "/api/v1/account");
+
+        let gone = remove(&bob, PASSWORD).await;
+        assert_eq!(gone.status, StatusCode::NO_CONTENT, "{gone:?}");
+        assert!(gone.headers[SET_COOKIE].to_str().unwrap().starts_with("session=; "));
+        assert_eq!(bob.get("/api/v1/session").await.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(sign_in(&server, email(&bob), PASSWORD).await.status, StatusCode::UNAUTHORIZED);
+        for task in [&shared, &team] {
+            let left = server.get(&format!("/api/v1/tasks/{}", task["id"].as_str().unwrap())).await;
+            assert_eq!((left.status, &left.body["created_by"]), (StatusCode::OK, &serde_json::Value::Null), "{left:?}");
+        }
+        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM tasks WHERE id = $1::uuid")
+            .bind(alone["id"].as_str())
+            .fetch_one(&bench.pool)
+            .await
+            .unwrap();
+        assert_eq!(rows, 0, "nobody would ever see it again");
+
+        accounts::set_role(&bench.pool, server.user["id"].as_str().unwrap().parse().unwrap(), Role::Admin).await.unwrap();
+        remove(&server, PASSWORD).await.assert_problem(StatusCode::CONFLICT, "/api/v1/account");
+        assert_eq!(server.get("/api/v1/session").await.status, StatusCode::OK);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn without_redis_who_is_signed_in_works_on_and_can_leave_for_good() {
     run(async |bench| {
         let (server, link) = bench.server_with_redis_link().await;

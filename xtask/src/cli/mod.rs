@@ -19,6 +19,7 @@ mod restore;
 mod secrets;
 mod setup;
 mod shell;
+mod smoke;
 mod snapshot;
 mod status;
 mod test;
@@ -83,6 +84,7 @@ enum Command {
     Restart(restart::Restart),
     Rebuild(rebuild::Rebuild),
     Status(status::Status),
+    Smoke(smoke::Smoke),
     Logs(logs::Logs),
     Top(top::Top),
     Shell(shell::Shell),
@@ -125,6 +127,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Restart(command) => command.run(&context),
         Command::Rebuild(command) => command.run(&context),
         Command::Status(command) => command.run(&context),
+        Command::Smoke(command) => command.run(&context),
         Command::Logs(command) => command.run(&context),
         Command::Top(command) => command.run(&context),
         Command::Shell(command) => command.run(&context),

@@ -34,6 +34,9 @@ pub(crate) struct State {
     pub(crate) status: String,
     /// Of the last run.
     pub(crate) exit_code: i64,
+    /// Whether the kernel ended it for want of memory.
+    #[serde(rename = "OOMKilled", default)]
+    pub(crate) oom_killed: bool,
     /// RFC 3339; year 1 when never.
     pub(crate) started_at: String,
     /// RFC 3339; year 1 when never.
@@ -81,6 +84,8 @@ struct HostConfig {
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(rename_all = "PascalCase")]
 struct NetworkSettings {
+    #[serde(default)]
+    networks: Option<BTreeMap<String, serde::de::IgnoredAny>>,
     ports: Option<BTreeMap<String, Option<Vec<Binding>>>>,
 }
 
@@ -156,6 +161,11 @@ impl Container {
         self.host_config.memory
     }
 
+    /// The networks that it is connected to, by the engine's names.
+    pub(crate) fn networks(&self) -> impl Iterator<Item = &str> {
+        self.network_settings.networks.iter().flat_map(BTreeMap::keys).map(String::as_str)
+    }
+
     /// The host ports that it has now.
     pub(crate) fn host_ports(&self) -> Vec<u16> {
         ports(self.network_settings.ports.as_ref())
@@ -227,6 +237,14 @@ pub(crate) mod tests {
             "NetworkSettings": { "Ports": { "80/tcp": [{ "HostIp": "127.0.0.1", "HostPort": "8080" }], "443/tcp": null } }
         }]);
         parse(&json.to_string()).expect("valid").remove(0)
+    }
+
+    impl Container {
+        /// The same in these networks.
+        pub(crate) fn with_networks(mut self, names: &[&str]) -> Self {
+            self.network_settings.networks = Some(names.iter().map(|name| ((*name).to_owned(), serde::de::IgnoredAny)).collect());
+            self
+        }
     }
 
     #[test]

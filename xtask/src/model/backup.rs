@@ -5,9 +5,9 @@ use serde::Deserialize;
 
 use super::Model;
 
-/// An entry of the top-level `volumes`.
+/// An entry of the top-level `volumes` or `networks`.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct NamedVolume {
+pub(crate) struct Named {
     /// What the engine calls it.
     pub(crate) name: String,
 }

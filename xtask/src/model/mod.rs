@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use serde::Deserialize;
 
-pub(crate) use self::backup::{Data, Keep, NamedVolume};
+pub(crate) use self::backup::{Data, Keep, Named};
 pub(crate) use self::build::Build;
 pub(crate) use self::develop::{Action, Develop, Reload, Rule};
 pub(crate) use self::migrations::{Migrations, Sizes};
@@ -28,7 +28,10 @@ pub(crate) struct Model {
     pub(crate) secrets: BTreeMap<String, Secret>,
     /// The volumes that services use, by name.
     #[serde(default)]
-    pub(crate) volumes: BTreeMap<String, NamedVolume>,
+    pub(crate) volumes: BTreeMap<String, Named>,
+    /// The networks that services are in, by name.
+    #[serde(default)]
+    pub(crate) networks: BTreeMap<String, Named>,
     /// Our own key: what of the volumes is backed up, and how.
     #[serde(rename = "x-backup", default)]
     pub(crate) backup: BTreeMap<String, Keep>,
@@ -76,6 +79,10 @@ pub(crate) struct Service {
     pid: Option<String>,
     /// Whose network it has.
     network_mode: Option<String>,
+    /// Whether, and when, the engine starts it again.
+    pub(crate) restart: Option<String>,
+    /// The networks that it is in.
+    networks: Option<BTreeMap<String, serde::de::IgnoredAny>>,
     /// The profiles that turn it on; none for one that is always on.
     #[serde(default)]
     pub(crate) profiles: Vec<String>,
@@ -116,6 +123,11 @@ impl Service {
     /// Whether it has the secret `name` mounted.
     pub(crate) fn has_secret(&self, name: &str) -> bool {
         self.secrets.iter().any(|mount| mount.source == name)
+    }
+
+    /// The networks that it is in, as the compose files name them.
+    pub(crate) fn networks(&self) -> impl Iterator<Item = &str> {
+        self.networks.iter().flat_map(BTreeMap::keys).map(String::as_str)
     }
 
     /// The services whose processes or network it sees as its own: it ends with their containers.

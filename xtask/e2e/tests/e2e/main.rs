@@ -15,5 +15,6 @@ mod pages;
 mod production;
 mod readme;
 mod routes;
+mod smoke;
 mod sources;
 mod start;

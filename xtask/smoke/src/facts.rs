@@ -1,0 +1,31 @@
+//! What xtask knows of the stack that is asked: one JSON document on stdin.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use url::Url;
+
+/// What is known.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Facts {
+    /// Where the stack answers.
+    pub(crate) url: Url,
+    /// Its services as the engine sees them; nothing where the stack is elsewhere.
+    pub(crate) services: Option<Vec<Service>>,
+    /// Values for `{names}`.
+    pub(crate) values: BTreeMap<String, String>,
+    /// A file with the certificate that is trusted beside those of this machine: one that was made for a trial.
+    pub(crate) trusted: Option<PathBuf>,
+}
+
+/// A service as the engine sees it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Service {
+    /// Its name.
+    pub(crate) name: String,
+    /// What is wrong with it, if anything.
+    pub(crate) problem: Option<String>,
+}

@@ -1,0 +1,113 @@
+//! Asks a running stack from outside whether it does what it is for, and says which component is broken. `cargo xtask smoke` runs it; what is
+//! asked stands in a file, `infra/smoke.toml`.
+
+mod ask;
+mod blame;
+mod facts;
+mod judge;
+mod outcome;
+mod report;
+mod run;
+mod suite;
+mod validate;
+mod values;
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::Context as _;
+use clap::Parser;
+
+use crate::ask::Common;
+use crate::facts::Facts;
+use crate::report::Report;
+use crate::run::{Run, UNIQUE, choose};
+use crate::suite::Suite;
+use crate::values::Values;
+
+/// How to ask.
+#[derive(Parser)]
+struct Options {
+    /// The file with the checks
+    #[arg(long)]
+    suite: PathBuf,
+    /// Only what has one of these tags
+    #[arg(long)]
+    tag: Vec<String>,
+    /// How many at the same time
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    parallel: u16,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Print a line for each check
+    #[arg(long)]
+    verbose: bool,
+    /// Write JUnit XML to this file
+    #[arg(long)]
+    junit: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match smoke() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn smoke() -> anyhow::Result<bool> {
+    let options = Options::parse();
+    let suite = read(&options.suite)?;
+    let facts: Facts =
+        serde_json::from_reader(std::io::stdin()).context("stdin says nothing of the stack: `cargo xtask smoke` runs this program")?;
+    let values = Values::new(facts.values.clone());
+    let mut known = values.clone();
+    known.set(UNIQUE, String::new());
+    let mistakes = validate::mistakes(&suite, &known);
+    anyhow::ensure!(mistakes.is_empty(), "{} is not valid\n  {}", options.suite.display(), mistakes.join("\n  "));
+
+    let tls = ask::trust(facts.trusted.as_deref())?;
+    let common = Common { client: ask::client(tls.clone())?, tls, facts };
+    let tags: BTreeSet<String> = options.tag.into_iter().collect();
+    let (checks, journeys) = choose(&suite, &tags, &common);
+    anyhow::ensure!(!checks.is_empty() || !journeys.is_empty(), "no check of {} has one of these tags", options.suite.display());
+
+    let stop = Arc::new(AtomicBool::new(false));
+    tokio::spawn({
+        let stop = Arc::clone(&stop);
+        async move {
+            // What was begun is cleaned up; a second time ends it at once, as ever.
+            if tokio::signal::ctrl_c().await.is_ok() {
+                stop.store(true, Ordering::SeqCst);
+            }
+        }
+    });
+    let begun = Instant::now();
+    let run = Arc::new(Run { common: Arc::new(common), defaults: suite.defaults.clone(), stop });
+    let outcomes = run.all(checks, journeys, &values, usize::from(options.parallel)).await;
+    let report = Report::new(&outcomes, &suite.components, begun.elapsed());
+    if let Some(path) = &options.junit {
+        std::fs::write(path, report.junit()).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let mut lines = if options.verbose { report.lines() } else { Vec::new() };
+    lines.push(if options.json { serde_json::to_string_pretty(&report.json())? } else { report.text() });
+    writeln!(std::io::stdout(), "{}", lines.join("\n"))?;
+    Ok(report.ok())
+}
+
+fn read(path: &PathBuf) -> anyhow::Result<Suite> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let invalid = || format!("{} is not valid", path.display());
+    let document = toml::Deserializer::parse(&text).with_context(invalid)?;
+    serde_path_to_error::deserialize(document).with_context(invalid)
+}

@@ -1,0 +1,157 @@
+//! All that is asked: checks at the same time, journeys step by step beside them, and what is cleaned up afterwards.
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::ask::{Common, Memory, ask};
+use crate::outcome::{Fault, Outcome};
+use crate::suite::{Check, Defaults, Journey, Suite, When};
+use crate::validate::texts;
+use crate::values::{Values, names};
+
+/// The pause after the first try; it doubles up to [`LONGEST_PAUSE`].
+const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// For so long a check waits, all in all, where it is told to ask later.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The name of the value that is another one for each journey.
+pub(crate) const UNIQUE: &str = "unique";
+
+/// How a suite is run.
+pub(crate) struct Run {
+    /// What all checks have in common.
+    pub(crate) common: Arc<Common>,
+    /// What a check has unless it says otherwise.
+    pub(crate) defaults: Defaults,
+    /// Set once nobody wants to know any more: journeys then only clean up.
+    pub(crate) stop: Arc<AtomicBool>,
+}
+
+/// The checks and journeys of `suite` that are asked here: those with one of `tags`, where there are any.
+pub(crate) fn choose(suite: &Suite, tags: &BTreeSet<String>, common: &Common) -> (Vec<Check>, Vec<Journey>) {
+    let here = |when: Option<When>| match when {
+        None => true,
+        Some(When::Here) => common.facts.services.is_some(),
+        Some(When::Elsewhere) => common.facts.services.is_none(),
+        Some(When::Https) => common.facts.url.scheme() == "https",
+        Some(When::Http) => common.facts.url.scheme() == "http",
+    };
+    let tagged = |own: &BTreeSet<String>| tags.is_empty() || !own.is_disjoint(tags);
+    let mut checks = Vec::new();
+    for check in suite.checks.iter().filter(|check| here(check.when) && tagged(&check.tags)) {
+        if check.service.as_deref() != Some("*") {
+            checks.push(check.clone());
+            continue;
+        }
+        for service in common.facts.services.iter().flatten() {
+            let name = format!("{}: {}", check.name, service.name);
+            checks.push(Check { name, component: Some(service.name.clone()), service: Some(service.name.clone()), ..check.clone() });
+        }
+    }
+    (checks, suite.journeys.iter().filter(|journey| here(journey.when) && tagged(&journey.tags)).cloned().collect())
+}
+
+impl Run {
+    /// Asks everything, `parallel` at the same time, and says what became of it in the order of the file.
+    pub(crate) async fn all(self: Arc<Self>, checks: Vec<Check>, journeys: Vec<Journey>, values: &Values, parallel: usize) -> Vec<Outcome> {
+        let turns = Arc::new(Semaphore::new(parallel));
+        let mut tasks = JoinSet::new();
+        // The longest ones begin first.
+        let count = checks.len();
+        for (number, journey) in journeys.into_iter().enumerate() {
+            let (run, turns, values) = (Arc::clone(&self), Arc::clone(&turns), values.clone());
+            tasks.spawn(async move {
+                let _turn = turns.acquire().await;
+                (count + number, run.journey(&journey, values).await)
+            });
+        }
+        for (number, check) in checks.into_iter().enumerate() {
+            let (run, turns, values) = (Arc::clone(&self), Arc::clone(&turns), values.clone());
+            tasks.spawn(async move {
+                let _turn = turns.acquire().await;
+                (number, vec![run.step(&check, None, &mut Memory::new(values)).await])
+            });
+        }
+        let mut outcomes = Vec::new();
+        while let Some(done) = tasks.join_next().await {
+            match done {
+                Ok(done) => outcomes.push(done),
+                // Its own fault, which is told as one.
+                Err(error) => outcomes.push((usize::MAX, vec![panicked(&error)])),
+            }
+        }
+        outcomes.sort_by_key(|(number, _)| *number);
+        outcomes.into_iter().flat_map(|(_, outcomes)| outcomes).collect()
+    }
+
+    async fn journey(&self, journey: &Journey, mut values: Values) -> Vec<Outcome> {
+        values.set(UNIQUE, format!("{:016x}", RandomState::new().hash_one(())));
+        let mut memory = Memory::new(values);
+        let mut outcomes = Vec::new();
+        for step in &journey.steps {
+            if self.stop.load(Ordering::SeqCst) {
+                break;
+            }
+            outcomes.push(self.step(step, Some(journey), &mut memory).await);
+            if outcomes.last().is_some_and(|outcome| outcome.fault.is_some()) {
+                break;
+            }
+        }
+        for step in &journey.cleanups {
+            // What was never made has no name.
+            if texts(step).iter().flat_map(|text| names(text)).all(|name| memory.values.has(name)) {
+                outcomes.push(self.step(step, Some(journey), &mut memory).await);
+            }
+        }
+        outcomes
+    }
+
+    /// One check, tried again as long as it says.
+    async fn step(&self, check: &Check, journey: Option<&Journey>, memory: &mut Memory) -> Outcome {
+        let (timeout, retry) = (check.timeout.unwrap_or(self.defaults.timeout), check.retry.unwrap_or(self.defaults.retry));
+        let begun = Instant::now();
+        let mut pause = PAUSE;
+        let fault = loop {
+            let fault = ask(&self.common, check, timeout, memory).await.err();
+            // Whoever asked too much at once does as it is told.
+            if let Some(later) = fault.as_ref().and_then(|fault| fault.later)
+                && begun.elapsed() + later < PATIENCE
+                && !self.stop.load(Ordering::SeqCst)
+            {
+                tokio::time::sleep(later).await;
+                continue;
+            }
+            if fault.is_none() || begun.elapsed() + pause > retry || self.stop.load(Ordering::SeqCst) {
+                break fault;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        };
+        let owner = journey.map(|journey| journey.component.clone());
+        Outcome {
+            name: journey.map_or_else(|| check.name.clone(), |journey| format!("{}: {}", journey.name, check.name)),
+            component: check.component.clone().or(owner).unwrap_or_default(),
+            time: begun.elapsed(),
+            fault,
+            hint: check.hint.clone(),
+        }
+    }
+}
+
+fn panicked(error: &tokio::task::JoinError) -> Outcome {
+    Outcome {
+        name: "the smoke program itself".to_owned(),
+        component: "smoke".to_owned(),
+        time: Duration::ZERO,
+        fault: Some(Fault::wrong(error.to_string())),
+        hint: Some("report this as a bug".to_owned()),
+    }
+}

@@ -1,0 +1,233 @@
+//! The file: which components there are, and what is asked of each. docs/smoke.md explains it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// A suite of checks.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Suite {
+    /// What a check has unless it says otherwise.
+    #[serde(default)]
+    pub(crate) defaults: Defaults,
+    /// What can be broken.
+    pub(crate) components: BTreeMap<String, Component>,
+    /// What is asked at the same time.
+    #[serde(default, rename = "check")]
+    pub(crate) checks: Vec<Check>,
+    /// What is done one step after the other.
+    #[serde(default, rename = "journey")]
+    pub(crate) journeys: Vec<Journey>,
+}
+
+/// What a check has unless it says otherwise.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Defaults {
+    /// How long one answer may take.
+    #[serde(deserialize_with = "duration")]
+    pub(crate) timeout: Duration,
+    /// For how long a check that fails is tried again.
+    #[serde(deserialize_with = "duration")]
+    pub(crate) retry: Duration,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(5), retry: Duration::ZERO }
+    }
+}
+
+/// Something that can be broken.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Component {
+    /// What its answers come through: where that is broken, nothing is known of this.
+    pub(crate) through: BTreeSet<String>,
+    /// What it cannot work without.
+    pub(crate) needs: BTreeSet<String>,
+    /// What to do when it is broken.
+    pub(crate) hint: Option<String>,
+}
+
+/// One question and what is right; or one step of a journey.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Check {
+    /// What it is called; no other has this name.
+    pub(crate) name: String,
+    /// What is broken if it fails; a step has that of its journey.
+    pub(crate) component: Option<String>,
+    /// What it can be chosen by.
+    pub(crate) tags: BTreeSet<String>,
+    /// Where it is asked at all.
+    pub(crate) when: Option<When>,
+    /// What to do, where the component says too little.
+    pub(crate) hint: Option<String>,
+    /// How long one answer may take.
+    #[serde(deserialize_with = "some_duration")]
+    pub(crate) timeout: Option<Duration>,
+    /// For how long it is tried again.
+    #[serde(deserialize_with = "some_duration")]
+    pub(crate) retry: Option<Duration>,
+    /// Asks over HTTP.
+    pub(crate) request: Option<Request>,
+    /// Opens a WebSocket at this path, which stays open for the steps that follow.
+    pub(crate) socket: Option<String>,
+    /// Waits for a message on that socket; others are passed over.
+    pub(crate) receive: Option<Fields>,
+    /// Host ports on which nobody may answer.
+    pub(crate) closed: Vec<u16>,
+    /// Whether a service is well, as the engine sees it: its name, or `*` for all of them.
+    pub(crate) service: Option<String>,
+    /// For how many days the certificate must still be valid.
+    pub(crate) certificate_days: Option<i64>,
+    /// What is right about an answer.
+    pub(crate) expect: Expect,
+    /// What later steps call `{name}`.
+    pub(crate) capture: BTreeMap<String, Source>,
+}
+
+/// What a check needs to be asked.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum When {
+    /// The stack is on this machine, so its engine and its host ports can be asked.
+    Here,
+    /// It is somewhere else.
+    Elsewhere,
+    /// The address begins with `https`.
+    Https,
+    /// The address begins with `http:`.
+    Http,
+}
+
+/// A request. Texts may have `{names}` in them.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Request {
+    /// GET unless it says otherwise.
+    pub(crate) method: Option<String>,
+    /// From the root of the address.
+    pub(crate) path: String,
+    /// Headers.
+    pub(crate) headers: BTreeMap<String, String>,
+    /// A body of JSON.
+    pub(crate) json: Option<Value>,
+    /// A body as a form sends it.
+    pub(crate) form: Option<BTreeMap<String, String>>,
+    /// A file, as a form sends it.
+    pub(crate) upload: Option<Upload>,
+}
+
+/// A file that is sent.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Upload {
+    /// The name of the form's field.
+    pub(crate) field: String,
+    /// The name of the file.
+    pub(crate) file: String,
+    /// What is in it.
+    pub(crate) content: String,
+}
+
+/// Values of a JSON document by JSON pointer (RFC 6901).
+pub(crate) type Fields = BTreeMap<String, Value>;
+
+/// What is right.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Expect {
+    /// The status.
+    pub(crate) status: Option<u16>,
+    /// Headers, by name.
+    pub(crate) headers: BTreeMap<String, Text>,
+    /// Headers that must not be there.
+    pub(crate) no_headers: Vec<String>,
+    /// Texts that are in the body.
+    pub(crate) body: Vec<String>,
+    /// Texts that must not be in it.
+    pub(crate) no_body: Vec<String>,
+    /// Values of a body of JSON.
+    pub(crate) json: Fields,
+    /// Numbers of a body of JSON, and what they may be at most.
+    pub(crate) json_at_most: BTreeMap<String, f64>,
+    /// How long the answer may take.
+    #[serde(deserialize_with = "some_duration")]
+    pub(crate) within: Option<Duration>,
+}
+
+/// What a header is to be.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Text {
+    /// This.
+    Is(String),
+    /// A text with this in it.
+    Has {
+        /// The part.
+        has: String,
+    },
+    /// A text that this regular expression finds something in.
+    Matches {
+        /// The expression.
+        matches: String,
+    },
+}
+
+/// Where a value is taken from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) enum Source {
+    /// The value at a JSON pointer.
+    Json(String),
+    /// A header.
+    Header(String),
+    /// The first group of a regular expression, in the body.
+    Body(String),
+}
+
+/// Steps one after the other.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Journey {
+    /// What it is called.
+    pub(crate) name: String,
+    /// What is broken if one of its steps fails that does not say otherwise.
+    pub(crate) component: String,
+    /// What it can be chosen by.
+    #[serde(default)]
+    pub(crate) tags: BTreeSet<String>,
+    /// Where it is done at all.
+    pub(crate) when: Option<When>,
+    /// What is done, up to the first failure.
+    #[serde(rename = "step")]
+    pub(crate) steps: Vec<Check>,
+    /// What is done afterwards in any case, where all that it names was captured.
+    #[serde(default, rename = "cleanup")]
+    pub(crate) cleanups: Vec<Check>,
+}
+
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(from)?;
+    parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no time: a number and ms, s or m")))
+}
+
+fn some_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    duration(from).map(Some)
+}
+
+fn parse(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let factor = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor).map(Duration::from_millis)
+}

@@ -1,0 +1,106 @@
+//! `smoke`: whether the stack does what it is for, asked from outside. What is asked stands in `infra/smoke.toml`; how is the business of the program
+//! `smoke`, which has the TLS and the async runtime that this one does without.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Context, cargo};
+use crate::config::environment::TlsMode;
+use crate::health;
+use crate::model::Kind;
+use crate::process::Invocation;
+use crate::report::{ExitWith, Failure, product};
+use crate::secrets;
+use crate::stack::Stack;
+
+/// The checks, from the root.
+const SUITE: &str = "infra/smoke.toml";
+
+/// Check a running stack from outside: each service, each route, headers, ports, settings, and one journey of a user; says which component is broken
+#[derive(Args)]
+pub(crate) struct Smoke {
+    /// Ask this address instead of the stack on this machine; what only the engine knows is left out
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Ask only what has one of these tags; `infra/smoke.toml` has them
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    tag: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Write JUnit XML to this file
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Ask so many at the same time
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    parallel: u16,
+    /// Ask what stands in this file
+    #[arg(long, value_name = "FILE")]
+    suite: Option<PathBuf>,
+}
+
+impl Smoke {
+    pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
+        let stack = context.stack()?;
+        let facts = match &self.url {
+            Some(url) => json!({ "url": url, "services": null, "values": values(&stack), "trusted": null }),
+            None => seen(&stack)?,
+        };
+        let program = self.program(context, &stack)?;
+        if context.dry_run() {
+            product(program.to_string());
+            return Ok(());
+        }
+        let code = program.attach_with(facts.to_string())?;
+        if code == 0 { Ok(()) } else { Err(ExitWith(code).into()) }
+    }
+
+    fn program(&self, context: &Context, stack: &Stack) -> anyhow::Result<Invocation> {
+        let root = &stack.project.root;
+        let text = |path: &std::path::Path| {
+            path.to_str().map(str::to_owned).ok_or_else(|| Failure::new(format!("the path {} is not Unicode", path.display())))
+        };
+        // Relative paths are those of whoever typed them.
+        let here = std::env::current_dir()?;
+        let suite = self.suite.as_ref().map_or_else(|| root.join(SUITE), |path| here.join(path));
+        let mut program = cargo(["run", "--quiet", "--package", "smoke", "--", "--suite"]).dir(root);
+        program = program.args([text(&suite)?, "--parallel".to_owned(), self.parallel.to_string()]);
+        program = program.args(self.tag.iter().map(|tag| format!("--tag={tag}")));
+        if let Some(path) = &self.junit {
+            program = program.arg(format!("--junit={}", text(&here.join(path))?));
+        }
+        let verbose = context.globals.verbose || (!context.globals.quiet && std::io::stdout().is_terminal());
+        let flags = [("--json", self.json), ("--verbose", verbose && !self.json)];
+        Ok(program.args(flags.into_iter().filter(|(_, on)| *on).map(|(flag, _)| flag)))
+    }
+}
+
+/// What is known of the stack on this machine.
+fn seen(stack: &Stack) -> anyhow::Result<serde_json::Value> {
+    let resolved = stack.resolve()?;
+    if resolved.containers.is_empty() {
+        let project = &stack.project;
+        return Err(Failure::new(format!("{} is not running", project.compose_name()))
+            .hint(format!("`cargo xtask up{}` starts it; `--url` asks one that is elsewhere", project.flags()))
+            .into());
+    }
+    let services: Vec<_> = health::problems(&resolved.model, &resolved.containers)
+        .map(|(name, problem)| json!({ "name": name, "problem": problem }))
+        .collect();
+    // One that was made here for a trial is known to nobody else.
+    let own = stack.environment.tls.mode == TlsMode::SelfSigned;
+    let secrets = secrets::of(&stack.project, &resolved.model);
+    let trusted = secrets.iter().find(|secret| own && secret.note.kind == Kind::Certificate).map(|secret| &secret.file);
+    Ok(json!({ "url": resolved.address.url(), "services": services, "values": values(stack), "trusted": trusted }))
+}
+
+/// What checks can name.
+fn values(stack: &Stack) -> BTreeMap<String, String> {
+    let variables = stack.environment.variables.iter().map(|(name, value)| (name.clone(), value.0.clone()));
+    let own = [("environment", stack.project.environment.clone()), ("domain", stack.environment.site.domain.to_string())];
+    variables.chain(own.map(|(name, value)| (name.to_owned(), value))).collect()
+}

@@ -1,0 +1,93 @@
+//! Whether a service is well, as the engine sees it. Pure.
+
+use crate::engine::containers::Container;
+use crate::model::{Model, Service};
+
+/// What is wrong with each service of `model`, if anything, in the order of their names.
+pub(crate) fn problems<'a>(model: &'a Model, containers: &'a [Container]) -> impl Iterator<Item = (&'a str, Option<String>)> {
+    model.services.iter().map(|(name, service)| {
+        let container = containers.iter().find(|container| container.service() == name);
+        (name.as_str(), problem(model, service, container))
+    })
+}
+
+/// What is wrong with one service.
+fn problem(model: &Model, service: &Service, container: Option<&Container>) -> Option<String> {
+    let Some(container) = container else { return Some("it was never started".to_owned()) };
+    if container.completed() && service.restart.as_deref() == Some("no") {
+        return None;
+    }
+    let state = &container.state;
+    if !container.running() {
+        return Some(match state.status.as_str() {
+            "exited" | "dead" if state.oom_killed => "it was ended for want of memory: it reached its limit".to_owned(),
+            "exited" | "dead" => format!("it ended with exit code {} at {}", state.exit_code, state.finished_at),
+            "restarting" => format!("it ends again and again: exit code {}", state.exit_code),
+            other => format!("it is {other}"),
+        });
+    }
+    match container.health() {
+        Some("unhealthy") => {
+            let output = container.last_check().map(|check| check.output.trim().lines().next().unwrap_or_default()).unwrap_or_default();
+            return Some(format!("its health check fails: {}", if output.is_empty() { "without a word" } else { output }));
+        }
+        Some("starting") => return Some("it is not ready yet".to_owned()),
+        _ => {}
+    }
+    let connected: Vec<&str> = container.networks().collect();
+    let missing = service.networks().find(|network| {
+        let name = model.networks.get(*network).map_or(*network, |network| network.name.as_str());
+        !connected.contains(&name)
+    });
+    missing.map(|network| format!("it is not connected to the network `{network}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::containers::tests::sample;
+
+    fn model() -> Model {
+        let json = r#"{"services":{"db":{"networks":{"data":null}},"migrate":{"restart":"no"},"worker":{}},"networks":{"data":{"name":"slipway_data"}}}"#;
+        Model::parse(json).expect("a model")
+    }
+
+    fn found(containers: &[Container]) -> Vec<(String, Option<String>)> {
+        let model = model();
+        problems(&model, containers).map(|(name, problem)| (name.to_owned(), problem)).collect()
+    }
+
+    fn of(service: &str, containers: &[Container]) -> Option<String> {
+        found(containers).into_iter().find(|(name, _)| name == service).and_then(|(_, problem)| problem)
+    }
+
+    #[test]
+    fn what_is_well_has_no_problem() {
+        let containers = [
+            sample("db", "running", Some("healthy")).with_networks(&["slipway_data"]),
+            sample("migrate", "exited", None),
+            sample("worker", "running", None),
+        ];
+        assert!(found(&containers).iter().all(|(_, problem)| problem.is_none()), "{:?}", found(&containers));
+    }
+
+    #[test]
+    fn each_way_of_being_unwell_is_named() {
+        assert_eq!(of("worker", &[]).as_deref(), Some("it was never started"));
+        let cases = [
+            (sample("worker", "exited", None), "it ended with exit code 0"),
+            (sample("worker", "restarting", None), "it ends again and again"),
+            (sample("worker", "paused", None), "it is paused"),
+            (sample("worker", "running", Some("unhealthy")), "its health check fails: ok"),
+            (sample("worker", "running", Some("starting")), "it is not ready yet"),
+        ];
+        for (container, reason) in cases {
+            assert!(of("worker", std::slice::from_ref(&container)).is_some_and(|problem| problem.starts_with(reason)), "{container:?}");
+        }
+        let alone = sample("db", "running", Some("healthy")).with_networks(&["slipway_app"]);
+        assert_eq!(of("db", &[alone]).as_deref(), Some("it is not connected to the network `data`"));
+        let mut killed = sample("worker", "exited", None);
+        killed.state.oom_killed = true;
+        assert!(of("worker", &[killed]).is_some_and(|problem| problem.contains("memory")));
+    }
+}
