@@ -109,7 +109,8 @@ impl Compose {
 
     /// Runs a one-off container of `service` with `args` instead of its command.
     pub(crate) fn run(&self, service: &str, args: &[String]) -> Invocation {
-        self.compose().args(["run", "--rm", "--no-deps", service]).args(args)
+        // Nobody types there; on a terminal Compose would want one for its stdin, too.
+        self.compose().args(["run", "--rm", "--no-deps", "--no-TTY", service]).args(args)
     }
 
     /// Runs a one-off container of `service` that is talked with: called `name`, labelled with what it does, with the mounts `volumes`.
@@ -206,7 +207,7 @@ pub(crate) mod tests {
         --profile '*' stop db
         --profile '*' down --remove-orphans
         --profile '*' down --remove-orphans --volumes
-        run --rm --no-deps migrate migrate status
+        run --rm --no-deps --no-TTY migrate migrate status
         --progress quiet run --rm --no-deps --no-TTY --name slipway-fix-backup --label slipway.doing=backup --volume slipway-fix_media:/set/volumes/media:ro backup
         config --profiles
         ");

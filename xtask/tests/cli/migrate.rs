@@ -50,11 +50,11 @@ fn dry_run_makes_no_file() {
 fn the_service_of_the_migrations_runs_them() {
     let checkout = Checkout::new();
     checkout.run(["up"]).success();
-    assert_eq!(checkout.run(["migrate"]).success().mutations(), ["compose run --rm --no-deps migrate migrate up"]);
-    assert_eq!(checkout.run(["migrate", "status"]).success().mutations(), ["compose run --rm --no-deps migrate migrate status"]);
+    assert_eq!(checkout.run(["migrate"]).success().mutations(), ["compose run --rm --no-deps --no-TTY migrate migrate up"]);
+    assert_eq!(checkout.run(["migrate", "status"]).success().mutations(), ["compose run --rm --no-deps --no-TTY migrate migrate status"]);
     let dry = checkout.run(["migrate", "up", "--dry-run"]).success();
     assert_eq!(dry.mutations(), [""; 0]);
-    assert!(dry.stdout.ends_with("run --rm --no-deps migrate migrate up\n"), "{dry}");
+    assert!(dry.stdout.ends_with("run --rm --no-deps --no-TTY migrate migrate up\n"), "{dry}");
 }
 
 #[test]

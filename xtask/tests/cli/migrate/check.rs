@@ -107,5 +107,5 @@ fn dry_run_asks_no_database() {
     checkout.run(["up"]).success();
     let outcome = checkout.run(["migrate", "check", "--dry-run"]).success();
     assert_eq!(outcome.mutations(), [""; 0]);
-    assert!(outcome.stderr.contains("run --rm --no-deps migrate migrate status"), "{outcome}");
+    assert!(outcome.stderr.contains("run --rm --no-deps --no-TTY migrate migrate status"), "{outcome}");
 }

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use crate::harness::{Checkout, Reply};
 
 const STATUS: &str = "applied      20260101000000  begin\napplied      20260102000000  add due date\npending      20260103000000  next\n";
-const REVERT: &str = "compose run --rm --no-deps migrate migrate revert 20260102000000";
+const REVERT: &str = "compose run --rm --no-deps --no-TTY migrate migrate revert 20260102000000";
 
 /// A stack that runs, whose migrations stand as `status` says.
 fn stack(status: &str) -> Checkout {
@@ -70,7 +70,7 @@ fn where_secrets_are_not_made_here_there_are_backups_instead() {
     let outcome = checkout.run(["migrate", "revert", "--yes"]).success();
     assert_eq!(
         outcome.mutations().into_iter().map(compose).collect::<Vec<_>>(),
-        ["compose run --rm --no-deps migrate migrate status", REVERT]
+        ["compose run --rm --no-deps --no-TTY migrate migrate status", REVERT]
     );
     assert_eq!(outcome.stderr, "");
 }
@@ -109,5 +109,5 @@ fn dry_run_shows_both_steps() {
     assert_eq!(outcome.mutations(), [""; 0]);
     let lines: Vec<&str> = outcome.stdout.lines().collect();
     assert!(lines.len() == 2 && lines[0].contains("slipway.doing=snapshot save"), "{outcome}");
-    assert!(lines[1].ends_with("run --rm --no-deps migrate migrate revert"), "{outcome}");
+    assert!(lines[1].ends_with("run --rm --no-deps --no-TTY migrate migrate revert"), "{outcome}");
 }
