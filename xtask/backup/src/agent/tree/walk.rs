@@ -105,6 +105,7 @@ impl Walk<'_> {
         let mut file = File::open(path)?;
         let (mut hash, mut bytes) = (Sha256::new(), 0);
         loop {
+            lifeline::check().map_err(std::io::Error::other)?;
             match file.read(&mut self.buffer)? {
                 0 => return Ok(Shape::File(bytes, hash.finalize().into())),
                 count => {

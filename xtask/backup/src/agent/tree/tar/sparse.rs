@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::header::number;
 use super::{BLOCK, LARGEST_HEADER};
+use crate::agent::lifeline;
 
 /// Digests a file with holes as if it had none.
 #[derive(Default)]
@@ -36,7 +37,7 @@ impl Expand {
             let (begin, length) = segments.front_mut().context("a file has more than its map says")?;
             let count = usize::try_from((*length).min(piece.len() as u64))?;
             let hole = begin.checked_sub(self.position).context("the segments of a file are not in order")?;
-            zeros(&mut self.hash, hole);
+            zeros(&mut self.hash, hole)?;
             self.hash.update(&piece[..count]);
             *begin += count as u64;
             *length -= count as u64;
@@ -48,7 +49,7 @@ impl Expand {
 
     /// The digest of the whole file, which has `size` bytes.
     pub(super) fn finish(mut self, size: u64) -> anyhow::Result<[u8; 32]> {
-        zeros(&mut self.hash, size.checked_sub(self.position).context("a file is longer than it says")?);
+        zeros(&mut self.hash, size.checked_sub(self.position).context("a file is longer than it says")?)?;
         Ok(self.hash.finalize().into())
     }
 }
@@ -69,11 +70,14 @@ fn segments(text: &[u8]) -> anyhow::Result<Option<std::collections::VecDeque<(u6
     Ok(Some(segments))
 }
 
-fn zeros(hash: &mut Sha256, mut count: u64) {
+/// A hole takes no room, so it can be larger than anybody has the patience for.
+fn zeros(hash: &mut Sha256, mut count: u64) -> Result<(), lifeline::Gone> {
     static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
     while count > 0 {
         let piece = usize::try_from(count.min(ZEROS.len() as u64)).unwrap_or(ZEROS.len());
         hash.update(&ZEROS[..piece]);
         count -= piece as u64;
+        lifeline::check()?;
     }
+    Ok(())
 }
