@@ -201,7 +201,11 @@ impl Reader {
     pub(crate) fn part(&self, name: &str, out: impl Write + Send, meter: &mut Meter) -> anyhow::Result<Digest> {
         let part = self.manifest.part(name).with_context(|| format!("the backup has no part `{name}`"))?;
         let stored = part.stored.as_ref().with_context(|| format!("the manifest does not say where `{name}` is"))?;
-        let damaged = |reason: String| Failure::new(format!("the part `{name}` is damaged: {reason}"));
+        let damaged = |reason: String| {
+            Failure::new(format!("the part `{name}` is damaged: {reason}"))
+                .detail("nothing was changed")
+                .hint("`cargo xtask backup verify --all` tells which backups are whole")
+        };
         let digest = Self::expand(&self.file, stored, |stream| tree::scan(stream, out, &part.path(), End::Closed, meter));
         let digest = match digest {
             // Whoever took the stream did not take it: that is no damage.
