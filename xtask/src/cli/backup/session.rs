@@ -7,6 +7,7 @@ use backup::{Repository, Request};
 
 use crate::cli::up::build;
 use crate::cli::{Context, images};
+use crate::commands;
 use crate::data::agent::{self, Access, Agent, SERVICE, sources};
 use crate::data::store;
 use crate::engine::containers::Container;
@@ -142,12 +143,19 @@ impl<'a> Session<'a> {
     /// # Errors
     /// When one of them does not start.
     pub(in crate::cli) fn start(&self, data: &[Data]) -> anyhow::Result<()> {
-        let missing = self.missing(data, &self.stack.containers()?);
+        let containers = self.stack.containers()?;
+        let missing = self.missing(data, &containers);
         if missing.is_empty() {
             return Ok(());
         }
         self.context.volume().say(format!("starting {}", missing.iter().cloned().collect::<Vec<_>>().join(", ")));
         self.make_secrets()?;
+        // Compose refuses what the engine is about to start again, in a while that gets longer each time.
+        let pausing = containers.iter().filter(|container| missing.contains(container.service()) && container.state.status == "restarting");
+        let pausing: Vec<String> = pausing.map(|container| container.id.clone()).collect();
+        if !pausing.is_empty() {
+            commands::engine::restart(&pausing).read()?;
+        }
         self.bring_up(&missing)
     }
 
