@@ -57,8 +57,11 @@ impl Prune {
             agent.ask(&Request::Forget { repository, snapshots }, Access::None, &[])?;
         }
         doomed.iter().try_for_each(|backup| store::remove(&session.directory(), backup.id()))?;
-        let freed = doomed.iter().fold(0_u64, |sum, backup| sum.saturating_add(backup.bytes()));
-        context.volume().say(format!("removed {} backups, {}", doomed.len(), human_bytes(freed)));
+        // What a repository frees is what no other backup in it has, which nobody here knows.
+        let files = doomed.iter().filter(|backup| backup.manifest.repository.is_none());
+        let freed = files.fold(0_u64, |sum, backup| sum.saturating_add(backup.bytes()));
+        let freed = if freed > 0 { format!(", {}", human_bytes(freed)) } else { String::new() };
+        context.volume().say(format!("removed {} backups{freed}", doomed.len()));
         Ok(())
     }
 }
