@@ -82,7 +82,7 @@ impl Restore {
     fn choose(&self, session: &Session<'_>) -> anyhow::Result<Chosen> {
         let Some(path) = &self.at else {
             let backups = store::list(&session.directory())?;
-            return Ok(Chosen::Known(Box::new(store::find(&backups, &self.id)?.clone())));
+            return Ok(Chosen::Known(Box::new(store::find(&backups, &self.id, &session.stack.project.flags())?.clone())));
         };
         let refused = |text: String| Failure::new(text).hint("`--at` takes a file that `cargo xtask backup` made");
         let path = path.canonicalize().with_context(|| format!("cannot read {}", path.display()));

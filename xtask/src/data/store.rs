@@ -112,14 +112,14 @@ fn notes(directory: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     Ok(notes)
 }
 
-/// The one that a person means: its name, the begin of it, or `latest`.
+/// The one that a person means: its name, the begin of it, or `latest`. `flags` name the stack in what is said.
 ///
 /// # Errors
 /// When there is none, or several.
-pub(crate) fn find<'a>(backups: &'a [Backup], wanted: &str) -> Result<&'a Backup, Failure> {
-    let hint = "`cargo xtask backup list` shows what there is";
+pub(crate) fn find<'a>(backups: &'a [Backup], wanted: &str, flags: &str) -> Result<&'a Backup, Failure> {
+    let hint = format!("`cargo xtask backup list{flags}` shows what there is");
     if wanted == "latest" {
-        return backups.last().ok_or_else(|| Failure::new("there is no backup").hint("`cargo xtask backup` makes one"));
+        return backups.last().ok_or_else(|| Failure::new("there is no backup").hint(format!("`cargo xtask backup{flags}` makes one")));
     }
     let found: Vec<&Backup> = backups.iter().filter(|backup| !wanted.is_empty() && backup.id().starts_with(wanted)).collect();
     match found.as_slice() {
@@ -228,9 +228,9 @@ pub(crate) mod tests {
     #[test]
     fn one_is_meant_by_the_begin_of_its_name() {
         let backups = ["20261121T224501Z", "20261121T224502Z"].map(backup);
-        assert_eq!(find(&backups, "latest").expect("the last").id(), "20261121T224502Z");
-        assert_eq!(find(&backups, "20261121T224501").expect("one").id(), "20261121T224501Z");
-        let refusals = ["2027", "2026", ""].map(|wanted| find(&backups, wanted).expect_err("refused").to_string());
+        assert_eq!(find(&backups, "latest", "").expect("the last").id(), "20261121T224502Z");
+        assert_eq!(find(&backups, "20261121T224501", "").expect("one").id(), "20261121T224501Z");
+        let refusals = ["2027", "2026", ""].map(|wanted| find(&backups, wanted, "").expect_err("refused").to_string());
         insta::assert_snapshot!(refusals.join("\n---\n"), @r"
         there is no backup `2027`
 
@@ -244,6 +244,6 @@ pub(crate) mod tests {
 
         hint: `cargo xtask backup list` shows what there is
         ");
-        assert_eq!(find(&[], "latest").expect_err("none").to_string(), "there is no backup\n\nhint: `cargo xtask backup` makes one");
+        assert_eq!(find(&[], "latest", "").expect_err("none").to_string(), "there is no backup\n\nhint: `cargo xtask backup` makes one");
     }
 }

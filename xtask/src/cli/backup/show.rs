@@ -22,7 +22,7 @@ impl Show {
         let stack = context.stack()?;
         let directory = agent::directory(&stack);
         let backups = store::list(&directory)?;
-        let backup = store::find(&backups, &self.id)?;
+        let backup = store::find(&backups, &self.id, &stack.project.flags())?;
         let manifest = &backup.manifest;
         if self.json {
             product(serde_json::to_string_pretty(manifest)?);

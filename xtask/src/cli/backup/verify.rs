@@ -31,7 +31,8 @@ impl Verify {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
         let session = Session::begin(context, "backup verify")?;
         let backups = store::list(&session.directory())?;
-        let chosen: Vec<&store::Backup> = if self.all { backups.iter().collect() } else { vec![store::find(&backups, &self.id)?] };
+        let chosen: Vec<&store::Backup> =
+            if self.all { backups.iter().collect() } else { vec![store::find(&backups, &self.id, &session.stack.project.flags())?] };
         let repository = session.repository();
         let agent = session.agent()?;
         if context.dry_run() {

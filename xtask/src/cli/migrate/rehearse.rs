@@ -19,7 +19,7 @@ use crate::report::{Failure, human, product};
 pub(super) fn rehearse(context: &Context) -> anyhow::Result<()> {
     let session = Session::begin(context, "migrate check")?;
     let backups = store::list(&session.directory())?;
-    let backup = store::find(&backups, "latest")?;
+    let backup = store::find(&backups, "latest", &session.stack.project.flags())?;
     if context.dry_run() {
         let migrations = find(&session.resolved.model)?;
         product(session.resolved.compose.run(&migrations.service, &migrations.up).to_string());
