@@ -138,11 +138,8 @@ const BREAKS: [Break; 11] = [
         says: "not connected to the network `data`",
         act: |stack| drop(stack.docker(&["network", "disconnect", &format!("{}_data", stack.project), &stack.container("backend")]).good()),
         mend: |stack| {
-            drop(
-                stack
-                    .docker(&["network", "connect", "--alias", "backend", &format!("{}_data", stack.project), &stack.container("backend")])
-                    .good(),
-            )
+            let network = format!("{}_data", stack.project);
+            stack.docker(&["network", "connect", "--alias", "backend", &network, &stack.container("backend")]).good();
         },
     },
     Break {
@@ -153,7 +150,7 @@ const BREAKS: [Break; 11] = [
             sql(
                 stack,
                 "ALTER ROLE slipway PASSWORD 'another one'; SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE client_addr IS NOT NULL AND pid <> pg_backend_pid()",
-            )
+            );
         },
         mend: |stack| {
             let secret = std::fs::read_to_string(format!("{}/infra/secrets/test/postgres_password", stack.root)).unwrap();
@@ -168,7 +165,7 @@ const BREAKS: [Break; 11] = [
             sql(
                 stack,
                 "ALTER SYSTEM SET pre_auth_delay TO 3; SELECT pg_reload_conf(); SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE client_addr IS NOT NULL AND pid <> pg_backend_pid()",
-            )
+            );
         },
         mend: |stack| sql(stack, "ALTER SYSTEM RESET pre_auth_delay; SELECT pg_reload_conf()"),
     },
@@ -180,7 +177,7 @@ const BREAKS: [Break; 11] = [
             sql(
                 stack,
                 "CREATE TABLE kept AS SELECT * FROM _sqlx_migrations ORDER BY version DESC LIMIT 1; DELETE FROM _sqlx_migrations WHERE version = (SELECT version FROM kept)",
-            )
+            );
         },
         mend: |stack| sql(stack, "INSERT INTO _sqlx_migrations SELECT * FROM kept; DROP TABLE kept"),
     },
