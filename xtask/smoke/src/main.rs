@@ -86,7 +86,7 @@ async fn smoke() -> anyhow::Result<bool> {
     tokio::spawn({
         let stop = Arc::clone(&stop);
         async move {
-            // What was begun is cleaned up; a second time ends it at once, as ever.
+            // What was begun is cleaned up, however often somebody asks.
             if tokio::signal::ctrl_c().await.is_ok() {
                 stop.store(true, Ordering::SeqCst);
             }

@@ -32,9 +32,8 @@ pub(crate) fn mistakes(suite: &Suite, values: &Values) -> Vec<String> {
     };
     for check in &suite.checks {
         once(&check.name, &mut found);
-        if check.service.as_deref() == Some("*") {
-            // Each service is its own component.
-        } else {
+        // Where all are meant, each service is its own component.
+        if check.service.as_deref() != Some("*") {
             component(&check.name, check.component.as_ref(), &mut found);
         }
         one(check, &mut values.clone(), false, &mut found);
