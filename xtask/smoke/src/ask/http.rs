@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use reqwest::header::{COOKIE, SET_COOKIE};
-use reqwest::multipart::{Form, Part};
-use reqwest::redirect::Policy;
-use reqwest::{Method, RequestBuilder};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Bytes};
+use hyper::header::{CONTENT_TYPE, COOKIE, SET_COOKIE, USER_AGENT};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 
-use super::{Common, Memory};
+use super::{Common, Memory, multipart};
 use crate::judge::{fill, unknown};
 use crate::outcome::{Answer, Fault};
 use crate::suite::Request;
@@ -18,12 +20,14 @@ const LARGEST: usize = 4 << 20;
 /// What the stack's logs call these requests.
 const AGENT: &str = "slipway-smoke";
 
-/// A client that follows no redirect and asks nobody else for the way.
-///
-/// # Errors
-/// When TLS cannot be set up.
-pub(crate) fn client(tls: rustls::ClientConfig) -> anyhow::Result<reqwest::Client> {
-    Ok(reqwest::Client::builder().no_proxy().redirect(Policy::none()).user_agent(AGENT).tls_backend_preconfigured(tls).build()?)
+/// Keeps connections from one request to the next.
+pub(crate) type Client = hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+/// A client that trusts as it is told. Not one with TLS of its own: features are the same for a whole workspace, and clients without a
+/// configuration, as the tests and the frontend have them, would look for a provider of cryptography that nobody has installed.
+pub(crate) fn client(tls: rustls::ClientConfig) -> Client {
+    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+    hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector)
 }
 
 /// Cookies by name. All requests go to one host, so where they are from does not matter.
@@ -54,9 +58,9 @@ impl Cookies {
 /// # Errors
 /// When nobody answers.
 pub(super) async fn send(common: &Common, request: &Request, memory: &mut Memory) -> Result<(u16, Answer, Duration), Fault> {
-    let builder = prepare(common, request, memory)?;
+    let request = prepare(common, request, memory)?;
     let begun = Instant::now();
-    let mut response = builder.send().await.map_err(|error| Fault::unanswered(reason(&error)))?;
+    let response = common.client.request(request).await.map_err(|error| Fault::unanswered(reason(&error)))?;
     let status = response.status().as_u16();
     let mut answer = Answer::default();
     for (name, value) in response.headers() {
@@ -66,12 +70,12 @@ pub(super) async fn send(common: &Common, request: &Request, memory: &mut Memory
         }
         answer.headers.push((name.as_str().to_owned(), value));
     }
+    let mut incoming = response.into_body();
     let mut body = Vec::new();
-    while body.len() < LARGEST {
-        match response.chunk().await.map_err(|error| Fault::unanswered(reason(&error)))? {
-            Some(chunk) => body.extend_from_slice(&chunk),
-            None => break,
-        }
+    while body.len() < LARGEST && !incoming.is_end_stream() {
+        let Some(frame) = incoming.frame().await else { break };
+        let frame = frame.map_err(|error| Fault::unanswered(reason(&error)))?;
+        body.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
     }
     let time = begun.elapsed();
     answer.json = serde_json::from_slice(&body).ok();
@@ -79,34 +83,40 @@ pub(super) async fn send(common: &Common, request: &Request, memory: &mut Memory
     Ok((status, answer, time))
 }
 
-fn prepare(common: &Common, request: &Request, memory: &Memory) -> Result<RequestBuilder, Fault> {
+fn prepare(common: &Common, request: &Request, memory: &Memory) -> Result<hyper::Request<Full<Bytes>>, Fault> {
     let values = &memory.values;
-    let method = request.method.as_deref().unwrap_or("GET");
-    let method = Method::from_bytes(method.as_bytes()).map_err(|_| Fault::wrong(format!("`{method}` is no method")))?;
     let path = fill(values, &request.path)?;
     let url = common.facts.url.join(&path).map_err(|error| Fault::wrong(format!("`{path}` is no path: {error}")))?;
-    let mut builder = common.client.request(method, url);
+    let mut builder =
+        hyper::Request::builder().method(request.method.as_deref().unwrap_or("GET")).uri(url.as_str()).header(USER_AGENT, AGENT);
     for (name, value) in &request.headers {
         builder = builder.header(name, fill(values, value)?);
     }
     if let Some(cookies) = memory.cookies.header() {
         builder = builder.header(COOKIE, cookies);
     }
-    if let Some(json) = &request.json {
-        builder = builder.json(&values.fill_json(json).map_err(unknown)?);
+    let (content_type, body) = if let Some(json) = &request.json {
+        ("application/json".to_owned(), values.fill_json(json).map_err(unknown)?.to_string())
     } else if let Some(form) = &request.form {
-        let fields = form.iter().map(|(name, value)| Ok((name.as_str(), fill(values, value)?)));
-        builder = builder.form(&fields.collect::<Result<BTreeMap<_, _>, Fault>>()?);
+        let mut fields = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in form {
+            fields.append_pair(name, &fill(values, value)?);
+        }
+        ("application/x-www-form-urlencoded".to_owned(), fields.finish())
     } else if let Some(upload) = &request.upload {
-        let part = Part::text(fill(values, &upload.content)?).file_name(upload.file.clone());
-        builder = builder.multipart(Form::new().part(upload.field.clone(), part));
+        multipart::one_file(&upload.field, &upload.file, &fill(values, &upload.content)?)
+    } else {
+        (String::new(), String::new())
+    };
+    if !content_type.is_empty() {
+        builder = builder.header(CONTENT_TYPE, content_type);
     }
-    Ok(builder)
+    builder.body(Full::from(body)).map_err(|error| Fault::wrong(format!("`{path}` cannot be asked for: {error}")))
 }
 
 /// The innermost reason, which is the one that says something.
-fn reason(error: &reqwest::Error) -> String {
-    let mut innermost: &dyn std::error::Error = error;
+fn reason(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod http;
+mod multipart;
 mod ports;
 mod socket;
 mod trust;
@@ -9,7 +10,7 @@ mod trust;
 use std::time::Duration;
 
 use self::http::Cookies;
-pub(crate) use self::http::client;
+pub(crate) use self::http::{Client, client};
 use self::socket::Socket;
 pub(crate) use self::trust::trust;
 use crate::facts::Facts;
@@ -23,7 +24,7 @@ pub(crate) struct Common {
     /// What is known of the stack.
     pub(crate) facts: Facts,
     /// Where requests go.
-    pub(crate) client: reqwest::Client,
+    pub(crate) client: Client,
     /// Whom to trust.
     pub(crate) tls: rustls::ClientConfig,
 }
