@@ -1,6 +1,6 @@
 //! `smoke` against the real stack: nothing wrong where nothing is, and the broken component by its name (R11.1, R11.2, R11.3).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -199,23 +199,26 @@ async fn the_component_that_is_broken_is_named_first() {
     for fault in &BREAKS {
         fault.act(&stack);
         let mend = Mend(&stack, fault);
+        let begin = Instant::now();
         let report = smoke(&stack, &[]);
+        let named = begin.elapsed().as_secs_f64();
         let found = failures(&report);
         assert_eq!(report["broken"][0], fault.component, "{}: {found:#?}", fault.what);
         let own = |line: &&String| line.starts_with(&format!("\"{}\"", fault.component));
         assert!(found.iter().filter(own).any(|line| line.contains(fault.says)), "{}: {found:#?}", fault.what);
         drop(mend);
+        let begin = Instant::now();
         eventually(&format!("all is well after: {}", fault.what), PATIENCE, || async {
             let left = failures(&smoke(&stack, &[]));
             if left.is_empty() { Ok(()) } else { Err(format!("{left:#?}")) }
         })
         .await;
+        let (well, asked) = (begin.elapsed().as_secs_f64(), report["checks"].as_array().unwrap().len());
         eprintln!(
-            "{}: {} named, with {} of {} checks",
+            "{}: {} named after {named:.1} s, in {} of {asked} checks; well {well:.1} s after it was mended",
             fault.what,
             fault.component,
-            found.len(),
-            report["checks"].as_array().unwrap().len()
+            found.len()
         );
     }
     // Settings that were never loaded: those of another environment are expected.
