@@ -80,11 +80,19 @@ impl Stack {
     /// When the engine does not answer, or the containers belong to another checkout.
     pub(crate) fn containers(&self) -> anyhow::Result<Vec<Container>> {
         let containers = engine::containers::list(&self.project.compose_name())?;
-        if let Some(foreign) = containers.iter().find(|container| !same_dir(Path::new(container.working_dir()), &self.project.infra())) {
-            return Err(self.foreign(foreign.working_dir()).into());
-        }
-        self.check_environment(containers.iter().filter_map(Container::environment))?;
+        self.check_own(&containers)?;
         Ok(containers)
+    }
+
+    /// Refuses `containers` of another checkout or environment.
+    ///
+    /// # Errors
+    /// When one of them is.
+    pub(crate) fn check_own(&self, containers: &[Container]) -> Result<(), Failure> {
+        if let Some(foreign) = containers.iter().find(|container| !same_dir(Path::new(container.working_dir()), &self.project.infra())) {
+            return Err(self.foreign(foreign.working_dir()));
+        }
+        self.check_environment(containers.iter().filter_map(Container::environment))
     }
 
     /// Refuses what belongs to another environment: an instance that somebody named may be one of another.

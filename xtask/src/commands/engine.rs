@@ -35,6 +35,11 @@ pub(crate) fn containers(project: &str) -> Invocation {
     docker(["ps", "--all", "--quiet", "--no-trunc", "--filter"]).arg(of_project(project))
 }
 
+/// The containers of every environment of every checkout, running or not.
+pub(super) fn of_environments() -> Invocation {
+    docker(["ps", "--all", "--filter"]).arg(format!("label={}", crate::engine::containers::ENVIRONMENT))
+}
+
 /// The names of the project's containers, running or not, with those of `docker compose run`.
 pub(crate) fn container_names(project: &str) -> Invocation {
     docker(["ps", "--all", "--format", "{{.Names}}", "--filter"]).arg(of_project(project))

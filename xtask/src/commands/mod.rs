@@ -4,6 +4,7 @@ pub(crate) mod apt;
 pub(crate) mod bench;
 pub(crate) mod compose;
 pub(crate) mod daemon;
+pub(crate) mod doctor;
 pub(crate) mod engine;
 pub(crate) mod images;
 pub(crate) mod notify;

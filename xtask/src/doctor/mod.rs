@@ -17,6 +17,8 @@ pub(crate) struct Check {
     pub(crate) name: &'static str,
     /// Whether it is as it should be.
     pub(crate) ok: bool,
+    /// Whether it is known at all: what did not answer in time is not, and not as it should be.
+    pub(crate) known: bool,
     /// What was found.
     pub(crate) detail: String,
     /// A command or sentence that mends it; absent when nothing has to be mended.
@@ -25,11 +27,15 @@ pub(crate) struct Check {
 
 impl Check {
     fn good(name: &'static str, detail: impl Into<String>) -> Self {
-        Self { name, ok: true, detail: detail.into(), fix: None }
+        Self { name, ok: true, known: true, detail: detail.into(), fix: None }
     }
 
     fn bad(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { name, ok: false, detail: detail.into(), fix: Some(fix.into()) }
+        Self { name, ok: false, known: true, detail: detail.into(), fix: Some(fix.into()) }
+    }
+
+    fn unknown(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { known: false, ..Self::bad(name, detail, fix) }
     }
 }
 
@@ -55,7 +61,11 @@ impl Report {
     pub(crate) fn render(&self) -> String {
         let width = self.checks.iter().map(|check| check.name.len()).max().unwrap_or_default();
         let line = |check: &Check| {
-            let verdict = if check.ok { paint(Style::Good, "ok    ") } else { paint(Style::Error, "failed") };
+            let verdict = match check {
+                Check { ok: true, .. } => paint(Style::Good, "ok     "),
+                Check { known: true, .. } => paint(Style::Error, "failed "),
+                _ => paint(Style::Warning, "unknown"),
+            };
             format!("{verdict}  {:width$}  {}", check.name, check.detail).trim_end().to_owned()
         };
         let mut lines: Vec<String> = self.checks.iter().map(line).collect();

@@ -73,6 +73,8 @@ pub(crate) struct Check {
 #[serde(rename_all = "PascalCase")]
 struct Config {
     image: String,
+    #[serde(default)]
+    entrypoint: Option<Vec<String>>,
     labels: Option<BTreeMap<String, String>>,
 }
 
@@ -139,6 +141,11 @@ impl Container {
     /// The image as the configuration names it.
     pub(crate) fn image_name(&self) -> &str {
         &self.config.image
+    }
+
+    /// The program that it runs, with the arguments that always come first.
+    pub(crate) fn entrypoint(&self) -> &[String] {
+        self.config.entrypoint.as_deref().unwrap_or_default()
     }
 
     /// Whether it runs.
@@ -221,7 +228,15 @@ pub(crate) fn list(project: &str) -> anyhow::Result<Vec<Container>> {
     }
     let output = commands::engine::inspect(&ids).capture()?;
     // A container that was removed since it was listed makes the exit code non-zero; the others are printed all the same.
-    let mut containers = parse(&output.stdout)?;
+    of_services(&output.stdout)
+}
+
+/// Those of services in the JSON array of `docker container inspect`.
+///
+/// # Errors
+/// When it is something else.
+pub(crate) fn of_services(json: &str) -> anyhow::Result<Vec<Container>> {
+    let mut containers = parse(json)?;
     containers.retain(Container::of_service);
     Ok(containers)
 }

@@ -79,9 +79,8 @@ impl Trouble {
 /// # Errors
 /// When a program cannot be run at all; what is missing is the `Ok(Some(…))`.
 pub(crate) fn trouble() -> anyhow::Result<Option<Trouble>> {
-    if which::which("docker").is_err() {
-        let podman = which::which("podman").is_ok();
-        return Ok(Some(if podman { Trouble::OnlyPodman } else { Trouble::NoClient }));
+    if let Some(trouble) = no_client() {
+        return Ok(Some(trouble));
     }
     std::thread::scope(|scope| {
         let compose = scope.spawn(|| commands::engine::compose_version().capture());
@@ -91,7 +90,13 @@ pub(crate) fn trouble() -> anyhow::Result<Option<Trouble>> {
     })
 }
 
-fn judge(version: &Output, compose: &Output) -> Option<Trouble> {
+/// What there is instead of a client; nothing where there is one.
+pub(crate) fn no_client() -> Option<Trouble> {
+    which::which("docker").err().map(|_| if which::which("podman").is_ok() { Trouble::OnlyPodman } else { Trouble::NoClient })
+}
+
+/// What the answers of [`commands::engine::version`] and [`commands::engine::compose_version`] say of engine and Compose.
+pub(crate) fn judge(version: &Output, compose: &Output) -> Option<Trouble> {
     let server = serde_json::from_str::<Versions>(&version.stdout).ok().and_then(|versions| versions.server);
     let Some(server) = server.filter(|_| version.code == 0) else {
         let reason = version.stderr.lines().find(|line| !line.trim().is_empty()).unwrap_or("`docker version` said nothing");

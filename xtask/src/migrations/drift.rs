@@ -43,6 +43,11 @@ pub(crate) fn parse(status: &str) -> Vec<Line> {
     lines
 }
 
+/// What the program has and the database not yet, by number.
+pub(crate) fn pending(lines: &[Line]) -> impl Iterator<Item = u64> {
+    lines.iter().filter(|line| line.state == "pending").map(|line| line.number)
+}
+
 /// The migration that a revert takes back.
 pub(crate) fn newest(lines: &[Line]) -> Option<&Line> {
     lines.iter().rfind(|line| line.is_applied())
@@ -69,6 +74,7 @@ mod tests {
         20260101000004: was applied to the database, and the program that runs does not have it
         ");
         assert!(check(&parse("applied 1 a\npending 2 b\n")).is_empty());
+        assert_eq!(pending(&parse(STATUS)).collect::<Vec<_>>(), [20_260_101_000_005]);
     }
 
     #[test]

@@ -1,14 +1,19 @@
 //! Who listens on a port: from `/proc` on Linux, from `lsof` or `netstat` elsewhere, and from the engine for containers.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::commands;
 #[cfg(not(target_os = "linux"))]
 use crate::process::Invocation;
 
+/// How long an engine may take to say which container it is: the name is a help, and not worth waiting for.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Words for whoever listens on `port`; nothing when nobody does, or when this user may not see it.
 pub(crate) fn name(port: u16) -> Option<String> {
-    let container = commands::engine::publisher(port).capture().ok().filter(|output| output.code == 0);
+    let deadline = Instant::now() + PATIENCE;
+    let container = commands::engine::publisher(port).capture_until(deadline).ok().flatten().filter(|output| output.code == 0);
     if let Some(container) = container.as_ref().and_then(|output| output.stdout.lines().next()) {
         return Some(format!("the container `{container}`"));
     }

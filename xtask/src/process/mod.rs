@@ -6,6 +6,7 @@ mod stream;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::Context as _;
 
@@ -32,6 +33,16 @@ pub(crate) struct Output {
     pub(crate) stdout: String,
     /// Everything it wrote to stderr.
     pub(crate) stderr: String,
+}
+
+impl From<&std::process::Output> for Output {
+    fn from(output: &std::process::Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
 }
 
 impl Invocation {
@@ -132,13 +143,21 @@ impl Invocation {
     }
 
     fn finish(&self, expression: duct::Expression) -> anyhow::Result<Output> {
-        let output =
-            expression.stdout_capture().stderr_capture().unchecked().run().with_context(|| format!("cannot run `{}`", self.program))?;
-        Ok(Output {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        })
+        let output = expression.stdout_capture().stderr_capture().unchecked().run();
+        Ok(Output::from(&output.with_context(|| format!("cannot run `{}`", self.program))?))
+    }
+
+    /// Runs with nothing on stdin and keeps what it writes; nothing where it has not ended by `deadline`: it is ended then.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub(crate) fn capture_until(&self, deadline: Instant) -> anyhow::Result<Option<Output>> {
+        let place = || format!("cannot run `{}`", self.program);
+        let handle = self.expression().stdin_null().stdout_capture().stderr_capture().unchecked().start().with_context(place)?;
+        let output = handle.wait_deadline(deadline).with_context(place)?.map(Output::from);
+        // One that ended meanwhile is what was wanted.
+        let _ = output.is_none().then(|| handle.kill());
+        Ok(output)
     }
 
     /// Runs and returns its stdout; a non-zero exit is an error that shows the command and its stderr.
@@ -222,7 +241,7 @@ impl Invocation {
     }
 
     /// The command without its options' values of no interest to a reader: program and verbs, up to the first option.
-    fn short(&self) -> String {
+    pub(crate) fn short(&self) -> String {
         let program = Path::new(&self.program).file_stem().map_or(self.program.clone(), |name| name.to_string_lossy().into_owned());
         let mut words = vec![program];
         let mut skip_value = false;

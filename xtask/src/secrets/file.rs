@@ -28,7 +28,7 @@ pub(crate) fn write(file: &Path, value: &str) -> anyhow::Result<()> {
 }
 
 /// Whether other users of this machine can get at the files in `dir`.
-pub(super) fn is_open(dir: &Path) -> bool {
+pub(crate) fn is_open(dir: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

@@ -6,7 +6,7 @@ mod strength;
 
 pub(crate) use self::certificate::pair;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::config::environment::{Environment, TlsMode};
 use crate::model::{Kind, Model, Note};
@@ -211,11 +211,6 @@ pub(crate) fn make_certificate(project: &Project, environment: &Environment, mod
     // The key first: a certificate without its key is what nobody can use.
     file::write(&key.file, &key_pem)?;
     file::write(&certificate.file, &pem)
-}
-
-/// The files of the secrets of `model` that are not there.
-pub(crate) fn missing(project: &Project, model: &Model) -> Vec<PathBuf> {
-    of(project, model).into_iter().map(|secret| secret.file).filter(|file: &PathBuf| !Path::exists(file)).collect()
 }
 
 #[cfg(test)]

@@ -105,7 +105,8 @@ fn is_running(stat: &str, name: &str) -> bool {
     stat.split_once(' ').and_then(|(_, rest)| rest.strip_prefix(&format!("({name}) "))).is_some_and(|state| !state.starts_with(['Z', 'X']))
 }
 
-fn remote() -> Option<String> {
+/// The address or the context of an engine that may be on another machine.
+pub(crate) fn remote() -> Option<String> {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     set("DOCKER_HOST").filter(|host| !host.starts_with("unix://")).or_else(|| set("DOCKER_CONTEXT").filter(|context| context != "default"))
 }

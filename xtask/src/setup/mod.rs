@@ -10,6 +10,7 @@ mod system;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use self::look::remote;
 use crate::commands;
 use crate::config::environment::Environment;
 use crate::images::base::{self, Variable};

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 pub(crate) use self::content::Fingerprint;
-pub(crate) use self::notice::Notice;
+pub(crate) use self::notice::{Notice, limit};
 
 use self::debounce::Windows;
 use self::engine::{Engine, Message};

@@ -79,7 +79,7 @@ fn value(limit: Option<u64>) -> String {
 }
 
 /// A limit of inotify as the system has it now.
-pub(super) fn limit(name: &str) -> Option<u64> {
+pub(crate) fn limit(name: &str) -> Option<u64> {
     std::fs::read_to_string(format!("/proc/sys/fs/inotify/{name}")).ok()?.trim().parse().ok()
 }
 

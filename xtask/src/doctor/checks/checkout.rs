@@ -1,0 +1,119 @@
+//! The checkout: its environment, its secrets, who may read and write, its toolchain.
+
+use super::{first_line, setup, unknown};
+use crate::doctor::{Check, Facts};
+use crate::secrets::State;
+
+/// Those of this room.
+pub(super) fn checks(facts: &Facts) -> Vec<Check> {
+    let mut checks = vec![environment(facts)];
+    if facts.environment.is_ok() {
+        checks.push(secrets(facts));
+        checks.extend(strength(facts));
+    }
+    checks.extend([private(facts), ignored(facts), committed(facts), writable(facts), toolchain(facts)]);
+    checks
+}
+
+fn environment(facts: &Facts) -> Check {
+    let Err(error) = &facts.environment else { return Check::good("environment", "valid") };
+    let mut lines = error.lines().map(str::trim).filter(|line| !line.is_empty());
+    let detail = lines.next().unwrap_or_default().to_owned();
+    let rest: Vec<&str> = lines.map(|line| line.trim_start_matches("hint: ")).collect();
+    let fix = if rest.is_empty() { format!("`cargo xtask status{}` says more", facts.flags) } else { rest.join("; ") };
+    Check::bad("environment", detail, fix)
+}
+
+fn secrets(facts: &Facts) -> Check {
+    let contents = match &facts.contents {
+        Ok(contents) => contents,
+        Err(why) => return unknown("secrets", why, facts),
+    };
+    let missing = contents.secrets.iter().filter(|(_, state)| *state == State::Missing);
+    let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
+    if missing.is_empty() {
+        Check::good("secrets", "all there")
+    } else {
+        Check::bad("secrets", format!("missing: {}", missing.join(", ")), setup(facts))
+    }
+}
+
+/// Where a start makes secrets, as in development, nobody minds what they are.
+fn strength(facts: &Facts) -> Option<Check> {
+    facts.environment.as_ref().ok().filter(|environment| !environment.secrets.generate)?;
+    let weak = facts.contents.as_ref().ok()?.secrets.iter().filter_map(|(name, state)| match state {
+        State::Weak(reason) => Some((name, reason)),
+        _ => None,
+    });
+    let weak: Vec<_> = weak.collect();
+    if weak.is_empty() {
+        return Some(Check::good("secrets-strength", "nobody guesses them"));
+    }
+    let named: Vec<String> = weak.iter().map(|(name, reason)| format!("`{name}` {reason}")).collect();
+    let fixes: Vec<String> = weak.iter().map(|(name, _)| format!("`cargo xtask secrets rotate {name}{}`", facts.flags)).collect();
+    Some(Check::bad("secrets-strength", named.join("; "), fixes.join(", ")))
+}
+
+fn private(facts: &Facts) -> Check {
+    match &facts.checkout.open {
+        None => Check::good("secrets-private", "nobody else on this machine reads them"),
+        Some(directory) => {
+            Check::bad("secrets-private", format!("others on this machine can read {directory}/"), format!("`chmod 700 {directory}`"))
+        }
+    }
+}
+
+fn ignored(facts: &Facts) -> Check {
+    match facts.checkout.exposed.as_deref() {
+        None => Check::good("secrets-ignored", "not a git checkout"),
+        Some([]) => Check::good("secrets-ignored", "git leaves infra/secrets/ and overrides out"),
+        Some(paths) => Check::bad(
+            "secrets-ignored",
+            format!("git would add {}", paths.join(", ")),
+            "add the lines `/infra/secrets/*` and `/infra/env/*.override.toml` to `.gitignore`",
+        ),
+    }
+}
+
+fn committed(facts: &Facts) -> Check {
+    match &facts.checkout.committed {
+        Err(why) => unknown("secrets-committed", why, facts),
+        Ok(files) if files.is_empty() => Check::good("secrets-committed", "git has none"),
+        Ok(files) => Check::bad(
+            "secrets-committed",
+            format!("git has {}", files.join(", ")),
+            format!(
+                "`git rm --cached {}` and commit; then new values, `cargo xtask secrets rotate NAME{}`: the old ones stay in its history",
+                files.join(" "),
+                facts.flags
+            ),
+        ),
+    }
+}
+
+fn writable(facts: &Facts) -> Check {
+    let closed: Vec<String> = facts.checkout.unwritable.iter().map(|dir| dir.display().to_string()).collect();
+    if closed.is_empty() {
+        return Check::good("writable", "the checkout can be written");
+    }
+    let closed = closed.join(" ");
+    Check::bad(
+        "writable",
+        format!("cannot be written: {closed}"),
+        format!("`sudo chown -R $(id -u):$(id -g) {closed}`, or mount it writable"),
+    )
+}
+
+fn toolchain(facts: &Facts) -> Check {
+    let install = |pinned: &str| format!("`rustup toolchain install {pinned}`");
+    match (&facts.checkout.pinned, &facts.checkout.rust) {
+        (None, rust) => Check::good("toolchain", format!("none is pinned; {} answers", rust.as_deref().unwrap_or("none"))),
+        (Some(pinned), Ok(rust)) if rust == pinned => Check::good("toolchain", rust.clone()),
+        (Some(pinned), Ok(rust)) => Check::bad(
+            "toolchain",
+            format!("{rust} answers, rust-toolchain.toml pins {pinned}"),
+            format!("{}, and unset `RUSTUP_TOOLCHAIN` if it is set", install(pinned)),
+        ),
+        (Some(pinned), Err(why)) => Check::bad("toolchain", format!("`rustc` does not answer: {}", first_line(why)), install(pinned)),
+    }
+}
