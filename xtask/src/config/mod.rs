@@ -2,6 +2,7 @@
 
 mod decode;
 pub(crate) mod environment;
+pub(crate) mod hidden;
 pub(crate) mod layers;
 pub(crate) mod load;
 pub(crate) mod problem;

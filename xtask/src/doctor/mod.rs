@@ -1,5 +1,6 @@
 //! What could be wrong with this machine or this checkout: each check has a verdict, what was found, and how to mend it.
 
+pub(crate) mod bundle;
 mod checks;
 mod facts;
 

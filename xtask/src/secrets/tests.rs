@@ -1,5 +1,7 @@
 //! Secrets of a checkout in a temporary directory.
 
+use std::path::Path;
+
 use super::*;
 use crate::config::load;
 

@@ -8,6 +8,7 @@ use toml::Value;
 
 use super::super::Context;
 use super::json;
+use crate::config::hidden::shown;
 use crate::config::layers::leaves;
 use crate::config::load;
 use crate::report::{product, table};
@@ -69,7 +70,8 @@ fn differences(left: &BTreeMap<String, Value>, right: &BTreeMap<String, Value>) 
     keys.sort();
     keys.dedup();
     let differing = keys.into_iter().filter(|key| left.get(*key) != right.get(*key));
-    differing.map(|key| (key.clone(), left.get(key).cloned(), right.get(key).cloned())).collect()
+    let side = |side: &BTreeMap<String, Value>, key: &str| side.get(key).map(|value| shown(key, value));
+    differing.map(|key| (key.clone(), side(left, key), side(right, key))).collect()
 }
 
 #[cfg(test)]

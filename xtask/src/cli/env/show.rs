@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::super::Context;
 use super::json;
+use crate::config::hidden::shown;
 use crate::config::layers::leaves;
 use crate::config::load;
 use crate::report::{product, table};
@@ -38,7 +39,10 @@ impl Show {
         let project = context.project()?;
         let name = self.name.unwrap_or(project.environment.clone());
         let layers = load::load(&project.infra(), &name)?.layers;
-        let values = leaves(&layers.tree).into_iter();
+        let values = leaves(&layers.tree).into_iter().map(|(key, value)| {
+            let value = shown(&key, &value);
+            (key, value)
+        });
         let source = |key: &str| layers.place(key).map(|place| place.to_string()).unwrap_or_default();
         if self.json {
             let entries = values.map(|(key, value)| Ok(Entry { source: source(&key), value: json(&value)?, key }));

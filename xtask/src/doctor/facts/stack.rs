@@ -108,7 +108,7 @@ impl Running {
     }
 
     /// Of a stack that nothing is known of.
-    pub(super) fn unknown(why: String) -> Self {
+    pub(crate) fn unknown(why: String) -> Self {
         Self { containers: Err(why.clone()), address: Err(why), migrations: None, look_up: None, guarded: false, attached: false }
     }
 }
