@@ -10,6 +10,7 @@ mod backup;
 mod clean;
 mod dev;
 mod docs;
+mod doctor;
 mod down;
 mod dry_run;
 mod env;

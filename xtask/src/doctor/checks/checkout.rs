@@ -1,6 +1,6 @@
 //! The checkout: its environment, its secrets, who may read and write, its toolchain.
 
-use super::{first_line, setup, unknown};
+use super::{first_line, unknown};
 use crate::doctor::{Check, Facts};
 use crate::secrets::State;
 
@@ -32,10 +32,9 @@ fn secrets(facts: &Facts) -> Check {
     let missing = contents.secrets.iter().filter(|(_, state)| *state == State::Missing);
     let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
     if missing.is_empty() {
-        Check::good("secrets", "all there")
-    } else {
-        Check::bad("secrets", format!("missing: {}", missing.join(", ")), setup(facts))
+        return Check::good("secrets", "all there");
     }
+    Check::bad("secrets", format!("missing: {}", missing.join(", ")), format!("`cargo xtask secrets init{}`", facts.flags))
 }
 
 /// Where a start makes secrets, as in development, nobody minds what they are.
@@ -76,6 +75,9 @@ fn ignored(facts: &Facts) -> Check {
 }
 
 fn committed(facts: &Facts) -> Check {
+    if facts.checkout.exposed.is_none() {
+        return Check::good("secrets-committed", "not a git checkout");
+    }
     match &facts.checkout.committed {
         Err(why) => unknown("secrets-committed", why, facts),
         Ok(files) if files.is_empty() => Check::good("secrets-committed", "git has none"),

@@ -17,7 +17,7 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
 
 fn inotify(facts: &Facts) -> Option<Check> {
     let limits = facts.machine.inotify?;
-    let detail = format!("{} directories and {} programs may be watched or watch", limits.watches, limits.instances);
+    let detail = format!("{} directories may be watched, by {} programs", limits.watches, limits.instances);
     let kinds = [("max_user_watches", limits.watches, WATCHES, 524_288), ("max_user_instances", limits.instances, INSTANCES, 1024)];
     let few = kinds.into_iter().filter(|(_, limit, least, _)| limit < least);
     let settings: Vec<String> = few.map(|(name, _, _, enough)| format!("fs.inotify.{name}={enough}")).collect();

@@ -1,5 +1,6 @@
 //! A checkout in a temporary directory with an engine that is a script (`docker`, beside this directory).
 
+mod doctor;
 mod images;
 mod outcome;
 mod running;

@@ -5,9 +5,10 @@ use std::fmt::{self, Write as _};
 use super::Checkout;
 
 /// The calls of `docker` that change nothing.
-const READS: [&str; 16] = [
+const READS: [&str; 17] = [
     "version ",
     "buildx version",
+    "buildx du",
     "info",
     "ps ",
     "image ls ",

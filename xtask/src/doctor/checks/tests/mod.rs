@@ -145,7 +145,7 @@ fn every_check_has_a_fault_that_it_finds() {
 
 #[test]
 fn what_is_no_fault_is_told_all_the_same() {
-    let shades: [Fault; 9] = [
+    let shades: [Fault; 10] = [
         ("clock", |facts| facts.engine.ahead = Some(4)),
         ("disk", |facts| facts.engine.free = None),
         ("dns", |facts| facts.machine.name_server = Some(([192, 0, 2, 1].into(), false))),
@@ -155,6 +155,7 @@ fn what_is_no_fault_is_told_all_the_same() {
         ("guard", |facts| (facts.running.guarded, facts.running.attached) = (false, true)),
         ("container-dns", |facts| facts.running.look_up = Some(Ok(LookUp { name: "backend".to_owned(), found: None }))),
         ("secrets-ignored", |facts| facts.checkout.exposed = None),
+        ("secrets-committed", |facts| (facts.checkout.exposed, facts.checkout.committed) = (None, Err("cannot run `git`".to_owned()))),
     ];
     let lines = shades.map(|(name, shade)| {
         let report = all(&with(shade));
