@@ -41,14 +41,18 @@ pub(crate) fn is_open(dir: &Path) -> bool {
     }
 }
 
+/// Sets who may read and write `path`.
+///
+/// # Errors
+/// When the system refuses.
 #[cfg(unix)]
-fn mode(path: &Path, mode: u32) -> anyhow::Result<()> {
+pub(crate) fn mode(path: &Path, mode: u32) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
         .with_context(|| format!("cannot set the permissions of {}", path.display()))
 }
 
 #[cfg(not(unix))]
-fn mode(_path: &Path, _mode: u32) -> anyhow::Result<()> {
+pub(crate) fn mode(_path: &Path, _mode: u32) -> anyhow::Result<()> {
     Ok(())
 }

@@ -35,12 +35,34 @@ async fn nothing_is_wrong_where_nothing_is() {
 #[tokio::test]
 async fn what_breaks_is_found() {
     let (stack, _turn) = alone().await;
+    let newest = stack.query("SELECT max(version) FROM _sqlx_migrations").remove(0);
     stack.docker(&["pause", &stack.container("worker")]).good();
-    stack.query("DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations) RETURNING version");
+    // As if another version of the application had been here.
+    stack.query(&format!("UPDATE _sqlx_migrations SET version = version + 1 WHERE version = {newest}"));
     let broken = checks(&stack);
+    stack.query(&format!("UPDATE _sqlx_migrations SET version = {newest} WHERE version = {newest} + 1"));
     stack.docker(&["unpause", &stack.container("worker")]).good();
-    // What is applied twice does nothing where it was written so; the row is what was taken.
-    stack.xtask(&["migrate", "status"]);
-    let names: Vec<&str> = broken.iter().filter(|check| check["ok"] == false).filter_map(|check| check["name"].as_str()).collect();
-    assert!(names.contains(&"stack") && names.contains(&"migrations"), "{:?}", failures(&broken));
+    let found = failures(&broken);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains("worker: it is paused") && found[1].contains("does not have it"), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_file_for_a_bug_report_has_what_helps_and_nothing_secret() {
+    let (stack, _turn) = shared().await;
+    let directory = std::env::temp_dir().join(format!("{}-bundle-{}", stack.instance, std::process::id()));
+    std::fs::create_dir(&directory).unwrap();
+    let file = directory.join("report.tar.gz").display().to_string();
+    let outcome = stack.xtask(&["doctor", "--bundle", &file]).good();
+    assert_eq!(outcome.stdout.trim(), file);
+    let all = stack.run("tar", &["--extract", "--to-stdout", "--file", &file], "").good().stdout;
+    let names = stack.run("tar", &["--list", "--file", &file], "").good().stdout;
+    std::fs::remove_dir_all(&directory).unwrap();
+    for name in ["doctor.json", "versions.txt", "status.json", "environment.json", "model.json", "git.txt", "guard.log"] {
+        assert!(names.lines().any(|line| line.ends_with(&format!("/{name}"))), "{name} in {names}");
+    }
+    assert!(names.contains(&format!("logs/{}.log", stack.container("backend"))), "{names}");
+    let password = std::fs::read_to_string(format!("{}/infra/secrets/test/postgres_password", stack.root)).unwrap();
+    assert!(password.trim().len() > 20 && !all.contains(password.trim()), "a secret is told");
+    assert!(all.contains("\"checks\"") && all.contains("postgres_password"), "names are no secrets");
 }

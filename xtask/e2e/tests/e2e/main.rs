@@ -5,6 +5,7 @@ mod backup;
 mod commands;
 mod compose;
 mod dev;
+mod doctor;
 mod external;
 mod faults;
 mod fuzz;

@@ -14,6 +14,7 @@ use super::Report;
 use crate::process::Invocation;
 use crate::project::Project;
 use crate::report::Failure;
+use crate::secrets;
 
 /// A file that was written.
 #[derive(Debug)]
@@ -63,6 +64,8 @@ fn reserve(file: &Path) -> anyhow::Result<()> {
 }
 
 fn fill(directory: &Path, parts: &[Part], redactor: &Redactor) -> anyhow::Result<()> {
+    std::fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
+    secrets::file::mode(directory, 0o700)?;
     for part in parts {
         let path = directory.join(&part.name);
         let place = || format!("cannot write {}", path.display());

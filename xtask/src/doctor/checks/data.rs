@@ -56,7 +56,10 @@ fn age(data: &Data, facts: &Facts) -> Check {
     };
     let lives = facts.running.containers.as_ref().is_ok_and(|containers| !containers.is_empty());
     match newest {
-        Some(newest) => judge("backup-age", "the newest is", data.now.saturating_sub(newest.time()), facts, fix),
+        Some(newest) => {
+            let seconds = data.now.saturating_sub(newest.time());
+            judge("backup-age", format!("the newest is {} old", human(Duration::from_secs(seconds))), seconds, facts, fix)
+        }
         // Before the first start there is nothing to lose.
         None if matters(facts) && lives => Check::bad("backup-age", "there is no backup", fix()),
         None => Check::good("backup-age", "there is no backup"),
@@ -68,15 +71,18 @@ fn verified(data: &Data, facts: &Facts) -> Check {
     let backups = data.backups.as_deref().unwrap_or_default();
     let moment = |backup: &Backup| backup::time::parse(backup.verified_at.as_deref()?);
     match backups.iter().filter_map(moment).max() {
-        Some(moment) => judge("backup-verified", "one was last read and found whole", data.now.saturating_sub(moment), facts, fix),
+        Some(moment) => {
+            let seconds = data.now.saturating_sub(moment);
+            let detail = format!("one was last read and found whole {} ago", human(Duration::from_secs(seconds)));
+            judge("backup-verified", detail, seconds, facts, fix)
+        }
         None if matters(facts) && !backups.is_empty() => Check::bad("backup-verified", "none was read again since it was made", fix()),
         None if backups.is_empty() => Check::good("backup-verified", "there is no backup"),
         None => Check::good("backup-verified", "none was read again since it was made"),
     }
 }
 
-fn judge(name: &'static str, what: &str, seconds: u64, facts: &Facts, fix: impl FnOnce() -> String) -> Check {
-    let age = human(Duration::from_secs(seconds));
-    let detail = if name == "backup-age" { format!("{what} {age} old") } else { format!("{what} {age} ago") };
+/// Of something that was done so many seconds ago.
+fn judge(name: &'static str, detail: String, seconds: u64, facts: &Facts, fix: impl FnOnce() -> String) -> Check {
     if matters(facts) && seconds > OLDEST { Check::bad(name, detail, fix()) } else { Check::good(name, detail) }
 }

@@ -1,6 +1,7 @@
 //! The engine: versions, what it has to work with, and what it keeps for nobody.
 
 use super::{first_line, setup, unknown};
+use crate::doctor::facts::Known;
 use crate::doctor::{Check, Facts};
 use crate::engine::Trouble;
 use crate::report::human_bytes;
@@ -16,7 +17,7 @@ const SECONDS: u64 = 5;
 
 /// Those of this room.
 pub(super) fn checks(facts: &Facts) -> Vec<Check> {
-    let mut checks = vec![client(facts), engine(facts), compose(facts), buildx(facts)];
+    let mut checks = vec![client(facts), engine(facts), compose(facts), plugin("buildx", &facts.engine.buildx, facts)];
     checks.extend([limits(facts), clock(facts), disk(facts), memory(facts), processors(facts), waste(facts)]);
     checks.extend(abandoned(facts));
     checks
@@ -44,17 +45,17 @@ fn engine(facts: &Facts) -> Check {
 }
 
 fn compose(facts: &Facts) -> Check {
-    match (&facts.engine.trouble, &facts.engine.compose) {
-        (Some(trouble @ (Trouble::NoCompose | Trouble::OldCompose(_))), _) => Check::bad("compose", words(trouble), setup(facts)),
-        (_, Some(version)) => Check::good("compose", version.clone()),
-        (_, None) => Check::bad("compose", "`docker compose` is missing", setup(facts)),
+    match &facts.engine.trouble {
+        Some(trouble @ Trouble::OldCompose(_)) => Check::bad("compose", words(trouble), setup(facts)),
+        _ => plugin("compose", &facts.engine.compose, facts),
     }
 }
 
-fn buildx(facts: &Facts) -> Check {
-    match &facts.engine.buildx {
-        Some(version) => Check::good("buildx", version.clone()),
-        None => Check::bad("buildx", "`docker buildx` is missing", setup(facts)),
+fn plugin(name: &'static str, version: &Known<Option<String>>, facts: &Facts) -> Check {
+    match version {
+        Ok(Some(version)) => Check::good(name, version.clone()),
+        Ok(None) => Check::bad(name, format!("`docker {name}` is missing"), setup(facts)),
+        Err(why) => unknown(name, why, facts),
     }
 }
 

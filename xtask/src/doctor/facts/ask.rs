@@ -1,6 +1,7 @@
 //! Questions with a bound: what is not answered by then is not known, and named.
 
 use std::sync::mpsc;
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::process::{Invocation, Output};
@@ -43,6 +44,11 @@ impl Ask {
         std::thread::spawn(move || drop(send.send(look())));
         receive.recv_timeout(self.deadline.saturating_duration_since(Instant::now())).map_err(|_| format!("{what} did not answer in time"))
     }
+}
+
+/// What a thread that asked found out.
+pub(super) fn answer<T>(asked: ScopedJoinHandle<'_, Known<T>>) -> Known<T> {
+    asked.join().unwrap_or_else(|_| Err("the thread that asked panicked".to_owned()))
 }
 
 #[cfg(test)]

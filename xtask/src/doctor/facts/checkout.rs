@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::ask::{Ask, Known};
-use super::engine::joined;
+use super::ask::{Ask, Known, answer};
 use crate::process::{Invocation, Output};
 use crate::project::Project;
 use crate::secrets::file;
@@ -39,8 +38,8 @@ impl Checkout {
             let listed = scope.spawn(move || ask.output(&listed));
             let rust = ask.read(&Invocation::new("rustc").arg("--version").dir(root));
             Self {
-                exposed: joined(ignored.join()).and_then(|output| output).ok().and_then(|output| exposed(&output, &secret)),
-                committed: joined(listed.join()).and_then(|output| output).map(|output| committed(&output)),
+                exposed: answer(ignored).ok().and_then(|output| exposed(&output, &secret)),
+                committed: answer(listed).map(|output| committed(&output)),
                 open: file::is_open(&root.join(&directory)).then_some(directory),
                 unwritable: [root.clone(), root.join("target")].into_iter().filter(|dir| !writable(dir)).collect(),
                 pinned: pinned(root),

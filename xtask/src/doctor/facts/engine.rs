@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::ask::{Ask, Known};
+use super::ask::{Ask, Known, answer};
 use crate::commands;
 use crate::engine::{self, Trouble};
 use crate::logs::stamp::Stamp;
@@ -21,10 +21,10 @@ pub(crate) struct Engine {
     pub(crate) client: Option<String>,
     /// The engine's version.
     pub(crate) server: Option<String>,
-    /// The version of Compose.
-    pub(crate) compose: Option<String>,
-    /// The version of buildx.
-    pub(crate) buildx: Option<String>,
+    /// The version of Compose; none where it is missing.
+    pub(crate) compose: Known<Option<String>>,
+    /// The version of buildx; none where it is missing.
+    pub(crate) buildx: Known<Option<String>>,
     /// What it says about its host.
     pub(crate) host: Known<Host>,
     /// Seconds by which its clock is ahead of the clock here.
@@ -108,33 +108,33 @@ impl Engine {
         }
         std::thread::scope(|scope| {
             let compose = scope.spawn(move || ask.output(&commands::engine::compose_version()));
-            let buildx = scope.spawn(move || ask.read(&commands::engine::buildx_version()));
+            let buildx = scope.spawn(move || ask.output(&commands::engine::buildx_version()));
             let host = scope.spawn(move || host(ask));
             let waste = scope.spawn(move || waste(ask));
-            let remote = crate::setup::remote().is_some();
-            let checkouts =
-                scope.spawn(move || (!remote).then(|| Ok(parse_checkouts(&ask.read(&commands::doctor::checkouts())?, Path::is_dir))));
+            let checkouts = crate::setup::remote().is_none().then(|| scope.spawn(move || checkouts(ask)));
             let version = ask.output(&commands::engine::version());
             let hangs = version.is_err();
-            let version = version.unwrap_or_else(silent);
-            let compose = joined(compose.join()).and_then(|output| output).unwrap_or_else(silent);
+            let (version, compose) = (version.unwrap_or_else(|why| silent(-1, why)), answer(compose));
             // With a broken engine `docker version` fails, but names the client all the same.
             let versions = serde_json::from_str::<Versions>(&version.stdout).ok();
             let (client, server) = versions.map_or((None, None), |versions| (versions.client, versions.server));
-            let (host, ahead) =
-                joined(host.join()).and_then(|host| host).map_or_else(|why| (Err(why), None), |(host, ahead)| (Ok(host), ahead));
+            let host = answer(host);
+            let ahead = host.as_ref().ok().and_then(|(_, ahead)| *ahead);
+            let host = host.map(|(host, _)| host);
             Self {
-                trouble: engine::judge(&version, &compose),
+                // One that did not answer in time is no trouble that is known.
+                trouble: engine::judge(&version, &compose.clone().unwrap_or_else(|why| silent(0, why))),
                 hangs,
                 client: client.map(|component| component.version),
                 server: server.map(|component| component.version),
-                compose: Some(compose.stdout.trim().to_owned()).filter(|text| compose.code == 0 && !text.is_empty()),
-                buildx: joined(buildx.join()).and_then(|text| text).ok().and_then(|text| text.split_whitespace().nth(1).map(str::to_owned)),
+                compose: compose.map(|output| succeeded(&output).map(|text| text.trim().to_owned())),
+                buildx: answer(buildx)
+                    .map(|output| succeeded(&output).map(|text| text.split_whitespace().nth(1).unwrap_or(text).to_owned())),
                 free: host.as_ref().ok().and_then(|host| free(ask, &host.root)),
                 host,
                 ahead,
-                waste: joined(waste.join()).and_then(|waste| waste),
-                checkouts: joined(checkouts.join()).unwrap_or_else(|why| Some(Err(why))),
+                waste: answer(waste),
+                checkouts: checkouts.map(answer),
             }
         })
     }
@@ -146,8 +146,8 @@ impl Engine {
             hangs: false,
             client: None,
             server: None,
-            compose: None,
-            buildx: None,
+            compose: Ok(None),
+            buildx: Ok(None),
             host: Err(why()),
             ahead: None,
             free: None,
@@ -157,14 +157,14 @@ impl Engine {
     }
 }
 
-/// What a thread found.
-pub(super) fn joined<T>(found: std::thread::Result<T>) -> Known<T> {
-    found.map_err(|_| "the thread that asked panicked".to_owned())
+/// The output of a program that said nothing but why it is not known.
+fn silent(code: i32, why: String) -> Output {
+    Output { code, stdout: String::new(), stderr: why }
 }
 
-/// The output of a program that said nothing but why it is not known.
-fn silent(why: String) -> Output {
-    Output { code: -1, stdout: String::new(), stderr: why }
+/// What a program printed that did not fail.
+fn succeeded(output: &Output) -> Option<&str> {
+    (output.code == 0).then_some(output.stdout.as_str())
 }
 
 /// What the engine says about its host, and by how many seconds its clock is ahead.
@@ -201,6 +201,10 @@ fn bytes(text: &str) -> Option<u64> {
     let factor = ["B", "kB", "MB", "GB", "TB"].iter().position(|known| *known == unit)?;
     // What is cut off is less than a byte.
     Some((number.trim().parse::<f64>().ok()? * 1000_f64.powi(i32::try_from(factor).ok()?)) as u64)
+}
+
+fn checkouts(ask: Ask) -> Known<Vec<Checkout>> {
+    ask.read(&commands::doctor::checkouts()).map(|text| parse_checkouts(&text, Path::is_dir))
 }
 
 /// The lines of `commands::doctor::checkouts`, each project once.

@@ -28,6 +28,7 @@ use crate::config::environment::Environment;
 use crate::data::agent;
 use crate::data::store::{self, Backup};
 use crate::project::Project;
+use crate::report::Failure;
 use crate::stack::Stack;
 
 /// After this nobody waits for an answer any more, so that a doctor ends within three seconds, whatever hangs.
@@ -78,7 +79,8 @@ impl Facts {
             let engine = scope.spawn(move || Engine::find(ask));
             let machine = scope.spawn(move || Machine::find(ask));
             let checkout = scope.spawn(move || Checkout::find(ask, project));
-            let stack = Stack::load(project.clone());
+            let own = project.clone();
+            let stack = ask.within("the environment", move || Stack::load(own)).unwrap_or_else(|why| Err(Failure::new(why).into()));
             let (contents, running) = match &stack {
                 Ok(stack) => stack::find(ask, stack),
                 Err(_) => (Err(INVALID.to_owned()), Running::unknown(INVALID.to_owned())),

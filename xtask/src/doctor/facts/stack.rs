@@ -1,7 +1,6 @@
 //! What doctor asks Compose and the containers: what should be, and what is.
 
-use super::ask::{Ask, Known};
-use super::engine::joined;
+use super::ask::{Ask, Known, answer};
 use super::images::Images;
 use crate::commands;
 use crate::engine::containers::{self, Container};
@@ -57,19 +56,19 @@ pub(super) fn find(ask: Ask, stack: &Stack) -> (Known<Contents>, Running) {
         let variables = scope.spawn(move || ask.read(&stack.compose.variables()));
         let here = scope.spawn(move || ask.read(&commands::images::list()));
         let model = ask.read(&stack.compose.model()).and_then(|text| Model::parse(&text).map_err(|error| format!("{error:#}")));
-        let containers = joined(containers.join()).and_then(|containers| containers);
+        let containers = answer(containers);
         let running = scope.spawn({
             let model = model.clone();
             move || Running::find(ask, stack, model.as_ref().ok(), containers)
         });
         let contents = model.map(|model| {
-            let variables = joined(variables.join()).and_then(|variables| variables);
-            let here = joined(here.join()).and_then(|here| here);
+            let variables = answer(variables);
+            let here = answer(here);
             let images = variables.and_then(|variables| Images::find(ask, stack, &model, &base::parse_variables(&variables), &here?));
             let secrets = secrets::of(&stack.project, &model).into_iter().map(|secret| (secret.name.clone(), secret.state())).collect();
             Contents { model, images, secrets }
         });
-        (contents, joined(running.join()).unwrap_or_else(Running::unknown))
+        (contents, running.join().unwrap_or_else(|_| Running::unknown("the thread that asked panicked".to_owned())))
     })
 }
 

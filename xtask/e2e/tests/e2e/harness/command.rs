@@ -134,7 +134,7 @@ impl Stack {
     }
 
     /// Runs a program in the checkout.
-    pub(super) fn run(&self, program: &str, args: &[&str], input: &str) -> Outcome {
+    pub(crate) fn run(&self, program: &str, args: &[&str], input: &str) -> Outcome {
         finish(self.spawn(program, args), input)
     }
 

@@ -34,10 +34,11 @@ fn production(facts: &mut Facts) {
     facts.flags = " --env production".to_owned();
 }
 
-const FAULTS: [Fault; 43] = [
+const FAULTS: [Fault; 44] = [
     ("engine", |facts| facts.engine.server = None),
-    ("compose", |facts| facts.engine.compose = None),
-    ("buildx", |facts| facts.engine.buildx = None),
+    ("compose", |facts| facts.engine.compose = Ok(None)),
+    ("buildx", |facts| facts.engine.buildx = Ok(None)),
+    ("buildx", |facts| facts.engine.buildx = Err("`docker buildx version` did not answer in time".to_owned())),
     ("cgroup", |facts| facts.engine.host.as_mut().expect("known").pids_limit = false),
     ("clock", |facts| facts.engine.ahead = Some(-90)),
     ("clock", |facts| facts.engine.ahead = None),
@@ -204,7 +205,7 @@ fn bare(trouble: Trouble) -> Facts {
 #[test]
 fn without_a_client_one_fix_mends_all() {
     let mut facts = bare(Trouble::NoClient);
-    (facts.engine.client, facts.engine.compose, facts.engine.buildx) = (None, None, None);
+    (facts.engine.client, facts.engine.compose, facts.engine.buildx) = (None, Ok(None), Ok(None));
     insta::assert_snapshot!(Report::new(all(&facts)).render());
 }
 
