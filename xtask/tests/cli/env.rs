@@ -58,3 +58,18 @@ fn a_new_one_builds_on_another_and_works() {
     assert_snapshot!("new_of_a_bad_name", checkout.run(["env", "new", "../x", "--from", "staging"]));
     assert!(!checkout.root().join("infra/env/x.toml").exists());
 }
+
+#[test]
+fn what_opens_something_is_not_shown() {
+    let checkout = Checkout::new();
+    let secret =
+        "[notify]\nwebhook = \"https://hooks.example.com/planted\"\n[variables]\nMAIL_URL = \"smtp://board:planted@mail.example.com\"\n";
+    checkout.file("infra/env/local.override.toml", secret);
+    checkout.file("infra/env/other.toml", "");
+    for args in
+        [&["env", "show"][..], &["env", "show", "--json"], &["env", "diff", "local", "other"], &["env", "diff", "local", "other", "--json"]]
+    {
+        let outcome = checkout.start_in(&checkout.root(), args).finish().success();
+        assert!(outcome.stdout.contains("«hidden»") && !outcome.stdout.contains("planted"), "{outcome}");
+    }
+}

@@ -100,7 +100,7 @@ fn parts(value: &str) -> Vec<String> {
 /// The ways in which `value` may be written: as it is, in JSON, in JSON as the engine's programs write it, and in an address.
 fn forms(value: &str) -> Vec<String> {
     let quoted = serde_json::Value::from(value).to_string();
-    let json = quoted.trim_start_matches('"').strip_suffix('"').unwrap_or(&quoted).to_owned();
+    let json = quoted[1..quoted.len() - 1].to_owned();
     let html = json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e");
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let escaped = value.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect();

@@ -1,6 +1,6 @@
 //! The checkout: its environment, its secrets, who may read and write, its toolchain.
 
-use super::{first_line, unknown};
+use super::{first_line, unanswered, untold};
 use crate::doctor::{Check, Facts};
 use crate::secrets::State;
 
@@ -8,8 +8,7 @@ use crate::secrets::State;
 pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     let mut checks = vec![environment(facts)];
     if facts.environment.is_ok() {
-        checks.push(secrets(facts));
-        checks.extend(strength(facts));
+        checks.extend([files(facts), secrets(facts), strength(facts)].into_iter().flatten());
     }
     checks.extend([private(facts), ignored(facts), committed(facts), writable(facts), toolchain(facts)]);
     checks
@@ -24,17 +23,29 @@ fn environment(facts: &Facts) -> Check {
     Check::bad("environment", detail, fix)
 }
 
-fn secrets(facts: &Facts) -> Check {
+/// What Compose makes of its files, where it can be asked.
+fn files(facts: &Facts) -> Option<Check> {
+    facts.engine.trouble.is_none().then(|| match &facts.contents {
+        Ok(_) => Check::good("compose-files", "valid"),
+        Err(why) => Check::bad(
+            "compose-files",
+            first_line(why),
+            format!("mend what it names in infra/compose*.yaml; where it names nothing, ask again: `cargo xtask doctor{}`", facts.flags),
+        ),
+    })
+}
+
+fn secrets(facts: &Facts) -> Option<Check> {
     let contents = match &facts.contents {
         Ok(contents) => contents,
-        Err(why) => return unknown("secrets", why, facts),
+        Err(why) => return untold("secrets", why, facts),
     };
     let missing = contents.secrets.iter().filter(|(_, state)| *state == State::Missing);
     let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
     if missing.is_empty() {
-        return Check::good("secrets", "all there");
+        return Some(Check::good("secrets", "all there"));
     }
-    Check::bad("secrets", format!("missing: {}", missing.join(", ")), format!("`cargo xtask secrets init{}`", facts.flags))
+    Some(Check::bad("secrets", format!("missing: {}", missing.join(", ")), format!("`cargo xtask secrets init{}`", facts.flags)))
 }
 
 /// Where a start makes secrets, as in development, nobody minds what they are.
@@ -79,7 +90,7 @@ fn committed(facts: &Facts) -> Check {
         return Check::good("secrets-committed", "not a git checkout");
     }
     match &facts.checkout.committed {
-        Err(why) => unknown("secrets-committed", why, facts),
+        Err(why) => unanswered("secrets-committed", why, facts),
         Ok(files) if files.is_empty() => Check::good("secrets-committed", "git has none"),
         Ok(files) => Check::bad(
             "secrets-committed",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{first_line, unknown};
+use super::{first_line, untold};
 use crate::data::store::Backup;
 use crate::doctor::facts::Data;
 use crate::doctor::{Check, Facts};
@@ -14,19 +14,21 @@ const OLDEST: u64 = 48 * 3600;
 /// Those of this room.
 pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     let Some(data) = &facts.data else { return Vec::new() };
-    vec![decided(facts), writable(data), age(data, facts), verified(data, facts)]
+    let others = [writable(data), age(data, facts), verified(data, facts)];
+    decided(facts).into_iter().chain(others).collect()
 }
 
-fn decided(facts: &Facts) -> Check {
+fn decided(facts: &Facts) -> Option<Check> {
     let undecided = match &facts.contents {
         Ok(contents) => contents.model.undecided(),
-        Err(why) => return unknown("backup", why, facts),
+        Err(why) => return untold("backup", why, facts),
     };
     if undecided.is_empty() {
-        return Check::good("backup", "each volume is backed up, or need not be");
+        return Some(Check::good("backup", "each volume is backed up, or need not be"));
     }
     let names = undecided.join(", ");
-    Check::bad("backup", format!("nobody has decided about the volumes: {names}"), "name them in `x-backup` of infra/compose.yaml")
+    let fix = "name them in `x-backup` of infra/compose.yaml";
+    Some(Check::bad("backup", format!("nobody has decided about the volumes: {names}"), fix))
 }
 
 fn writable(data: &Data) -> Check {

@@ -1,18 +1,19 @@
 //! The images: which are here, and whether they are older than their sources.
 
-use super::{setup, unknown};
+use super::{setup, unknown, untold};
 use crate::doctor::facts::Images;
 use crate::doctor::{Check, Facts};
 use crate::images::inventory::Entry;
 
+const NAMES: [&str; 3] = ["base-images", "own-images", "outdated-images"];
+
 /// Those of this room.
 pub(super) fn checks(facts: &Facts) -> Vec<Check> {
-    if facts.environment.is_err() {
-        return Vec::new();
-    }
-    match facts.contents.as_ref().and_then(|contents| contents.images.as_ref()) {
-        Ok(images) => vec![bases(images, facts), own(images), outdated(images, facts)],
-        Err(why) => ["base-images", "own-images", "outdated-images"].map(|name| unknown(name, why, facts)).into(),
+    match facts.contents.as_ref().map(|contents| &contents.images) {
+        _ if facts.environment.is_err() => Vec::new(),
+        Ok(Ok(images)) => vec![bases(images, facts), own(images), outdated(images, facts)],
+        Ok(Err(why)) => NAMES.map(|name| unknown(name, why, facts)).into(),
+        Err(why) => NAMES.into_iter().filter_map(|name| untold(name, why, facts)).collect(),
     }
 }
 

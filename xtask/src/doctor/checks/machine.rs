@@ -1,6 +1,6 @@
 //! The machine beside the engine: what may be watched, and names.
 
-use super::unknown;
+use super::unanswered;
 use crate::doctor::{Check, Facts};
 
 /// This repository with everything that is built has about a thousand directories, and editors watch as well.
@@ -32,7 +32,7 @@ fn inotify(facts: &Facts) -> Option<Check> {
 fn names(facts: &Facts) -> Check {
     let addresses = match &facts.machine.localhost {
         Ok(addresses) => addresses,
-        Err(why) => return unknown("dns", why, facts),
+        Err(why) => return unanswered("dns", why, facts),
     };
     if addresses.is_empty() || !addresses.iter().all(std::net::IpAddr::is_loopback) {
         let found: Vec<String> = addresses.iter().map(ToString::to_string).collect();

@@ -23,12 +23,23 @@ fn setup(facts: &Facts) -> String {
     format!("`cargo xtask setup{}`", facts.flags)
 }
 
-/// For what nobody could tell, because of `why`.
+/// For what the engine did not tell, because of `why`.
 fn unknown(name: &'static str, why: &str, facts: &Facts) -> Check {
     if facts.engine.trouble.is_some() {
         return Check::unknown(name, "not known until the engine and Compose answer", setup(facts));
     }
     let again = format!("ask again: `cargo xtask doctor{}`; `docker info` by hand shows how the engine is", facts.flags);
+    Check::unknown(name, format!("not known: {}", first_line(why)), again)
+}
+
+/// For what only Compose tells: nothing where it answers, and the check of its files says what is wrong with them.
+fn untold(name: &'static str, why: &str, facts: &Facts) -> Option<Check> {
+    facts.engine.trouble.is_some().then(|| unknown(name, why, facts))
+}
+
+/// For what somebody else did not tell, because of `why`.
+fn unanswered(name: &'static str, why: &str, facts: &Facts) -> Check {
+    let again = format!("ask again when less else runs: `cargo xtask doctor{}`", facts.flags);
     Check::unknown(name, format!("not known: {}", first_line(why)), again)
 }
 

@@ -1,6 +1,6 @@
 //! What runs: the port, services that are not well, restarts, the guard, migrations, names between containers.
 
-use super::{first_line, unknown};
+use super::{first_line, unknown, untold};
 use crate::doctor::{Check, Facts};
 use crate::engine::containers::Container;
 use crate::health;
@@ -14,7 +14,8 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     if facts.environment.is_err() {
         return Vec::new();
     }
-    let mut checks = vec![port(facts), services(facts)];
+    let mut checks = vec![port(facts)];
+    checks.extend(services(facts));
     let containers = facts.running.containers.as_deref().unwrap_or_default();
     if containers.iter().any(Container::running) {
         checks.extend([restarts(containers, facts), guard(facts)]);
@@ -34,23 +35,23 @@ fn port(facts: &Facts) -> Check {
     }
 }
 
-fn services(facts: &Facts) -> Check {
+fn services(facts: &Facts) -> Option<Check> {
     let containers = match &facts.running.containers {
         Ok(containers) => containers,
-        Err(why) if facts.engine.trouble.is_some() => return unknown("stack", why, facts),
-        Err(why) => return Check::bad("stack", first_line(why), format!("`cargo xtask status{}` says more", facts.flags)),
+        Err(why) if facts.engine.trouble.is_some() => return Some(unknown("stack", why, facts)),
+        Err(why) => return Some(Check::bad("stack", first_line(why), format!("`cargo xtask status{}` says more", facts.flags))),
     };
     let running = containers.iter().filter(|container| container.running()).count();
     if containers.is_empty() {
-        return Check::good("stack", "not running");
+        return Some(Check::good("stack", "not running"));
     }
     let model = match &facts.contents {
         Ok(contents) => &contents.model,
-        Err(why) => return unknown("stack", why, facts),
+        Err(why) => return untold("stack", why, facts),
     };
     let unwell: Vec<(&str, String)> = health::problems(model, containers).filter_map(|(name, problem)| Some((name, problem?))).collect();
     if unwell.is_empty() {
-        return Check::good("stack", format!("{running} running"));
+        return Some(Check::good("stack", format!("{running} running")));
     }
     let named: Vec<String> = unwell.iter().map(|(name, problem)| format!("{name}: {problem}")).collect();
     let there = |name: &&str| containers.iter().any(|container| container.service() == *name);
@@ -60,7 +61,7 @@ fn services(facts: &Facts) -> Check {
     } else {
         format!("`cargo xtask logs{} {}` shows why, `cargo xtask up{0}` starts what does not run", facts.flags, logs.join(" "))
     };
-    Check::bad("stack", named.join("; "), fix)
+    Some(Check::bad("stack", named.join("; "), fix))
 }
 
 fn restarts(containers: &[Container], facts: &Facts) -> Check {

@@ -34,7 +34,7 @@ fn production(facts: &mut Facts) {
     facts.flags = " --env production".to_owned();
 }
 
-const FAULTS: [Fault; 44] = [
+const FAULTS: [Fault; 46] = [
     ("engine", |facts| facts.engine.server = None),
     ("compose", |facts| facts.engine.compose = Ok(None)),
     ("buildx", |facts| facts.engine.buildx = Ok(None)),
@@ -55,6 +55,7 @@ const FAULTS: [Fault; 44] = [
     ("dns", |facts| facts.machine.localhost = Ok(vec![[192, 0, 2, 7].into()])),
     ("dns", |facts| facts.machine.localhost = Ok(Vec::new())),
     ("environment", |facts| facts.environment = Err("`infra/env/x.toml` is not valid\n\nhint: the comments say".to_owned())),
+    ("compose-files", |facts| facts.contents = Err("yaml: line 3: mapping values are not allowed in this context".to_owned())),
     ("secrets", |facts| contents(facts).secrets[0].1 = State::Missing),
     ("secrets-strength", |facts| {
         production(facts);
@@ -63,6 +64,7 @@ const FAULTS: [Fault; 44] = [
     ("secrets-private", |facts| facts.checkout.open = Some("infra/secrets/local".to_owned())),
     ("secrets-ignored", |facts| facts.checkout.exposed = Some(vec!["infra/secrets/local/any".to_owned()])),
     ("secrets-committed", |facts| facts.checkout.committed = Ok(vec!["infra/secrets/local/key".to_owned()])),
+    ("secrets-committed", |facts| facts.checkout.committed = Err("`git ls-files` did not answer in time".to_owned())),
     ("writable", |facts| facts.checkout.unwritable = vec!["/repo".into(), "/repo/target".into()]),
     ("toolchain", |facts| facts.checkout.rust = Ok("1.94.0".to_owned())),
     ("toolchain", |facts| facts.checkout.rust = Err("cannot run `rustc`".to_owned())),
@@ -92,7 +94,7 @@ const FAULTS: [Fault; 44] = [
         data(facts).backups.as_mut().expect("known")[0].verified_at = None;
     }),
     ("port", |facts| {
-        facts.running.address = Ok(Err("port 8080 is taken by `nginx` (pid 7)\n\nhint: stop it, or choose another".to_owned()))
+        facts.running.address = Ok(Err("port 8080 is taken by `nginx` (pid 7)\n\nhint: stop it, or choose another".to_owned()));
     }),
     ("stack", |facts| facts.running.containers.as_mut().expect("known")[1].state.status = "paused".to_owned()),
     ("stack", |facts| facts.running.containers.as_mut().expect("known").retain(|container| container.service() != "redis")),
