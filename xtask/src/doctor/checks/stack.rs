@@ -36,10 +36,13 @@ fn port(facts: &Facts) -> Check {
 }
 
 fn services(facts: &Facts) -> Option<Check> {
+    if let Some(foreign) = &facts.running.foreign {
+        let hints: Vec<&str> = foreign.lines().filter_map(|line| line.strip_prefix("hint: ")).collect();
+        return Some(Check::bad("stack", first_line(foreign), hints.join("; ")));
+    }
     let containers = match &facts.running.containers {
         Ok(containers) => containers,
-        Err(why) if facts.engine.trouble.is_some() => return Some(unknown("stack", why, facts)),
-        Err(why) => return Some(Check::bad("stack", first_line(why), format!("`cargo xtask status{}` says more", facts.flags))),
+        Err(why) => return Some(unknown("stack", why, facts)),
     };
     let running = containers.iter().filter(|container| container.running()).count();
     if containers.is_empty() {

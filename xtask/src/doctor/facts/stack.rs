@@ -28,6 +28,8 @@ pub(crate) struct Contents {
 pub(crate) struct Running {
     /// The project's containers.
     pub(crate) containers: Known<Vec<Container>>,
+    /// Why those that there are belong to somebody else: they are left out then.
+    pub(crate) foreign: Option<String>,
     /// The address that a start would use; not known where nobody says which ports are the stack's own.
     pub(crate) address: Known<Result<ports::Address, String>>,
     /// What the database and the program say of migrations; nothing where they do not run.
@@ -52,14 +54,18 @@ pub(crate) struct LookUp {
 /// Asks Compose what should be, and the containers how they are.
 pub(super) fn find(ask: Ask, stack: &Stack) -> (Known<Contents>, Running) {
     std::thread::scope(|scope| {
-        let containers = scope.spawn(move || containers(ask, stack));
+        let containers = scope.spawn(move || containers(ask, &stack.project.compose_name()));
         let variables = scope.spawn(move || ask.read(&stack.compose.variables()));
         let here = scope.spawn(move || ask.read(&commands::images::list()));
         let model = ask.read(&stack.compose.model()).and_then(|text| Model::parse(&text).map_err(|error| format!("{error:#}")));
-        let containers = answer(containers);
+        let (containers, foreign) = match answer(containers).map(|found| (stack.check_own(&found), found)) {
+            Ok((Ok(()), found)) => (Ok(found), None),
+            Ok((Err(foreign), _)) => (Ok(Vec::new()), Some(foreign.to_string())),
+            Err(why) => (Err(why), None),
+        };
         let running = scope.spawn({
             let model = model.clone();
-            move || Running::find(ask, stack, model.as_ref().ok(), containers)
+            move || Running { foreign, ..Running::find(ask, stack, model.as_ref().ok(), containers) }
         });
         let contents = model.map(|model| {
             let variables = answer(variables);
@@ -72,16 +78,14 @@ pub(super) fn find(ask: Ask, stack: &Stack) -> (Known<Contents>, Running) {
     })
 }
 
-fn containers(ask: Ask, stack: &Stack) -> Known<Vec<Container>> {
-    let ids: Vec<String> = ask.read(&commands::engine::containers(&stack.project.compose_name()))?.lines().map(str::to_owned).collect();
+fn containers(ask: Ask, project: &str) -> Known<Vec<Container>> {
+    let ids: Vec<String> = ask.read(&commands::engine::containers(project))?.lines().map(str::to_owned).collect();
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     // One that was removed since makes the exit code non-zero; the others are printed all the same.
     let output = ask.output(&commands::engine::inspect(&ids))?;
-    let containers = containers::of_services(&output.stdout).map_err(|error| format!("{error:#}"))?;
-    stack.check_own(&containers).map_err(|failure| failure.to_string())?;
-    Ok(containers)
+    containers::of_services(&output.stdout).map_err(|error| format!("{error:#}"))
 }
 
 impl Running {
@@ -99,6 +103,7 @@ impl Running {
                     .map_err(Clone::clone),
                 migrations: migrations.join().unwrap_or_default(),
                 look_up,
+                foreign: None,
                 guarded: Lock::is_guarded(&stack.project),
                 attached: Lock::is_attached(&stack.project),
                 containers: containers.clone(),
@@ -108,7 +113,8 @@ impl Running {
 
     /// Of a stack that nothing is known of.
     pub(crate) fn unknown(why: String) -> Self {
-        Self { containers: Err(why.clone()), address: Err(why), migrations: None, look_up: None, guarded: false, attached: false }
+        let containers = Err(why.clone());
+        Self { containers, foreign: None, address: Err(why), migrations: None, look_up: None, guarded: false, attached: false }
     }
 }
 

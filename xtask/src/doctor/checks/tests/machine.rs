@@ -90,6 +90,7 @@ pub(super) fn well() -> Facts {
         }),
         running: Running {
             containers: Ok(containers),
+            foreign: None,
             address: Ok(Ok(Address::sample())),
             migrations: Some(Ok(drift::parse("applied 1 a\napplied 2 b\n"))),
             look_up: Some(Ok(LookUp { name: "backend".to_owned(), found: Some(true) })),

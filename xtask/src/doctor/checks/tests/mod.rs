@@ -34,7 +34,7 @@ fn production(facts: &mut Facts) {
     facts.flags = " --env production".to_owned();
 }
 
-const FAULTS: [Fault; 46] = [
+const FAULTS: [Fault; 47] = [
     ("engine", |facts| facts.engine.server = None),
     ("compose", |facts| facts.engine.compose = Ok(None)),
     ("buildx", |facts| facts.engine.buildx = Ok(None)),
@@ -99,9 +99,10 @@ const FAULTS: [Fault; 46] = [
     ("stack", |facts| facts.running.containers.as_mut().expect("known")[1].state.status = "paused".to_owned()),
     ("stack", |facts| facts.running.containers.as_mut().expect("known").retain(|container| container.service() != "redis")),
     ("stack", |facts| {
-        facts.running = Running::unknown("the project `slipway` belongs to another checkout: /other\n\nhint: a name".to_owned());
-        facts.running.address = well().running.address;
+        let foreign = "the project `slipway` belongs to another checkout: /other\n\nhint: give this one a name of its own";
+        facts.running = Running { containers: Ok(Vec::new()), foreign: Some(foreign.to_owned()), ..well().running };
     }),
+    ("stack", |facts| facts.running.containers = Err("`docker ps` did not answer in time".to_owned())),
     ("restarts", |facts| facts.running.containers.as_mut().expect("known")[0].restart_count = 7),
     ("guard", |facts| facts.running.guarded = false),
     ("migrations", |facts| facts.running.migrations = Some(Ok(drift::parse("applied 1 a\npending 2 b\npending 3 c\n")))),
