@@ -53,6 +53,13 @@ async fn what_breaks_is_found() {
     let broken = checks(&stack);
     stack.query(&format!("UPDATE _sqlx_migrations SET version = {newest} WHERE version = {newest} + 1"));
     stack.docker(&["unpause", &stack.container("worker")]).good();
+    // Its health check may have found it paused.
+    eventually("the worker is well again", PATIENCE, || async {
+        let health = stack.inspect("worker")["State"]["Health"]["Status"].clone();
+        ensure!(health == "healthy", "it is {health}");
+        Ok(())
+    })
+    .await;
     let found = failures(&broken);
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].contains("worker: it is paused") && found[1].contains("does not have it"), "{found:?}");
