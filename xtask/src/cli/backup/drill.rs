@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_application_is_started_and_one_shots_are_not() {
-        let services = application(&sample(), &BTreeSet::from(["db".to_owned()]));
-        assert_eq!(services, BTreeSet::from(["backend".to_owned()]));
+        let services = application(&sample(), &BTreeSet::from(["db", "redis"].map(str::to_owned)));
+        assert_eq!(services, BTreeSet::from(["backend", "frontend", "proxy"].map(str::to_owned)));
     }
 }
