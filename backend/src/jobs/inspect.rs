@@ -44,6 +44,21 @@ pub struct Figures {
     pub oldest_seconds: f64,
 }
 
+/// How long the queue is. Unlike [`Figures`] it does not count what is done, so that it is cheap however much that is.
+#[derive(Debug, Clone, Copy, PartialEq, sqlx::FromRow)]
+pub struct Depth {
+    /// Jobs that wait for a worker.
+    pub ready: i64,
+    /// Jobs that wait for the time of their next attempt.
+    pub waiting: i64,
+    /// Jobs that a worker holds.
+    pub running: i64,
+    /// Jobs that were given up.
+    pub failed: i64,
+    /// For how many seconds the first job in the line has been waiting for a worker.
+    pub oldest_seconds: f64,
+}
+
 /// The jobs that were given up last.
 pub async fn failed(pool: &PgPool) -> Result<Vec<FailedJob>, sqlx::Error> {
     let sql = "SELECT id, kind, payload, attempts, left(last_error, 1000) AS last_error, created_at, finished_at
@@ -64,6 +79,18 @@ pub async fn figures(pool: &PgPool) -> Result<Figures, sqlx::Error> {
     let sql = "SELECT count(*) FILTER (WHERE state = 'queued') AS queued,
                       count(*) FILTER (WHERE state = 'running') AS running,
                       (SELECT count(*) FROM jobs WHERE state = 'done') AS done,
+                      (SELECT count(*) FROM jobs WHERE state = 'failed') AS failed,
+                      coalesce(extract(epoch FROM max(now() - claimable_at) FILTER (WHERE state = 'queued' AND claimable_at <= now())), 0)::float8
+                          AS oldest_seconds
+               FROM jobs WHERE state IN ('queued', 'running')";
+    sqlx::query_as(sql).fetch_one(pool).await
+}
+
+/// How long the queue is.
+pub async fn depth(pool: &PgPool) -> Result<Depth, sqlx::Error> {
+    let sql = "SELECT count(*) FILTER (WHERE state = 'queued' AND claimable_at <= now()) AS ready,
+                      count(*) FILTER (WHERE state = 'queued' AND claimable_at > now()) AS waiting,
+                      count(*) FILTER (WHERE state = 'running') AS running,
                       (SELECT count(*) FROM jobs WHERE state = 'failed') AS failed,
                       coalesce(extract(epoch FROM max(now() - claimable_at) FILTER (WHERE state = 'queued' AND claimable_at <= now())), 0)::float8
                           AS oldest_seconds
