@@ -1,9 +1,9 @@
 //! `backend serve`: the HTTP server.
 use crate::config::{Env, ServeConfig};
 use crate::http::{Limits, server};
-use crate::{logging, metrics};
 use crate::shutdown::Shutdown;
 use crate::supervisor::{self, Supervisor};
+use crate::{logging, metrics};
 use anyhow::Context;
 use std::net::Ipv4Addr;
 use tokio::net::TcpListener;

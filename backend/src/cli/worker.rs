@@ -5,9 +5,9 @@ use crate::jobs::{self, Context, Settings, worker};
 use crate::live::Publisher;
 use crate::mail::Mailer;
 use crate::media::Media;
+use crate::metrics::{self, Connections, JobMetrics};
 use crate::shutdown::Shutdown;
 use crate::supervisor::Supervisor;
-use crate::metrics::{self, Connections, JobMetrics};
 use crate::{database, logging, redis_client};
 use tokio::runtime::Builder;
 

@@ -49,15 +49,7 @@ impl ServeConfig {
             (ServerConfig::read(&env), ReleaseConfig::read(&env), LogConfig::read(&env), MetricsConfig::read(&env));
         let (database, redis, media) = (DatabaseConfig::read(&env), RedisConfig::read(&env), MediaConfig::read(&env));
         let config = (|| {
-            Some(ServeConfig {
-                server: server?,
-                release,
-                log: log?,
-                database: database?,
-                redis: redis?,
-                media: media?,
-                metrics: metrics?,
-            })
+            Some(ServeConfig { server: server?, release, log: log?, database: database?, redis: redis?, media: media?, metrics: metrics? })
         })();
         env.finish(config)
     }
@@ -89,15 +81,7 @@ impl WorkerConfig {
         let (database, redis) = (DatabaseConfig::read(&env), RedisConfig::read(&env));
         let (media, mail) = (MediaConfig::read(&env), MailConfig::read(&env));
         let config = (|| {
-            Some(WorkerConfig {
-                release,
-                log: log?,
-                database: database?,
-                redis: redis?,
-                media: media?,
-                mail: mail?,
-                metrics: metrics?,
-            })
+            Some(WorkerConfig { release, log: log?, database: database?, redis: redis?, media: media?, mail: mail?, metrics: metrics? })
         })();
         env.finish(config)
     }

@@ -111,7 +111,8 @@ mod tests {
         std::fs::write(dir.path().join(DIRECTORY).join(FILE), "old").expect("written");
         record(dir.path());
         assert_eq!(store::list(dir.path()).expect("readable"), []);
-        let names: Vec<_> = std::fs::read_dir(dir.path().join(DIRECTORY)).expect("readable").flatten().map(|entry| entry.file_name()).collect();
+        let names: Vec<_> =
+            std::fs::read_dir(dir.path().join(DIRECTORY)).expect("readable").flatten().map(|entry| entry.file_name()).collect();
         assert_eq!(names, [FILE]);
         let file = dir.path().join(DIRECTORY).join(FILE);
         assert_eq!(std::fs::read_to_string(&file).expect("readable"), text(&[]));

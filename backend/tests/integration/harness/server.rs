@@ -48,7 +48,8 @@ impl Server {
             metrics: MetricsConfig::default(),
         };
         let (trigger, shutdown) = Shutdown::manual();
-        let task = tokio::spawn(async move { server::serve(listener, Some(metrics_listener), &config, limits, &supervisor, shutdown).await });
+        let task =
+            tokio::spawn(async move { server::serve(listener, Some(metrics_listener), &config, limits, &supervisor, shutdown).await });
         let stranger = Client::stranger(address.to_string());
         let client = stranger.try_sign_up("Ada").await.unwrap_or(stranger);
         Server { client, metrics, trigger, task }

@@ -10,6 +10,7 @@ mod faults;
 mod fuzz;
 mod harness;
 mod mail;
+mod metrics;
 mod network;
 mod pages;
 mod production;
