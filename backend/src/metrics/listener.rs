@@ -50,3 +50,27 @@ pub async fn serve(listener: TcpListener, registry: Registry, queue: Option<Queu
         tracing::warn!(%error, "metrics are not served any more");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn two_processes_may_listen_while_one_takes_the_place_of_the_other() {
+        let first = listen(0).unwrap();
+        let port = first.local_addr().unwrap().port();
+        let second = listen(port).unwrap();
+        drop(first);
+        // What comes now is the second one's.
+        let (connected, accepted) = tokio::join!(tokio::net::TcpStream::connect(("127.0.0.1", port)), second.accept());
+        assert_eq!(connected.unwrap().local_addr().unwrap(), accepted.unwrap().1);
+    }
+
+    #[tokio::test]
+    async fn a_port_of_somebody_else_is_named() {
+        let taken = std::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let error = listen(port).unwrap_err();
+        assert_eq!(error.to_string(), format!("port {port} cannot be listened on: stop what uses it, or set another `METRICS_PORT`"));
+    }
+}

@@ -146,7 +146,10 @@ fn old_backups_go_only_when_the_newest_is_whole() {
     // The one that is left, that it was verified, and what Prometheus is told.
     assert_eq!(there(&checkout), 4);
     let metrics = std::fs::read_to_string(checkout.root().join("backups/slipway/metrics/backup.prom")).expect("written");
-    assert!(metrics.contains("slipway_backup_count 1\n") && metrics.contains("slipway_backup_last_verified_timestamp_seconds "), "{metrics}");
+    assert!(
+        metrics.contains("slipway_backup_count 1\n") && metrics.contains("slipway_backup_last_verified_timestamp_seconds "),
+        "{metrics}"
+    );
 }
 
 #[test]
