@@ -30,7 +30,7 @@ pub struct FailedJob {
 }
 
 /// How the queue stands.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Figures {
     /// Jobs that wait: for a worker, or for the time of their next attempt.
     pub queued: i64,
@@ -74,19 +74,14 @@ pub async fn retry_failed(pool: &PgPool, id: Uuid) -> Result<bool, sqlx::Error> 
     Ok(sqlx::query(sql).bind(id).bind(CHANNEL).fetch_optional(pool).await?.is_some())
 }
 
-/// How the queue stands. Each figure is read from an index of its own.
+/// How the queue stands.
 pub async fn figures(pool: &PgPool) -> Result<Figures, sqlx::Error> {
-    let sql = "SELECT count(*) FILTER (WHERE state = 'queued') AS queued,
-                      count(*) FILTER (WHERE state = 'running') AS running,
-                      (SELECT count(*) FROM jobs WHERE state = 'done') AS done,
-                      (SELECT count(*) FROM jobs WHERE state = 'failed') AS failed,
-                      coalesce(extract(epoch FROM max(now() - claimable_at) FILTER (WHERE state = 'queued' AND claimable_at <= now())), 0)::float8
-                          AS oldest_seconds
-               FROM jobs WHERE state IN ('queued', 'running')";
-    sqlx::query_as(sql).fetch_one(pool).await
+    let Depth { ready, waiting, running, failed, oldest_seconds } = depth(pool).await?;
+    let done = sqlx::query_scalar("SELECT count(*) FROM jobs WHERE state = 'done'").fetch_one(pool).await?;
+    Ok(Figures { queued: ready + waiting, running, done, failed, oldest_seconds })
 }
 
-/// How long the queue is.
+/// How long the queue is. Each figure is read from an index of its own.
 pub async fn depth(pool: &PgPool) -> Result<Depth, sqlx::Error> {
     let sql = "SELECT count(*) FILTER (WHERE state = 'queued' AND claimable_at <= now()) AS ready,
                       count(*) FILTER (WHERE state = 'queued' AND claimable_at > now()) AS waiting,
