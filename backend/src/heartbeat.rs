@@ -3,12 +3,14 @@ use crate::supervisor::Supervisor;
 use anyhow::{Context, bail};
 use std::fs;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::{Duration, SystemTime};
+use tokio::time::interval;
 
 /// How often the main loop touches the file.
-pub const INTERVAL: Duration = Duration::from_secs(1);
-/// The loop waits for the database for some seconds at most; a file older than this means that it no longer turns.
-const STALE: Duration = Duration::from_secs(15);
+const INTERVAL: Duration = Duration::from_secs(1);
+/// A file older than this means that the main loop no longer turns: it waits for nothing without signs of life.
+const STALE: Duration = Duration::from_secs(4);
 
 /// The heartbeat file. It lies in `/tmp`, which is memory in a container.
 #[derive(Debug, Clone)]
@@ -63,6 +65,18 @@ impl Heartbeat {
     pub fn beat(&self) {
         if let Err(error) = fs::write(&self.path, b"alive\n") {
             tracing::warn!(path = %self.path.display(), %error, "the heartbeat file cannot be written");
+        }
+    }
+
+    /// Gives signs of life for as long as `work` is waited for.
+    pub async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        let mut ticks = interval(INTERVAL);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                _ = ticks.tick() => self.beat(),
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 //! While Redis is away, a session that this process has seen lately goes on for [`GRACE`]; nobody can sign in, because nothing can be stored.
 //! Ending *all* sessions of an account needs no Redis: its `session_epoch` in PostgreSQL is compared at every request.
 use crate::accounts::Account;
+use crate::redis_client;
 use redis::RedisError;
 use redis::aio::ConnectionManager;
 use serde::{Deserialize, Serialize};
@@ -94,7 +95,9 @@ impl Sessions {
         let created_at = OffsetDateTime::now_utc().unix_timestamp();
         let session = Session { user_id: account.id, epoch: account.session_epoch, csrf_token: random()?, created_at };
         let text = serde_json::to_string(&session).unwrap_or_default();
-        redis::cmd("SET").arg(token.key()).arg(text).arg("EX").arg(IDLE.as_secs()).query_async::<()>(&mut self.redis.clone()).await?;
+        let mut set = redis::cmd("SET");
+        let set = &*set.arg(token.key()).arg(text).arg("EX").arg(IDLE.as_secs());
+        redis_client::ask(&self.redis, |mut redis| async move { set.query_async::<()>(&mut redis).await }).await?;
         self.remember(token.key(), session.clone());
         Ok((token, session))
     }
@@ -111,9 +114,8 @@ impl Sessions {
         let mut get = redis::cmd("GETEX");
         get.arg(&key).arg("EX").arg(IDLE.as_secs());
         let text = match self.ask(&get).await {
-            // A program that has just taken over remembers nobody: one slow answer, or a connection that Redis closed, is not to turn away who was signed in
-            // with the one before.
-            Err(error) if (error.is_timeout() || error.is_connection_dropped()) && self.remembered(&key).is_none() => self.ask(&get).await,
+            // A program that has just taken over remembers nobody: one slow answer is not to turn away who was signed in with the one before.
+            Err(error) if error.is_timeout() && self.remembered(&key).is_none() => self.ask(&get).await,
             answer => answer,
         };
         let text = match text {
@@ -130,7 +132,7 @@ impl Sessions {
     }
 
     async fn ask(&self, get: &redis::Cmd) -> Result<Option<String>, RedisError> {
-        let answer = get.query_async(&mut self.redis.clone()).await;
+        let answer = redis_client::ask(&self.redis, |mut redis| async move { get.query_async(&mut redis).await }).await;
         if answer.is_err() {
             *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
@@ -141,7 +143,8 @@ impl Sessions {
     pub async fn end(&self, token: &Token) -> Result<(), RedisError> {
         let key = token.key();
         self.forget(&key);
-        redis::cmd("DEL").arg(key).query_async(&mut self.redis.clone()).await
+        let key = &key;
+        redis_client::ask(&self.redis, |mut redis| async move { redis::cmd("DEL").arg(key).query_async(&mut redis).await }).await
     }
 
     fn remember(&self, key: String, session: Session) {

@@ -1,4 +1,5 @@
 //! Slows down guessing: attempts to sign in are counted in Redis, for each account, address and pair of them, whether the account exists or not.
+use crate::redis_client;
 use redis::RedisError;
 use redis::aio::ConnectionManager;
 use sha2::{Digest, Sha256};
@@ -37,7 +38,8 @@ impl Attempt {
             pipe.cmd("INCR").arg(key);
             pipe.cmd("TTL").arg(key);
         }
-        let answers: Vec<i64> = pipe.query_async(&mut redis.clone()).await?;
+        let pipe = &pipe;
+        let answers: Vec<i64> = redis_client::ask(redis, |mut redis| async move { pipe.query_async(&mut redis).await }).await?;
         let counts = answers.chunks_exact(2).zip(&self.0);
         let waits = counts.filter(|(answer, (_, most))| answer[0] > i64::from(*most)).map(|(answer, _)| answer[1].max(1));
         Ok(waits.max().and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs))
@@ -52,6 +54,7 @@ impl Attempt {
             pipe.cmd("SET").arg(key).arg(1).arg("EX").arg(WINDOW.as_secs()).arg("NX").ignore();
             pipe.cmd("DECR").arg(key).ignore();
         }
-        pipe.query_async(&mut redis.clone()).await
+        let pipe = &pipe;
+        redis_client::ask(redis, |mut redis| async move { pipe.query_async(&mut redis).await }).await
     }
 }

@@ -12,11 +12,24 @@ pub(crate) fn problems<'a>(model: &'a Model, containers: &'a [Container]) -> imp
 }
 
 /// What is wrong with one service.
-fn problem(model: &Model, service: &Service, container: Option<&Container>) -> Option<String> {
+pub(crate) fn problem(model: &Model, service: &Service, container: Option<&Container>) -> Option<String> {
     let Some(container) = container else { return Some("it was never started".to_owned()) };
     if container.completed() && service.restart.as_deref() == Some("no") {
         return None;
     }
+    if let Some(problem) = state_problem(container) {
+        return Some(problem);
+    }
+    let connected: Vec<&str> = container.networks().collect();
+    let missing = service.networks().find(|network| {
+        let name = model.networks.get(*network).map_or(*network, |network| network.name.as_str());
+        !connected.contains(&name)
+    });
+    missing.map(|network| format!("it is not connected to the network `{network}`"))
+}
+
+/// What is wrong with the state of a container, whatever it should be connected to.
+pub(crate) fn state_problem(container: &Container) -> Option<String> {
     let state = &container.state;
     if !container.running() {
         return Some(match state.status.as_str() {
@@ -29,17 +42,25 @@ fn problem(model: &Model, service: &Service, container: Option<&Container>) -> O
     match container.health() {
         Some("unhealthy") => {
             let output = container.last_check().map(|check| check.output.trim().lines().next().unwrap_or_default()).unwrap_or_default();
-            return Some(format!("its health check fails: {}", if output.is_empty() { "without a word" } else { output }));
+            Some(format!("its health check fails: {}", if output.is_empty() { "without a word" } else { output }))
         }
-        Some("starting") => return Some("it is not ready yet".to_owned()),
-        _ => {}
+        Some("starting") => Some("it is not ready yet".to_owned()),
+        _ => None,
     }
-    let connected: Vec<&str> = container.networks().collect();
-    let missing = service.networks().find(|network| {
-        let name = model.networks.get(*network).map_or(*network, |network| network.name.as_str());
-        !connected.contains(&name)
-    });
-    missing.map(|network| format!("it is not connected to the network `{network}`"))
+}
+
+/// What to do about `service`, which is not well; `flags` lead to its project.
+pub(crate) fn next_step(service: &str, container: Option<&Container>, flags: &str) -> String {
+    let logs = format!("`cargo xtask logs {service} --tail 50{flags}` says why");
+    let Some(container) = container else { return format!("`cargo xtask up{flags}` starts it") };
+    match (container.state.status.as_str(), container.health()) {
+        ("paused", _) => format!("`docker container unpause {}` lets it go on", container.name()),
+        ("running", Some("unhealthy")) => format!("{logs}; `cargo xtask restart {service}{flags}` starts it again"),
+        ("running", Some("starting")) => format!("`cargo xtask status --watch{flags}` shows when it is"),
+        ("running", _) => format!("`cargo xtask down{flags}` and `cargo xtask up{flags}` connect it again"),
+        ("restarting", _) => logs,
+        _ => format!("{logs}; `cargo xtask up{flags}` starts it"),
+    }
 }
 
 #[cfg(test)]
@@ -89,5 +110,20 @@ mod tests {
         let mut killed = sample("worker", "exited", None);
         killed.state.oom_killed = true;
         assert!(of("worker", &[killed]).is_some_and(|problem| problem.contains("memory")));
+    }
+
+    #[test]
+    fn each_has_a_next_step() {
+        let container = |status: &str, health: Option<&str>| sample("db", status, health);
+        let steps = [
+            next_step("db", None, " --env test"),
+            next_step("db", Some(&container("exited", None)), " --env test"),
+            next_step("db", Some(&container("restarting", None)), " --env test"),
+            next_step("db", Some(&container("paused", None)), " --env test"),
+            next_step("db", Some(&container("running", Some("unhealthy"))), " --env test"),
+            next_step("db", Some(&container("running", Some("starting"))), " --env test"),
+            next_step("db", Some(&container("running", Some("healthy"))), " --env test"),
+        ];
+        insta::assert_snapshot!(steps.join("\n"));
     }
 }

@@ -58,6 +58,50 @@ impl Lock {
         }
     }
 
+    /// Says that this process alone guards the stack of `project`; nothing where another one does.
+    ///
+    /// # Errors
+    /// When the lock file cannot be used.
+    pub(crate) fn guard(project: &Project) -> anyhow::Result<Option<Self>> {
+        Self::try_take(project, "guard.lock")
+    }
+
+    /// Whether somebody brings edits to the stack of `project`, and tends it meanwhile.
+    pub(crate) fn is_attached(project: &Project) -> bool {
+        Self::is_taken(project, "dev.lock")
+    }
+
+    /// Whether a command is changing the stack of `project`.
+    pub(crate) fn is_changing(project: &Project) -> bool {
+        Self::is_taken(project, "lock")
+    }
+
+    /// Whether the stack of `project` is guarded.
+    pub(crate) fn is_guarded(project: &Project) -> bool {
+        Self::is_taken(project, "guard.lock")
+    }
+
+    /// The right to change the stack of `project`, where nobody else has it now.
+    ///
+    /// # Errors
+    /// When the lock file cannot be used.
+    pub(crate) fn take_if_free(project: &Project) -> anyhow::Result<Option<Self>> {
+        Self::try_take(project, "lock")
+    }
+
+    fn try_take(project: &Project, extension: &str) -> anyhow::Result<Option<Self>> {
+        let (file, path) = open(project, extension)?;
+        match file.try_lock() {
+            Ok(()) => Self::signed(file).map(Some).with_context(|| format!("cannot use {}", path.display())),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot use {}", path.display())),
+        }
+    }
+
+    fn is_taken(project: &Project, extension: &str) -> bool {
+        open(project, extension).is_ok_and(|(file, _)| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
     /// Waits for its turn on the stack of `project`.
     ///
     /// # Errors

@@ -206,19 +206,20 @@ pub(crate) fn human_bytes(bytes: u64) -> String {
 
 /// Rows aligned in columns, two spaces apart, without trailing space.
 pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
-    let mut width = head.map(|cell| cell.chars().count());
-    for row in rows {
-        for (width, cell) in width.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let line = |cells: [&str; N]| {
-        let padded: Vec<String> = cells.iter().zip(width).map(|(cell, width)| format!("{cell:width$}")).collect();
+    let head = head.map(str::to_owned);
+    columns(&std::iter::once(head.as_slice()).chain(rows.iter().map(<[String; N]>::as_slice)).collect::<Vec<_>>())
+}
+
+/// The same for any number of columns.
+pub(crate) fn columns(rows: &[&[String]]) -> String {
+    let count = rows.iter().map(|row| row.len()).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..count).map(width).collect();
+    let line = |row: &&[String]| {
+        let padded: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         padded.join("  ").trim_end().to_owned()
     };
-    let mut lines = vec![line(head)];
-    lines.extend(rows.iter().map(|row| line(std::array::from_fn(|column| row[column].as_str()))));
-    lines.join("\n")
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -55,7 +55,16 @@ impl Stack {
     /// # Errors
     /// When they are wrong.
     pub(crate) fn load(project: Project) -> anyhow::Result<Self> {
-        let Loaded { environment, base, layers } = load::load(&project.infra(), &project.environment)?;
+        Self::load_as(project, |_| {})
+    }
+
+    /// The same with other settings than the files have.
+    ///
+    /// # Errors
+    /// When the files are wrong.
+    pub(crate) fn load_as(project: Project, change: impl FnOnce(&mut Environment)) -> anyhow::Result<Self> {
+        let Loaded { mut environment, base, layers } = load::load(&project.infra(), &project.environment)?;
+        change(&mut environment);
         let source = Source::find(&project, &environment.images.tag)?;
         let compose = Compose::new(&project, &environment, environment.variables(&project.environment, &base));
         let mut compose = source.variables().into_iter().fold(compose, |compose, (name, value)| compose.with(&name, value));

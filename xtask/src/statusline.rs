@@ -128,7 +128,7 @@ impl Inner {
 }
 
 /// The begin of `text` that fits in `room` columns, on one line; colours take no room and end with it.
-fn clipped(text: &str, room: usize) -> String {
+pub(crate) fn clipped(text: &str, room: usize) -> String {
     let text = text.lines().next().unwrap_or_default();
     let length = visible(text).map(|(_, width)| width).sum::<usize>();
     if length <= room {

@@ -2,7 +2,7 @@
 use super::queue::{self, Job};
 use super::{Handler, Handlers, Hopeless, Settings, schedule};
 use crate::database;
-use crate::heartbeat::{self, Heartbeat};
+use crate::heartbeat::Heartbeat;
 use crate::metrics::{JobMetrics, Outcome};
 use crate::shutdown::Shutdown;
 use futures_util::FutureExt;
@@ -11,7 +11,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
 use tracing::Instrument;
 
 /// How long to wait when the database is away.
@@ -77,7 +77,7 @@ async fn work(
                 None => Ok(Found::Nothing(queue::next_due(pool, kinds).await?)),
             }
         };
-        let found = match timeout(BOUND, look).await {
+        let found = match alive(ready.then_some(heartbeat).flatten(), timeout(BOUND, look)).await {
             Ok(found) => found.map_err(|error| database::reason(&error)),
             Err(_) => Err("no answer in time".to_owned()),
         };
@@ -110,7 +110,7 @@ async fn work(
                 AWAY
             }
         };
-        pause(wait, ready.then_some(heartbeat).flatten(), wake, running, shutdown).await;
+        alive(ready.then_some(heartbeat).flatten(), pause(wait, wake, running, shutdown)).await;
     }
 }
 
@@ -119,20 +119,21 @@ enum Found {
     Nothing(Option<Duration>),
 }
 
-/// Waits for the given time, a notification, a finished job or the end, and gives signs of life meanwhile.
-async fn pause(wait: Duration, heartbeat: Option<&Heartbeat>, wake: &Notify, running: &mut JoinSet<()>, shutdown: &Shutdown) {
-    let deadline = Instant::now() + wait;
-    loop {
-        if let Some(heartbeat) = heartbeat {
-            heartbeat.beat();
-        }
-        let next = deadline.min(Instant::now() + heartbeat::INTERVAL);
-        tokio::select! {
-            () = shutdown.requested() => return,
-            () = wake.notified() => return,
-            Some(_) = running.join_next() => return,
-            () = sleep_until(next) => if next == deadline { return },
-        }
+/// Waits, with signs of life of a worker that was ready once.
+async fn alive<T>(heartbeat: Option<&Heartbeat>, work: impl Future<Output = T>) -> T {
+    match heartbeat {
+        Some(heartbeat) => heartbeat.during(work).await,
+        None => work.await,
+    }
+}
+
+/// Waits for the given time, a notification, a finished job or the end.
+async fn pause(wait: Duration, wake: &Notify, running: &mut JoinSet<()>, shutdown: &Shutdown) {
+    tokio::select! {
+        () = shutdown.requested() => {}
+        () = wake.notified() => {}
+        Some(_) = running.join_next() => {}
+        () = sleep(wait) => {}
     }
 }
 

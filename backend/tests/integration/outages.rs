@@ -42,6 +42,23 @@ async fn without_redis_tasks_work_and_browsers_fetch_again_afterwards() {
 }
 
 #[tokio::test]
+async fn once_redis_is_back_the_first_who_comes_is_served() {
+    run(async |bench| {
+        let (server, link) = bench.server_with_redis_link().await;
+        server.sign_up("Before").await;
+        // A connection that was lost since it was used last, and one whose successor could not be made.
+        link.cut();
+        link.restore();
+        server.sign_up("After").await;
+        link.cut();
+        assert_eq!(server.get("/api/v1/health/ready").await.status, StatusCode::SERVICE_UNAVAILABLE);
+        link.restore();
+        server.sign_up("At last").await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn one_slow_answer_of_redis_turns_nobody_away_who_is_new_to_a_server() {
     run(async |bench| {
         let before = bench.server().await;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::outcome::Kind;
+use crate::outcome::{Kind, Outcome};
 use crate::suite::Component;
 
 /// The components that are broken, the most certain ones first, out of the worst that was found of each. The others fail because of these.
@@ -34,6 +34,16 @@ pub(crate) fn broken(components: &BTreeMap<String, Component>, found: &BTreeMap<
     broken.into_iter().map(|(name, _)| name.to_owned()).collect()
 }
 
+/// Where an answer calls another component the reason, the outcome is that one's, whatever was asked about.
+pub(crate) fn heed(components: &BTreeMap<String, Component>, outcome: &mut Outcome) {
+    let Some(fault) = &mut outcome.fault else { return };
+    let is = |component: &Component| component.says.as_ref().is_some_and(|text| fault.detail.contains(text));
+    if let Some((name, _)) = components.iter().find(|(_, component)| is(component)) {
+        outcome.component.clone_from(name);
+        fault.kind = Kind::Wrong;
+    }
+}
+
 /// All that `name` leads to.
 fn closure<'a>(
     components: &'a BTreeMap<String, Component>,
@@ -56,7 +66,10 @@ fn closure<'a>(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::outcome::Fault;
 
     fn components() -> BTreeMap<String, Component> {
         let list: [(&str, &[&str], &[&str]); 8] = [
@@ -70,13 +83,28 @@ mod tests {
             ("journey", &["proxy"], &["frontend", "worker"]),
         ];
         let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let component =
-            |(name, through, needs): (&str, _, _)| (name.to_owned(), Component { through: set(through), needs: set(needs), hint: None });
+        let component = |(name, through, needs): (&str, _, _)| {
+            (name.to_owned(), Component { through: set(through), needs: set(needs), ..Component::default() })
+        };
         list.into_iter().map(component).collect()
     }
 
     fn named(found: &[(&'static str, Kind)]) -> Vec<String> {
         broken(&components(), &found.iter().copied().collect())
+    }
+
+    #[test]
+    fn an_answer_may_name_the_reason() {
+        let mut components = components();
+        components.get_mut("db").expect("it is there").says = Some("the database is not available".to_owned());
+        let heard = |detail: &str| {
+            let fault = Some(Fault::unanswered(detail));
+            let mut outcome = Outcome { name: String::new(), component: "journey".to_owned(), time: Duration::ZERO, fault, hint: None };
+            heed(&components, &mut outcome);
+            (outcome.component, outcome.fault.map(|fault| fault.kind))
+        };
+        assert_eq!(heard("status 503: the database is not available, try again"), ("db".to_owned(), Some(Wrong)));
+        assert_eq!(heard("status 503"), ("journey".to_owned(), Some(Unanswered)));
     }
 
     use Kind::{Seen, Unanswered, Wrong};

@@ -94,7 +94,8 @@ async fn smoke() -> anyhow::Result<bool> {
     });
     let begun = Instant::now();
     let run = Arc::new(Run { common: Arc::new(common), defaults: suite.defaults.clone(), stop });
-    let outcomes = run.all(checks, journeys, &values, usize::from(options.parallel)).await;
+    let mut outcomes = run.all(checks, journeys, &values, usize::from(options.parallel)).await;
+    outcomes.iter_mut().for_each(|outcome| blame::heed(&suite.components, outcome));
     let report = Report::new(&outcomes, &suite.components, begun.elapsed());
     if let Some(path) = &options.junit {
         std::fs::write(path, report.junit()).with_context(|| format!("cannot write {}", path.display()))?;

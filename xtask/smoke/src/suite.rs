@@ -49,6 +49,8 @@ pub(crate) struct Component {
     pub(crate) through: BTreeSet<String>,
     /// What it cannot work without.
     pub(crate) needs: BTreeSet<String>,
+    /// What answers about other things say where this is the reason.
+    pub(crate) says: Option<String>,
     /// What to do when it is broken.
     pub(crate) hint: Option<String>,
 }

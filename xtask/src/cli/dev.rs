@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::Context;
 use super::expose::ExposeArgs;
+use super::guard;
 use super::up::{Builds, StartArgs, bring_up, build};
 use crate::develop::run::{self, Desk};
 use crate::lock::Lock;
@@ -36,7 +37,7 @@ impl Dev {
         if context.dry_run() {
             return bring_up(context, &stack, Builds::All, self.start).map(drop);
         }
-        let _attached = Lock::attach(&stack.project)?;
+        let attached = Lock::attach(&stack.project)?;
         // What is edited during the start is not forgotten.
         let watching = run::watch(&stack.project.root, self.poll)?;
         let resolved = bring_up(context, &stack, Builds::All, self.start)?;
@@ -52,6 +53,8 @@ impl Dev {
             stream(&stack)?;
         }
         if keep {
+            drop(attached);
+            guard::leave(context, &stack)?;
             context.volume().say(format!("the stack goes on running; `cargo xtask down{}` stops it", stack.project.flags()));
             return Ok(());
         }

@@ -10,9 +10,11 @@ mod doctor;
 mod down;
 mod env;
 mod expose;
+mod guard;
 mod images;
 mod logs;
 mod migrate;
+mod notify;
 mod rebuild;
 mod restart;
 mod restore;
@@ -92,6 +94,8 @@ enum Command {
     Backup(backup::Backup),
     Restore(restore::Restore),
     Snapshot(snapshot::Snapshot),
+    Guard(guard::Guard),
+    Notify(notify::Notify),
     Test(test::Test),
     Env(env::Env),
     Secrets(secrets::Secrets),
@@ -135,6 +139,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Backup(command) => command.run(&context),
         Command::Restore(command) => command.run(&context),
         Command::Snapshot(command) => command.run(&context),
+        Command::Guard(command) => command.run(&context),
+        Command::Notify(command) => command.run(&context),
         Command::Test(command) => command.run(&context),
         Command::Env(command) => command.run(&context),
         Command::Secrets(command) => command.run(&context),
@@ -257,40 +263,4 @@ impl Context {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    /// The command lines in the code blocks of `text`, without comments.
-    fn commands(text: &str) -> Vec<String> {
-        let blocks = text.split("```").skip(1).step_by(2);
-        let lines = blocks.flat_map(str::lines).map(|line| line.trim_start_matches("$ "));
-        let bare = |line: &str| line.split(" #").next().unwrap_or_default().trim().to_owned();
-        lines.filter(|line| line.starts_with("cargo xtask")).map(bare).collect()
-    }
-
-    #[test]
-    fn the_documentation_shows_commands_that_exist() {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-        let pages = std::fs::read_dir(root.join("docs")).expect("docs").flatten().map(|entry| entry.path());
-        let pages = pages.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-        let mut seen = 0;
-        for page in pages.chain([root.join("README.md")]) {
-            for command in commands(&std::fs::read_to_string(&page).expect("a page")) {
-                // What follows is the shell's.
-                let own = command.split(['<', '>', '|', '&']).next().unwrap_or_default();
-                let parsed = Cli::try_parse_from(["cargo xtask"].into_iter().chain(own.split_whitespace().skip(2)));
-                let error = parsed.err().filter(clap::Error::use_stderr);
-                assert!(error.is_none(), "{}: `{command}`: {}", page.display(), error.map(|error| error.to_string()).unwrap_or_default());
-                seen += 1;
-            }
-        }
-        assert!(seen > 5, "the documentation shows {seen} commands: are they in code blocks?");
-    }
-}
+mod tests;

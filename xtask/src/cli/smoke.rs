@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::{Context, cargo};
+use super::{Context, cargo, notify};
 use crate::config::environment::TlsMode;
 use crate::health;
-use crate::model::Kind;
+use crate::model::Kind as SecretKind;
+use crate::notify::Kind;
 use crate::process::Invocation;
 use crate::report::{ExitWith, Failure, product};
 use crate::secrets;
@@ -19,6 +20,8 @@ use crate::stack::Stack;
 
 /// The checks, from the root.
 const SUITE: &str = "infra/smoke.toml";
+/// So many are asked at the same time.
+const PARALLEL: u16 = 16;
 
 /// Check a running stack from outside: each service, each route, headers, ports, settings, and one journey of a user; says which component is broken
 #[derive(Args)]
@@ -36,7 +39,7 @@ pub(crate) struct Smoke {
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Ask so many at the same time
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", default_value_t = PARALLEL, value_parser = clap::value_parser!(u16).range(1..=1024))]
     parallel: u16,
     /// Ask what stands in this file
     #[arg(long, value_name = "FILE")]
@@ -48,15 +51,21 @@ impl Smoke {
         let stack = context.stack()?;
         let facts = match &self.url {
             Some(url) => json!({ "url": url, "services": null, "values": values(&stack), "trusted": null }),
-            None => seen(&stack)?,
+            None => seen(&stack, |_| true)?,
         };
         let program = self.program(context, &stack)?;
         if context.dry_run() {
             product(program.to_string());
             return Ok(());
         }
-        let code = program.attach_with(facts.to_string())?;
+        let facts = facts.to_string();
+        let code = if stack.environment.notify.is_silent() { program.attach_with(facts)? } else { tell(context, &stack, &program, facts)? };
         if code == 0 { Ok(()) } else { Err(ExitWith(code).into()) }
+    }
+
+    /// All checks, said in short.
+    fn whole() -> Self {
+        Self { url: None, tag: Vec::new(), json: false, junit: None, parallel: PARALLEL, suite: None }
     }
 
     fn program(&self, context: &Context, stack: &Stack) -> anyhow::Result<Invocation> {
@@ -79,8 +88,32 @@ impl Smoke {
     }
 }
 
+/// Asks `stack`, of whose services only those that are `started` have to run.
+///
+/// # Errors
+/// When something is broken; what, is shown.
+pub(super) fn ask(context: &Context, stack: &Stack, started: impl Fn(&str) -> bool) -> anyhow::Result<()> {
+    let program = Smoke::whole().program(context, stack)?;
+    match program.attach_with(seen(stack, started)?.to_string())? {
+        0 => Ok(()),
+        _ => Err(Failure::new(format!("{} does not do what it is for", stack.project.compose_name())).into()),
+    }
+}
+
+/// Runs the program and shows what it says; where something is broken, whoever wants to know is told the same.
+fn tell(context: &Context, stack: &Stack, program: &Invocation, facts: String) -> anyhow::Result<i32> {
+    let output = program.capture_with(facts)?;
+    product(output.stdout.trim_end());
+    context.volume().say(output.stderr.trim_end());
+    if output.code != 0 {
+        let details = format!("{}{}", output.stdout, output.stderr).lines().map(str::to_owned).collect();
+        notify::tell_of(context, stack, Kind::SmokeFailed, "a smoke test found something broken", details);
+    }
+    Ok(output.code)
+}
+
 /// What is known of the stack on this machine.
-fn seen(stack: &Stack) -> anyhow::Result<serde_json::Value> {
+fn seen(stack: &Stack, started: impl Fn(&str) -> bool) -> anyhow::Result<serde_json::Value> {
     let resolved = stack.resolve()?;
     if resolved.containers.is_empty() {
         let project = &stack.project;
@@ -89,12 +122,13 @@ fn seen(stack: &Stack) -> anyhow::Result<serde_json::Value> {
             .into());
     }
     let services: Vec<_> = health::problems(&resolved.model, &resolved.containers)
+        .filter(|(name, _)| started(name))
         .map(|(name, problem)| json!({ "name": name, "problem": problem }))
         .collect();
     // One that was made here for a trial is known to nobody else.
     let own = stack.environment.tls.mode == TlsMode::SelfSigned;
     let secrets = secrets::of(&stack.project, &resolved.model);
-    let trusted = secrets.iter().find(|secret| own && secret.note.kind == Kind::Certificate).map(|secret| &secret.file);
+    let trusted = secrets.iter().find(|secret| own && secret.note.kind == SecretKind::Certificate).map(|secret| &secret.file);
     Ok(json!({ "url": resolved.address.url(), "services": services, "values": values(stack), "trusted": trusted }))
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::backup::recover;
 use super::expose::ExposeArgs;
-use super::{Context, images};
+use super::{Context, guard, images};
 use crate::commands;
 use crate::config::environment::{Environment, TlsMode};
 use crate::data::metrics;
@@ -72,6 +72,7 @@ impl Up {
         let stack = self.expose.apply(context.stack()?)?;
         context.agree(&stack, "Start or update")?;
         let resolved = bring_up(context, &stack, if self.build { Builds::All } else { Builds::Missing }, self.start)?;
+        guard::leave(context, &stack)?;
         if !context.dry_run() {
             context.volume().say(format!("{} answers at {}", stack.project.compose_name(), resolved.address));
             self.expose.say(context.volume(), &stack, &resolved);

@@ -173,9 +173,15 @@ pub(crate) struct LogOptions {
     pub(crate) since: Option<String>,
 }
 
-/// One sample of processor and memory use of `ids`, a JSON object a line.
-pub(crate) fn stats(ids: &[String]) -> Invocation {
-    docker(["stats", "--no-stream", "--no-trunc", "--format", "json"]).args(ids)
+/// How containers of the project ended until `until`, as far as the engine remembers, a JSON object a line.
+pub(crate) fn ends(project: &str, until: &str) -> Invocation {
+    let events = docker(["events", "--format", "json", "--since", "1", "--until", until]);
+    events.args(["--filter", "event=die", "--filter", "event=oom", "--filter"]).arg(of_project(project))
+}
+
+/// A connection to the engine's API, wherever the engine is: requests on stdin, responses on stdout.
+pub(crate) fn api() -> Invocation {
+    docker(["system", "dial-stdio"])
 }
 
 /// A live table of processor and memory use of `ids`.
@@ -206,6 +212,11 @@ pub(crate) fn copy(host: &str, id: &str, target: &str) -> Invocation {
 /// Restarts the containers `ids`; each has the time to end that its service asks for.
 pub(crate) fn restart(ids: &[String]) -> Invocation {
     docker(["container", "restart"]).args(ids)
+}
+
+/// Restarts the container `id`, which does not answer: it is asked to end, and is ended a moment later.
+pub(crate) fn restart_at_once(id: &str) -> Invocation {
+    docker(["container", "restart", "--time", "1", id])
 }
 
 /// Starts the container `id` and waits for its end, with what it writes and its exit code.
@@ -250,7 +261,8 @@ mod tests {
             tail("a1", 10),
             logs("a1", &LogOptions::default()),
             logs("a1", &LogOptions { follow: true, tail: Some("10".to_owned()), since: Some("5m".to_owned()) }),
-            stats(&ids),
+            ends("slipway", "2026-01-01T00:00:00Z"),
+            api(),
             top(&ids),
             run_in("a1", &["true".to_owned()]),
             talk_to("a1", &["hub", "feed"]),

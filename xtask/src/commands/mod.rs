@@ -6,3 +6,4 @@ pub(crate) mod compose;
 pub(crate) mod daemon;
 pub(crate) mod engine;
 pub(crate) mod images;
+pub(crate) mod notify;

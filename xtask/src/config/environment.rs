@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use super::values::{BackupRepository, Bind, Cpus, Duration, Folder, Host, Pids, Port, Repository, Size, Tag};
+use super::values::{BackupRepository, Bind, Cpus, Duration, Folder, Host, Pids, Port, Repository, Restarts, Size, Tag, Webhook};
 
 /// Everything that differs between environments, and nothing else.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -37,6 +37,10 @@ pub(crate) struct Environment {
     pub(crate) mail: Mail,
     /// What the engine keeps of what services write.
     pub(crate) logs: Logs,
+    /// What is done about services that are not well.
+    pub(crate) guard: Guard,
+    /// Who is told of what nobody sees.
+    pub(crate) notify: Notify,
     /// Services that are built from another repository, by name.
     pub(crate) sources: BTreeMap<String, Folder>,
     /// Values for variables of the compose files that are the application's own.
@@ -211,6 +215,33 @@ pub(crate) struct Logs {
     pub(crate) max_size: Size,
     /// How many files it keeps for a container.
     pub(crate) max_files: u8,
+}
+
+/// The `[guard]` table.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Guard {
+    /// Whether a start leaves a guard behind.
+    pub(crate) enabled: bool,
+    /// How often a service is restarted without ten calm minutes in between.
+    pub(crate) restarts: Restarts,
+}
+
+/// The `[notify]` table.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Notify {
+    /// A program and its arguments, which gets the message on its stdin; empty: none.
+    pub(crate) command: Vec<String>,
+    /// Where the message is posted; empty: nowhere.
+    pub(crate) webhook: Webhook,
+}
+
+impl Notify {
+    /// Whether nobody wants to know anything.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.command.is_empty() && self.webhook.0.is_none()
+    }
 }
 
 /// One value of `[variables]`.

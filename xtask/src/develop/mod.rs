@@ -9,7 +9,6 @@ pub(crate) mod cycle;
 mod deeds;
 mod diagnostic;
 mod files;
-mod heal;
 mod message;
 mod picture;
 pub(crate) mod plan;

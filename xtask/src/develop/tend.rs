@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use super::connect::plain;
 use super::deeds::{self, Outcome};
-use super::heal::Verdict;
 use super::message::Message;
 use super::protocol::{Phase, Problem, ToHub};
 use super::run::{Looking, Loop};
 use crate::commands;
 use crate::engine::containers::Container;
 use crate::engine::events::{Change, Event};
+use crate::guard::heal::Verdict;
 use crate::logs::Stamp;
 use crate::stack::{Resolved, Stack};
 
@@ -70,6 +70,7 @@ impl Loop<'_, '_> {
             Change::Healthy => self.tell.solved(&format!("service:{}", event.service)),
             Change::Unhealthy => self.unwell(&event.service),
             Change::Exited(code) => self.container_ended(&event.service, code),
+            Change::Asked | Change::Removed => {}
         }
         self.look();
     }
@@ -101,9 +102,15 @@ impl Loop<'_, '_> {
 
     fn unwell(&mut self, service: &str) {
         let key = format!("service:{service}");
+        let container = self.containers.iter().find(|container| container.service() == service);
+        if container.is_some_and(|container| container.is_examined(&self.containers)) {
+            let title = "does not answer its health check; it is not restarted, because a debugger may have stopped it".to_owned();
+            self.tell.problem(Problem { title, ..plain(&key, "service", service) });
+            return;
+        }
         match self.healer.unwell(service, Instant::now()) {
             Verdict::Restart(pause) => {
-                let check = self.containers.iter().find(|container| container.service() == service).and_then(Container::last_check);
+                let check = container.and_then(Container::last_check);
                 let text = check.map(|check| check.output.trim().to_owned()).unwrap_or_default();
                 let title = "is unhealthy and is restarted".to_owned();
                 self.tell.problem(Problem { title, text, ..plain(&key, "service", service) });

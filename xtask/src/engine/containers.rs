@@ -1,6 +1,6 @@
 //! The state of a project's containers, from `docker container inspect`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -17,6 +17,8 @@ pub(crate) struct Container {
     name: String,
     /// The id of its image.
     pub(crate) image: String,
+    /// When it was made, RFC 3339.
+    pub(crate) created: String,
     /// How it is.
     pub(crate) state: State,
     /// How often the engine restarted it.
@@ -78,6 +80,9 @@ struct Config {
 #[serde(rename_all = "PascalCase")]
 struct HostConfig {
     memory: u64,
+    /// `container:ID` where it sees the processes of another container.
+    #[serde(default)]
+    pid_mode: String,
     port_bindings: Option<BTreeMap<String, Option<Vec<Binding>>>>,
 }
 
@@ -161,6 +166,11 @@ impl Container {
         self.host_config.memory
     }
 
+    /// Whether one of `containers` sees, and may stop, its processes, as a debugger does: a program that is stopped then does not hang.
+    pub(crate) fn is_examined(&self, containers: &[Container]) -> bool {
+        containers.iter().any(|other| other.running() && other.host_config.pid_mode.strip_prefix("container:") == Some(self.id.as_str()))
+    }
+
     /// The networks that it is connected to, by the engine's names.
     pub(crate) fn networks(&self) -> impl Iterator<Item = &str> {
         self.network_settings.networks.iter().flat_map(BTreeMap::keys).map(String::as_str)
@@ -169,6 +179,13 @@ impl Container {
     /// The host ports that it has now.
     pub(crate) fn host_ports(&self) -> Vec<u16> {
         ports(self.network_settings.ports.as_ref())
+    }
+
+    /// The ports that it publishes now: that of the host, and its own with the protocol, as in `443/tcp`.
+    pub(crate) fn published(&self) -> BTreeSet<(u16, &str)> {
+        let ports = self.network_settings.ports.iter().flatten();
+        let pairs = ports.flat_map(|(own, bindings)| bindings.iter().flatten().map(move |binding| (binding, own.as_str())));
+        pairs.filter_map(|(binding, own)| Some((binding.host_port.parse().ok()?, own))).collect()
     }
 
     /// The host port that leads to `target` now.
@@ -230,7 +247,7 @@ pub(crate) mod tests {
     pub(crate) fn sample(service: &str, status: &str, health: Option<&str>) -> Container {
         let health = health.map(|health| serde_json::json!({ "Status": health, "Log": [{ "Start": "2026-01-01T00:00:00Z", "End": "2026-01-01T00:00:01.5Z", "ExitCode": 0, "Output": "ok\n" }] }));
         let json = serde_json::json!([{
-            "Id": format!("id-{service}"), "Name": format!("/slipway-{service}-1"), "Image": "sha256:1", "RestartCount": 2,
+            "Id": format!("id-{service}"), "Name": format!("/slipway-{service}-1"), "Image": "sha256:1", "Created": "2026-01-01T00:00:00Z", "RestartCount": 2,
             "State": { "Status": status, "ExitCode": 0, "StartedAt": "2026-01-01T00:00:00.25Z", "FinishedAt": "0001-01-01T00:00:00Z", "Health": health },
             "Config": { "Image": format!("image-{service}"), "Labels": { "com.docker.compose.service": service, "com.docker.compose.config-hash": "h" } },
             "HostConfig": { "Memory": 1024, "PortBindings": { "80/tcp": [{ "HostIp": "127.0.0.1", "HostPort": "8080" }] } },
@@ -252,6 +269,7 @@ pub(crate) mod tests {
         let container = sample("proxy", "running", Some("healthy"));
         assert_eq!((container.name(), container.service(), container.health()), ("slipway-proxy-1", "proxy", Some("healthy")));
         assert_eq!((container.host_ports(), container.configured_port(80), container.configured_port(443)), (vec![8080], Some(8080), None));
+        assert_eq!(container.published().into_iter().collect::<Vec<_>>(), [(8080, "80/tcp")]);
         assert_eq!(container.last_check().map(|check| check.output.as_str()), Some("ok\n"));
     }
 

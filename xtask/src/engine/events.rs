@@ -21,7 +21,7 @@ pub(crate) struct Event {
     pub(crate) change: Change,
 }
 
-/// What can happen to a container that a start waits for.
+/// What can happen to a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// Its main process runs.
@@ -30,8 +30,12 @@ pub(crate) enum Change {
     Healthy,
     /// Too many health checks in a row did not pass.
     Unhealthy,
+    /// Somebody wants it to end: a person, or a program.
+    Asked,
     /// Its main process ended with this exit code.
     Exited(i64),
+    /// It is gone.
+    Removed,
 }
 
 #[derive(Deserialize)]
@@ -60,7 +64,10 @@ fn parse(line: &str) -> Option<Event> {
         "start" => Change::Started,
         "health_status: healthy" => Change::Healthy,
         "health_status: unhealthy" => Change::Unhealthy,
+        // Other signals are messages: nginx reads its files anew.
+        "kill" if ["2", "3", "9", "15"].contains(&attribute("signal")) => Change::Asked,
         "die" => Change::Exited(attribute("exitCode").parse().unwrap_or(-1)),
+        "destroy" => Change::Removed,
         _ => return None,
     };
     let service = attribute("com.docker.compose.service").to_owned();
@@ -102,6 +109,9 @@ mod tests {
         assert_eq!(read("health_status: healthy", ""), Some(Change::Healthy));
         assert_eq!(read("health_status: unhealthy", ""), Some(Change::Unhealthy));
         assert_eq!(read("die", r#","exitCode":"137""#), Some(Change::Exited(137)));
+        assert_eq!(read("destroy", ""), Some(Change::Removed));
+        assert_eq!(read("kill", r#","signal":"15""#), Some(Change::Asked));
+        assert_eq!(read("kill", r#","signal":"1""#), None);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The container engine: finding it, checking that it can do what the stack needs, and reading the state of containers.
 
 pub(crate) mod containers;
+pub(crate) mod ends;
 pub(crate) mod events;
+pub(crate) mod usage;
 
 use serde::Deserialize;
 

@@ -6,7 +6,7 @@ mod develop;
 mod migrations;
 mod secrets;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -32,6 +32,9 @@ pub(crate) struct Model {
     /// The networks that services are in, by name.
     #[serde(default)]
     pub(crate) networks: BTreeMap<String, Named>,
+    /// Our own key: variables that a copy of the data is started with, so that nobody hears from it.
+    #[serde(rename = "x-drill", default)]
+    pub(crate) drill: BTreeMap<String, String>,
     /// Our own key: what of the volumes is backed up, and how.
     #[serde(rename = "x-backup", default)]
     pub(crate) backup: BTreeMap<String, Keep>,
@@ -232,6 +235,15 @@ impl Model {
     pub(crate) fn one_shot(&self, service: &str) -> bool {
         let completed = |dependency: &Dependency| dependency.condition == Condition::Completed;
         self.services.values().any(|other| other.depends_on.get(service).is_some_and(completed))
+    }
+
+    /// What `service` cannot start without, with what that needs in turn.
+    pub(crate) fn needs(&self, service: &str) -> BTreeSet<String> {
+        let (mut found, mut look) = (BTreeSet::new(), vec![service]);
+        while let Some(service) = look.pop().and_then(|name| self.services.get(name)) {
+            look.extend(service.depends_on.keys().filter(|other| found.insert((*other).clone())).map(String::as_str));
+        }
+        found
     }
 
     /// One service for each image that is built here: services that share an image are built once.

@@ -212,6 +212,12 @@ impl Invocation {
         let file = std::fs::OpenOptions::new().create(true).append(true).open(log);
         let file = file.with_context(|| format!("cannot write {}", log.display()))?;
         let expression = self.expression().stdin_null().stderr_to_stdout().stdout_file(file).unchecked();
+        // Nor does Ctrl-C reach it.
+        #[cfg(unix)]
+        let expression = expression.before_spawn(|command| {
+            std::os::unix::process::CommandExt::process_group(command, 0);
+            Ok(())
+        });
         Ok(Detached(expression.start().with_context(|| format!("cannot run `{}`", self.program))?))
     }
 

@@ -38,10 +38,15 @@ async fn status_says_how_every_service_is() {
         assert!(service["last_check"]["at"].is_string() && service["last_check"]["output"].is_string(), "{service}");
         assert!(service["restarts"].is_u64() && service["image"].is_string(), "{service}");
         assert!(service["cpu_percent"].is_number(), "{service}");
+        assert_eq!((&service["problem"], &service["next"]), (&Value::Null, &Value::Null), "{service}");
+        let published = service["ports"].as_array().unwrap();
+        assert!(published.iter().all(|port| port["host"].is_u64() && port["container"].is_string()), "{service}");
         assert!(service["memory_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{service}");
         // The browser alone has no limit.
         assert_eq!(service["memory_limit_bytes"].is_u64(), name != "browser", "{service}");
     }
+    // A test stack has no guard of its own: those that make services hang want to see what happens then.
+    assert_eq!((&status["well"], &status["guard"]), (&true.into(), &"off".into()));
     let migrate = services.iter().find(|service| service["name"] == "migrate").unwrap();
     assert_eq!((&migrate["state"], &migrate["memory_bytes"]), (&"completed".into(), &Value::Null));
     assert_eq!(services.len(), RUNNING.len() + 1);
@@ -51,6 +56,72 @@ async fn status_says_how_every_service_is() {
     for name in RUNNING {
         assert!(text.lines().any(|line| line.starts_with(name) && line.contains("healthy")), "{name} in\n{text}");
     }
+}
+
+#[tokio::test]
+async fn status_says_what_is_wrong_and_what_to_do() {
+    let (stack, _turn) = alone().await;
+    let service = |name: &str| {
+        let status = stack.status();
+        assert_eq!(status["well"], false, "{status}");
+        status["services"].as_array().unwrap().iter().find(|service| service["name"] == name).unwrap().clone()
+    };
+    let worker = stack.stop("worker");
+    let stopped = service("worker");
+    assert_eq!((&stopped["state"], &stopped["exit_code"], &stopped["memory_bytes"]), (&"completed".into(), &0.into(), &Value::Null));
+    assert!(stopped["problem"].as_str().is_some_and(|problem| problem.starts_with("it ended with exit code 0 at ")), "{stopped}");
+    let next = format!("`cargo xtask up --env test --instance {}` starts it", stack.instance);
+    assert!(stopped["next"].as_str().is_some_and(|text| text.ends_with(&next)), "{stopped}");
+    worker.start();
+
+    let frontend = stack.suspend("frontend");
+    let hung = eventually("the frontend that does not answer is unhealthy", PATIENCE, || async {
+        let frontend = stack.status()["services"].as_array().unwrap().iter().find(|service| service["name"] == "frontend").unwrap().clone();
+        if frontend["health"] == "unhealthy" { Ok(frontend) } else { Err(frontend) }
+    })
+    .await;
+    assert_eq!((&hung["state"], &hung["last_check"]["ok"]), (&"running".into(), &false.into()), "{hung}");
+    assert!(hung["problem"].as_str().is_some_and(|problem| problem.starts_with("its health check fails: ")), "{hung}");
+    let text = stack.xtask(&["status"]).good().stdout;
+    let line = |begin: &str| text.lines().any(|line| line.starts_with(begin));
+    assert!(line("frontend: its health check fails: ") && line("  `cargo xtask logs frontend --tail 50"), "{text}");
+    frontend.go_on();
+    eventually("the stack is well again", PATIENCE, || async {
+        let status = stack.status();
+        if status["well"] == true { Ok(()) } else { Err(status) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn status_says_why_the_engine_restarted_a_service() {
+    let (stack, _turn) = alone().await;
+    stack.kill("worker");
+    let worker = eventually("the worker runs again", PATIENCE, || async {
+        let status = stack.status();
+        let worker = status["services"].as_array().unwrap().iter().find(|service| service["name"] == "worker").unwrap().clone();
+        if worker["health"] == "healthy" && worker["restarts"] != 0 { Ok(worker) } else { Err(worker) }
+    })
+    .await;
+    assert_eq!(worker["last_restart"]["why"], "it ended with exit code 137", "{worker}");
+    assert!(worker["last_restart"]["at"].is_string() && worker["problem"].is_null(), "{worker}");
+    // Restarted by a person, it has not been restarted by the engine any more: others compare that number.
+    stack.xtask(&["restart", "worker"]).good();
+}
+
+#[tokio::test]
+async fn status_that_is_watched_shows_changes() {
+    let (stack, _turn) = alone().await;
+    let mut watch = stack.xtask_start(&["status", "--watch", "--json"]);
+    watch.see(r#""well":true"#, PATIENCE);
+    let worker = stack.stop("worker");
+    let line = watch.see(r#""well":false"#, PATIENCE);
+    assert!(serde_json::from_str::<Value>(&line).is_ok_and(|report| report["schema"] == 1), "{line}");
+    worker.start();
+    watch.see(r#""well":true"#, PATIENCE);
+    watch.signal("INT");
+    let (code, rest) = watch.end();
+    assert_eq!(code, 0, "{rest}");
 }
 
 #[tokio::test]

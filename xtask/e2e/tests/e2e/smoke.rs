@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::harness::checkout::Checkout;
 use crate::harness::{Stack, alone, eventually, shared};
+use crate::start::free_port;
 
 /// How long the stack may take to be as before once it was mended.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -65,31 +67,60 @@ async fn programs_of_others_read_what_was_found() {
     assert!(none.code == 1 && none.stderr.contains("has one of these tags"), "{none:?}");
 }
 
-/// A way to break the stack, and to mend it.
+/// A way to break the stack.
 struct Break {
     what: &'static str,
     component: &'static str,
     /// In the detail of a failure of that component.
     says: &'static str,
-    act: fn(&Stack),
-    mend: fn(&Stack),
+    how: How,
 }
 
+/// How something is broken, and mended.
+enum How {
+    /// The component's container is stopped.
+    Stopped,
+    /// The component's program does not go on.
+    Hung,
+    /// Something else.
+    Other { act: fn(&Stack), mend: fn(&Stack) },
+}
+
+impl Break {
+    fn act(&self, stack: &Stack) {
+        match self.how {
+            How::Stopped => docker(stack, "stop", self.component),
+            How::Hung => stack.signal_service(self.component, "STOP"),
+            How::Other { act, .. } => act(stack),
+        }
+    }
+
+    fn mend(&self, stack: &Stack) {
+        match self.how {
+            How::Stopped => docker(stack, "start", self.component),
+            How::Hung => stack.signal_service(self.component, "CONT"),
+            How::Other { mend, .. } => mend(stack),
+        }
+    }
+}
+
+/// Ends the connections of all programs, which open new ones.
+const DISCONNECT: &str =
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE client_addr IS NOT NULL AND pid <> pg_backend_pid()";
+
 /// Statements on their own: some of them cannot be in a transaction.
-fn sql(stack: &Stack, statements: &str) {
-    statements.split("; ").for_each(|statement| drop(stack.query(statement)));
+fn sql(stack: &Stack, statements: &[&str]) {
+    statements.iter().for_each(|statement| drop(stack.query(statement)));
+}
+
+/// Takes the backend from the database's network, or gives it back.
+fn network(stack: &Stack, verb: &[&str]) {
+    let network = format!("{}_data", stack.project);
+    stack.docker(&[&["network"], verb, &[&network, &stack.container("backend")]].concat()).good();
 }
 
 fn redis(stack: &Stack, command: &[&str]) {
     stack.xtask(&[&["shell", "redis", "--", "redis-cli"], command].concat()).good();
-}
-
-/// Sends a signal to the program itself, not to what reaps it.
-fn signal(stack: &Stack, service: &str, signal: &str) {
-    let processes = stack.docker(&["top", &stack.container(service), "-eo", "pid,args"]).good().stdout;
-    let numbers = processes.lines().skip(1).filter(|line| !line.contains("docker-init") && !line.contains("/sbin/tini"));
-    let numbers: Vec<&str> = numbers.filter_map(|line| line.split_whitespace().next()).collect();
-    stack.signal(&numbers.join(" "), signal);
 }
 
 fn docker(stack: &Stack, verb: &str, service: &str) {
@@ -97,103 +128,59 @@ fn docker(stack: &Stack, verb: &str, service: &str) {
 }
 
 const BREAKS: [Break; 11] = [
-    Break {
-        what: "stopped database",
-        component: "db",
-        says: "it ended",
-        act: |stack| docker(stack, "stop", "db"),
-        mend: |stack| docker(stack, "start", "db"),
-    },
-    Break {
-        what: "stopped worker",
-        component: "worker",
-        says: "it ended",
-        act: |stack| docker(stack, "stop", "worker"),
-        mend: |stack| docker(stack, "start", "worker"),
-    },
-    Break {
-        what: "database that hangs",
-        component: "db",
-        says: "no answer",
-        act: |stack| signal(stack, "db", "STOP"),
-        mend: |stack| signal(stack, "db", "CONT"),
-    },
-    Break {
-        what: "backend that hangs",
-        component: "backend",
-        says: "no answer",
-        act: |stack| signal(stack, "backend", "STOP"),
-        mend: |stack| signal(stack, "backend", "CONT"),
-    },
-    Break {
-        what: "proxy that hangs",
-        component: "proxy",
-        says: "no answer",
-        act: |stack| signal(stack, "proxy", "STOP"),
-        mend: |stack| signal(stack, "proxy", "CONT"),
-    },
+    Break { what: "stopped database", component: "db", says: "it ended", how: How::Stopped },
+    Break { what: "stopped worker", component: "worker", says: "it ended", how: How::Stopped },
+    Break { what: "database that hangs", component: "db", says: "no answer", how: How::Hung },
+    Break { what: "backend that hangs", component: "backend", says: "no answer", how: How::Hung },
+    Break { what: "proxy that hangs", component: "proxy", says: "no answer", how: How::Hung },
+    Break { what: "Redis that hangs", component: "redis", says: "timed out", how: How::Hung },
     Break {
         what: "lost network",
         component: "backend",
         says: "not connected to the network `data`",
-        act: |stack| drop(stack.docker(&["network", "disconnect", &format!("{}_data", stack.project), &stack.container("backend")]).good()),
-        mend: |stack| {
-            let network = format!("{}_data", stack.project);
-            stack.docker(&["network", "connect", "--alias", "backend", &network, &stack.container("backend")]).good();
-        },
+        how: How::Other { act: |stack| network(stack, &["disconnect"]), mend: |stack| network(stack, &["connect", "--alias", "backend"]) },
     },
     Break {
         what: "wrong password",
         component: "db",
         says: "password",
-        act: |stack| {
-            sql(
-                stack,
-                "ALTER ROLE slipway PASSWORD 'another one'; SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE client_addr IS NOT NULL AND pid <> pg_backend_pid()",
-            );
-        },
-        mend: |stack| {
-            let secret = std::fs::read_to_string(format!("{}/infra/secrets/test/postgres_password", stack.root)).unwrap();
-            sql(stack, &format!("ALTER ROLE slipway PASSWORD '{}'", secret.trim()));
+        how: How::Other {
+            act: |stack| sql(stack, &["ALTER ROLE slipway PASSWORD 'another one'", DISCONNECT]),
+            mend: |stack| {
+                let secret = std::fs::read_to_string(format!("{}/infra/secrets/test/postgres_password", stack.root)).unwrap();
+                sql(stack, &[&format!("ALTER ROLE slipway PASSWORD '{}'", secret.trim())]);
+            },
         },
     },
     Break {
         what: "database that is slow by three seconds",
         component: "db",
         says: "no answer within",
-        act: |stack| {
-            sql(
-                stack,
-                "ALTER SYSTEM SET pre_auth_delay TO 3; SELECT pg_reload_conf(); SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE client_addr IS NOT NULL AND pid <> pg_backend_pid()",
-            );
+        how: How::Other {
+            act: |stack| sql(stack, &["ALTER SYSTEM SET pre_auth_delay TO 3", "SELECT pg_reload_conf()", DISCONNECT]),
+            mend: |stack| sql(stack, &["ALTER SYSTEM RESET pre_auth_delay", "SELECT pg_reload_conf()"]),
         },
-        mend: |stack| sql(stack, "ALTER SYSTEM RESET pre_auth_delay; SELECT pg_reload_conf()"),
     },
     Break {
         what: "missing migration",
         component: "migrate",
         says: "pending",
-        act: |stack| {
-            sql(
-                stack,
-                "CREATE TABLE kept AS SELECT * FROM _sqlx_migrations ORDER BY version DESC LIMIT 1; DELETE FROM _sqlx_migrations WHERE version = (SELECT version FROM kept)",
-            );
+        how: How::Other {
+            act: |stack| {
+                let newest = "CREATE TABLE kept AS SELECT * FROM _sqlx_migrations ORDER BY version DESC LIMIT 1";
+                sql(stack, &[newest, "DELETE FROM _sqlx_migrations WHERE version = (SELECT version FROM kept)"]);
+            },
+            mend: |stack| sql(stack, &["INSERT INTO _sqlx_migrations SELECT * FROM kept", "DROP TABLE kept"]),
         },
-        mend: |stack| sql(stack, "INSERT INTO _sqlx_migrations SELECT * FROM kept; DROP TABLE kept"),
     },
     Break {
         what: "Redis that is full",
         component: "redis",
         says: "maxmemory",
-        act: |stack| redis(stack, &["config", "set", "maxmemory", "1"]),
-        mend: |stack| redis(stack, &["config", "set", "maxmemory", "128mb"]),
-    },
-    Break {
-        what: "Redis that hangs",
-        component: "redis",
-        says: "timed out",
-        act: |stack| signal(stack, "redis", "STOP"),
-        mend: |stack| signal(stack, "redis", "CONT"),
+        how: How::Other {
+            act: |stack| redis(stack, &["config", "set", "maxmemory", "1"]),
+            mend: |stack| redis(stack, &["config", "set", "maxmemory", "128mb"]),
+        },
     },
 ];
 
@@ -202,7 +189,7 @@ struct Mend<'a>(&'a Stack, &'a Break);
 
 impl Drop for Mend<'_> {
     fn drop(&mut self) {
-        (self.1.mend)(self.0);
+        self.1.mend(self.0);
     }
 }
 
@@ -210,7 +197,7 @@ impl Drop for Mend<'_> {
 async fn the_component_that_is_broken_is_named_first() {
     let (stack, _turn) = alone().await;
     for fault in &BREAKS {
-        (fault.act)(&stack);
+        fault.act(&stack);
         let mend = Mend(&stack, fault);
         let report = smoke(&stack, &[]);
         let found = failures(&report);
@@ -235,6 +222,62 @@ async fn the_component_that_is_broken_is_named_first() {
     let other = stack.xtask_as("local", &["smoke", "--json", "--url", &stack.url, "--tag", "settings"]);
     let report: Value = serde_json::from_str(&other.stdout).unwrap();
     assert_eq!((other.code, &report["broken"][0]), (1, &"settings".into()), "{other:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_is_named_by_whose_it_is() {
+    let (shared, _turn) = shared().await;
+    let checkout = Checkout::new(&shared, "brimful", &["worker"], free_port());
+    let stack = &checkout.stack;
+    let volumes = [("postgres-data", "size=200m,uid=999,mode=0700", "db"), ("media", "size=1m,mode=1777", "media")];
+    for (volume, options, _) in volumes {
+        let bounded = format!("  {volume}: {{ labels: *labels, driver_opts: {{ type: tmpfs, device: tmpfs, o: \"{options}\" }} }}");
+        checkout.edit("infra/compose.yaml", &format!("  {volume}: {{ labels: *labels }}"), &bounded);
+    }
+    stack.xtask(&["up"]).good();
+    assert_eq!(failures(&smoke(stack, &[])), Vec::<String>::new());
+    for (volume, _, component) in volumes {
+        let mount = format!("{}_{volume}:/full", stack.project);
+        let image = stack.inspect("proxy")["Config"]["Image"].as_str().unwrap().to_owned();
+        let run = |script: &str| {
+            // Never the disk of this machine.
+            let script = format!("test $(stat --file-system --format %T /full) = tmpfs && {script}");
+            let helper = ["run", "--rm", "--user", "0", "--label", "com.docker.compose.project=", "--network", "none", "--volume", &mount];
+            stack.docker(&[&helper[..], &["--entrypoint", "bash", &image, "-c", &script]].concat())
+        };
+        run("dd if=/dev/zero of=/full/junk bs=4096 2>/dev/null; df /full | grep 100%").good();
+        let report = smoke(stack, &[]);
+        assert_eq!(report["broken"][0], component, "{:#?}", failures(&report));
+        run("rm /full/junk").good();
+        eventually("room again", PATIENCE, || async {
+            let left = failures(&smoke(stack, &[]));
+            if left.is_empty() { Ok(()) } else { Err(format!("{left:#?}")) }
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_has_ended_is_named() {
+    let (shared, _turn) = shared().await;
+    let checkout = Checkout::production(&shared, "ended", free_port());
+    let stack = &checkout.stack;
+    checkout.edit("infra/env/test.toml", "site.aliases = [\"localhost\"]", "site = { domain = \"localhost\" }");
+    stack.xtask(&["secrets", "init"]).good();
+    stack.xtask(&["up", "--yes"]).good();
+    assert_eq!(failures(&smoke(stack, &[])), Vec::<String>::new());
+    let script = "openssl req -x509 -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout /tmp/key -subj /CN=localhost \
+         -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE -not_before 20250101000000Z -not_after 20260101000000Z \
+         2>/dev/null && cat /tmp/key";
+    let pair = stack.beside("proxy", script, &[]).good().stdout;
+    let (certificate, key) = pair.split_at(pair.find("-----BEGIN PRIVATE KEY").unwrap());
+    std::fs::write(checkout.path("infra/secrets/test/tls_certificate"), certificate).unwrap();
+    std::fs::write(checkout.path("infra/secrets/test/tls_key"), key).unwrap();
+    stack.xtask(&["restart", "proxy"]).good();
+    let report = smoke(stack, &[]);
+    let found = failures(&report);
+    assert_eq!(report["broken"][0], "proxy", "{found:#?}");
+    assert!(found.iter().any(|line| line.contains("expired")), "{found:#?}");
 }
 
 #[tokio::test]

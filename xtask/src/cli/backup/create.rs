@@ -7,11 +7,12 @@ use clap::Args;
 use serde_json::json;
 
 use super::Session;
-use crate::cli::Context;
+use crate::cli::{Context, notify};
 use crate::data::agent::{Access, sources};
 use crate::data::{metrics, store};
+use crate::notify::Kind;
 use crate::process::Invocation;
-use crate::report::{human, human_bytes, product};
+use crate::report::{Interrupted, human, human_bytes, product};
 
 /// Make a backup of all data (the default)
 #[derive(Args, Default)]
@@ -29,6 +30,18 @@ pub(super) struct Create {
 
 impl Create {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
+        let made = self.make(context);
+        if let Err(error) = &made
+            && !error.is::<Interrupted>()
+            && let Ok(stack) = context.stack()
+        {
+            let details = format!("{error:#}").lines().map(str::to_owned).collect();
+            notify::tell_of(context, &stack, Kind::BackupFailed, "there is no new backup", details);
+        }
+        made
+    }
+
+    fn make(self, context: &Context) -> anyhow::Result<()> {
         let session = Session::begin(context, "backup")?;
         session.check_running(&session.data)?;
         let agent = session.agent()?;

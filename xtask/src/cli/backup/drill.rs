@@ -1,22 +1,29 @@
 //! A backup in a throw-away instance: restored into a stack that exists for that alone, for `backup verify --drill` and `migrate check --rehearse`.
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
 
 use anyhow::Context as _;
 use backup::{Event, Location, Request};
 
 use super::Session;
-use crate::cli::Context;
+use crate::cli::{Context, smoke};
 use crate::commands::{self, compose::Volumes};
+use crate::config::environment::{Environment, TlsMode, Variable};
+use crate::config::values::{Bind, Host, Port};
 use crate::data::agent::{self, Access, Agent, sources};
 use crate::data::store::Backup;
 use crate::model::{Data, Model};
+use crate::ports::PROXY;
 use crate::stack::Stack;
 
-/// Restores `backup` of `session` into a throw-away instance, starts what uses its databases, and removes all of it.
+/// The first port that a throw-away instance looks for.
+const PORT: u16 = 18_900;
+
+/// Restores `backup` of `session` into a throw-away instance, starts the application on it, asks whether it does what it is for, and removes all of it.
 ///
 /// # Errors
-/// When it does not restore as it was, or the application does not start on it. The stack itself is not touched.
+/// When it does not restore as it was, or the application does not work on it. The stack itself is not touched.
 pub(super) fn drill(context: &Context, session: &Session<'_>, backup: &Backup) -> anyhow::Result<()> {
     elsewhere(
         context,
@@ -25,8 +32,9 @@ pub(super) fn drill(context: &Context, session: &Session<'_>, backup: &Backup) -
         |_| true,
         |copy, data| {
             let model = &copy.resolved.model;
-            let users = users(model, &copy.servers(data));
-            let mut started: BTreeSet<String> = users.clone();
+            let servers = copy.servers(data);
+            let services = application(model, &servers);
+            let mut started: BTreeSet<String> = services.clone();
             started.extend(model.migrations.as_ref().map(|migrations| migrations.service.clone()));
             if !lend(context, session, copy, &started)? {
                 return Ok(());
@@ -34,8 +42,9 @@ pub(super) fn drill(context: &Context, session: &Session<'_>, backup: &Backup) -
             if let Some(migrations) = &model.migrations {
                 copy.resolved.compose.run(&migrations.service, &migrations.up).read()?;
             }
-            context.volume().say(format!("starting on it: {}", users.iter().cloned().collect::<Vec<_>>().join(", ")));
-            copy.bring_up(&users)
+            context.volume().say(format!("starting on it: {}", services.iter().cloned().collect::<Vec<_>>().join(", ")));
+            copy.bring_up(&services)?;
+            smoke::ask(context, &copy.stack, |name| services.contains(name) || servers.contains(name))
         },
     )
 }
@@ -52,7 +61,8 @@ pub(in crate::cli) fn elsewhere(
     then: impl FnOnce(&Session<'_>, &[Data]) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let own = &session.stack;
-    let mut stack = agent::with_service(Stack::load(own.project.drill()?)?)?;
+    let stack = Stack::load_as(own.project.drill()?, |environment| set_apart(environment, &session.resolved.model))?;
+    let mut stack = agent::with_service(stack)?;
     // Nothing is built for it.
     stack.compose = stack.compose.with("IMAGE_TAG", own.source.tag());
     stack.compose.down(Volumes::Remove).read()?;
@@ -64,6 +74,17 @@ pub(in crate::cli) fn elsewhere(
     // Only what lies beside backups that it does not have.
     let _ = std::fs::remove_dir_all(agent::directory(&stack));
     outcome.and(removed)
+}
+
+/// It answers on this machine alone, beside the one that people use, and nobody hears from it.
+fn set_apart(environment: &mut Environment, model: &Model) {
+    environment.proxy.bind = Bind(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    environment.proxy.port = Port(PORT);
+    environment.proxy.port_fallback = true;
+    environment.tls.mode = TlsMode::Off;
+    environment.site.aliases.push(Host::local());
+    environment.mail.password = false;
+    environment.variables.extend(model.drill.iter().map(|(name, value)| (name.clone(), Variable(value.clone()))));
 }
 
 /// Restores into `copy`; returns what that has now.
@@ -130,11 +151,18 @@ fn lent(from: &Model, to: &Model, services: &BTreeSet<String>) -> BTreeSet<(Stri
     pairs.filter(|(from, _)| !data.contains(from)).collect()
 }
 
-/// The services that need one of `servers` and are reached by nobody from outside: they say by their own health checks whether they are well.
-fn users(model: &Model, servers: &BTreeSet<String>) -> BTreeSet<String> {
-    let uses = |name: &String| model.services[name].depends_on.keys().any(|need| servers.contains(need));
-    let fits = |name: &&String| uses(name) && !model.one_shot(name) && model.services[*name].ports.is_empty();
-    model.services.keys().filter(fits).cloned().collect()
+/// What needs one of `servers`, and the proxy with all that it needs; not the databases themselves, nor who compiles.
+fn application(model: &Model, servers: &BTreeSet<String>) -> BTreeSet<String> {
+    let uses =
+        |name: &String| model.services[name].depends_on.keys().any(|need| servers.contains(need)) && model.services[name].ports.is_empty();
+    let mut services: BTreeSet<String> = model.services.keys().filter(|name| uses(name)).cloned().collect();
+    if model.services.contains_key(PROXY.0) {
+        services.insert(PROXY.0.to_owned());
+        services.extend(model.needs(PROXY.0));
+    }
+    let builder = model.develop.as_ref().map(|develop| develop.builder.as_str());
+    services.retain(|name| !model.one_shot(name) && !servers.contains(name) && builder != Some(name));
+    services
 }
 
 #[cfg(test)]
@@ -143,8 +171,8 @@ mod tests {
     use crate::model::tests::sample;
 
     #[test]
-    fn what_uses_a_database_is_started_and_one_shots_are_not() {
-        let users = users(&sample(), &BTreeSet::from(["db".to_owned()]));
-        assert_eq!(users, BTreeSet::from(["backend".to_owned()]));
+    fn the_application_is_started_and_one_shots_are_not() {
+        let services = application(&sample(), &BTreeSet::from(["db".to_owned()]));
+        assert_eq!(services, BTreeSet::from(["backend".to_owned()]));
     }
 }

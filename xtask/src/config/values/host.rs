@@ -12,6 +12,13 @@ use super::shown;
 #[serde(try_from = "Value")]
 pub(crate) struct Host(String);
 
+impl Host {
+    /// The name of this machine for itself.
+    pub(crate) fn local() -> Self {
+        Self("localhost".to_owned())
+    }
+}
+
 impl TryFrom<Value> for Host {
     type Error = String;
 

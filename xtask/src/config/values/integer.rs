@@ -31,6 +31,19 @@ impl TryFrom<Value> for Pids {
     }
 }
 
+/// How often something is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "Value")]
+pub(crate) struct Restarts(pub(crate) u32);
+
+impl TryFrom<Value> for Restarts {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        within(&value, 0..=100, "a number of restarts", "5").map(|number| Self(u32::try_from(number).unwrap_or(u32::MAX)))
+    }
+}
+
 fn within(value: &Value, range: std::ops::RangeInclusive<i64>, what: &str, example: &str) -> Result<i64, String> {
     let number = value.as_integer().filter(|number| range.contains(number));
     number.ok_or_else(|| {

@@ -9,6 +9,7 @@ mod image;
 mod integer;
 mod repository;
 mod size;
+mod webhook;
 
 pub(crate) use bind::Bind;
 pub(crate) use cpus::Cpus;
@@ -16,9 +17,10 @@ pub(crate) use duration::Duration;
 pub(crate) use folder::Folder;
 pub(crate) use host::Host;
 pub(crate) use image::{Repository, Tag};
-pub(crate) use integer::{Pids, Port};
+pub(crate) use integer::{Pids, Port, Restarts};
 pub(crate) use repository::{BackupRepository, Scheme};
 pub(crate) use size::Size;
+pub(crate) use webhook::Webhook;
 
 use toml::Value;
 

@@ -105,7 +105,8 @@ impl Checkout {
 
     /// Writes `infra/env/local.toml` with these lines in `[proxy]`.
     pub(crate) fn environment(&self, proxy: &str) {
-        let text = format!("compose.profiles = []\nbuild.profile = \"dev\"\nsecrets.generate = true\n[proxy]\n{proxy}\n");
+        let text =
+            format!("compose.profiles = []\nbuild.profile = \"dev\"\nsecrets.generate = true\nguard.enabled = false\n[proxy]\n{proxy}\n");
         self.file("infra/env/local.toml", &text);
     }
 

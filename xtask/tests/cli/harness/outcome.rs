@@ -18,8 +18,8 @@ const READS: [&str; 16] = [
     "container logs ",
     "container ls ",
     "events ",
-    "stats ",
     "system df ",
+    "system dial-stdio",
     "compose version ",
     "compose config ",
 ];
@@ -100,6 +100,7 @@ impl Checkout {
             (r"HTTP_PORT=\d+", "HTTP_PORT=[PORT]"),
             (r"--since \d+\.\d+", "--since [TIME]"),
             (r"--since \d{4}-\S+Z", "--since [TIME]"),
+            (r"--until \d{4}-\S+Z", "--until [TIME]"),
             (r"\b\d{14}_", "[TIME]_"),
         ];
         rules.iter().fold(text, |text, (rule, by)| regex_lite::Regex::new(rule).expect("a rule").replace_all(&text, *by).into_owned())

@@ -28,7 +28,7 @@ impl Checkout {
             ..shared.clone()
         };
         let infra = Path::new(&shared.root).join("infra");
-        for file in ["compose.yaml", "compose.source-frontend.yaml", "env/base.toml", "images", "observability"] {
+        for file in ["compose.yaml", "compose.source-frontend.yaml", "smoke.toml", "env/base.toml", "images", "observability"] {
             copy(&infra.join(file), &root.join("infra").join(file));
         }
         // The last two give images their tags.
@@ -36,7 +36,7 @@ impl Checkout {
             copy(&Path::new(&shared.root).join(path), &root.join(path));
         }
         let environment = format!(
-            "log_level = \"info\"\n[compose]\nprofiles = {profiles:?}\n[proxy]\nport = {port}\nport_fallback = true\n[secrets]\ngenerate = true\n"
+            "log_level = \"info\"\n[compose]\nprofiles = {profiles:?}\n[proxy]\nport = {port}\nport_fallback = true\n[secrets]\ngenerate = true\n[guard]\nenabled = false\n"
         );
         fs::write(root.join("infra/env/test.toml"), environment).unwrap();
         let checkout = Self { stack, root };
@@ -54,7 +54,7 @@ impl Checkout {
             copy(&infra.join(file), &checkout.path("infra").join(file));
         }
         let environment = format!(
-            "base = \"production\"\nsite.aliases = [\"localhost\"]\nimages.tag = {:?}\ntls.mode = \"self-signed\"\n\
+            "base = \"production\"\nsite.aliases = [\"localhost\"]\nimages.tag = {:?}\ntls.mode = \"self-signed\"\nguard.enabled = false\n\
              [proxy]\nbind = \"127.0.0.1\"\nport = {port}\nhttps_port = {}\n",
             shared.instance,
             port + 1

@@ -110,6 +110,14 @@ impl Stack {
         self.docker(&[&helper[..], &[&image, "-c", &format!("kill -s {signal} {process}")]].concat()).good();
     }
 
+    /// Sends a signal to the programs of `service`, not to what reaps them.
+    pub(crate) fn signal_service(&self, service: &str, signal: &str) {
+        let processes = self.docker(&["top", &self.container(service), "-eo", "pid,args"]).good().stdout;
+        let numbers = processes.lines().skip(1).filter(|line| !line.contains("docker-init") && !line.contains("/sbin/tini"));
+        let numbers: Vec<&str> = numbers.filter_map(|line| line.split_whitespace().next()).collect();
+        self.signal(&numbers.join(" "), signal);
+    }
+
     /// Runs a bash script in the network of the container of `service`, and with a view of its processes: most of our images have no shell.
     pub(crate) fn beside(&self, service: &str, script: &str, args: &[&str]) -> Outcome {
         let (image, container) = (self.inspect("proxy")["Config"]["Image"].as_str().unwrap().to_owned(), self.container(service));

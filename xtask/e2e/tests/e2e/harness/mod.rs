@@ -7,6 +7,7 @@ pub(crate) mod checkout;
 pub(crate) mod client;
 pub(crate) mod command;
 pub(crate) mod mail;
+pub(crate) mod sink;
 pub(crate) mod stopped;
 pub(crate) mod workshop;
 

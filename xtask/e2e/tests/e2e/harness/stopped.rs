@@ -33,3 +33,34 @@ impl Drop for Stopped {
         }
     }
 }
+
+/// A service whose processes stand still: it runs, and does not answer. They go on when this goes.
+#[must_use = "the service goes on when this goes"]
+pub(crate) struct Suspended {
+    stack: Stack,
+    service: String,
+}
+
+impl Stack {
+    /// Lets all processes of `service` stand still.
+    pub(crate) fn suspend(&self, service: &str) -> Suspended {
+        self.docker(&["kill", "--signal", "STOP", &self.container(service)]).good();
+        Suspended { stack: self.clone(), service: service.to_owned() }
+    }
+}
+
+impl Suspended {
+    /// Lets them go on.
+    pub(crate) fn go_on(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Suspended {
+    fn drop(&mut self) {
+        let outcome = self.stack.docker(&["kill", "--signal", "CONT", &self.stack.container(&self.service)]);
+        if !std::thread::panicking() {
+            outcome.good();
+        }
+    }
+}

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 /// The pause after the first restart; it doubles with each one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// So many restarts without a calm time in between are enough.
+/// So many restarts without a calm time in between are enough, where nothing else is said.
 const LIMIT: u32 = 5;
+/// The pause does not get longer than this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// A service that was well for so long begins anew. A health check may take two minutes to say so again.
 const CALM: Duration = Duration::from_secs(600);
 
@@ -22,12 +24,29 @@ pub(crate) enum Verdict {
 }
 
 /// Remembers what was tried.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Healer {
+    limit: u32,
     tries: BTreeMap<String, (u32, Instant)>,
 }
 
+impl Default for Healer {
+    fn default() -> Self {
+        Self::new(LIMIT)
+    }
+}
+
 impl Healer {
+    /// That gives up after `limit` restarts.
+    pub(crate) fn new(limit: u32) -> Self {
+        Self { limit, tries: BTreeMap::new() }
+    }
+
+    /// From now on it gives up after `limit` restarts.
+    pub(crate) fn limit(&mut self, limit: u32) {
+        self.limit = limit;
+    }
+
     /// `service` is not well.
     pub(crate) fn unwell(&mut self, service: &str, now: Instant) -> Verdict {
         let (tries, last) = self.tries.entry(service.to_owned()).or_insert((0, now));
@@ -38,9 +57,9 @@ impl Healer {
         *tries = tries.saturating_add(1);
         match *tries {
             // The first one is due at once.
-            1 => Verdict::Restart(Duration::ZERO),
-            tries if tries <= LIMIT => Verdict::Restart(FIRST_PAUSE.saturating_mul(1 << (tries - 2))),
-            tries if tries == LIMIT + 1 => Verdict::GiveUp,
+            1 if self.limit > 0 => Verdict::Restart(Duration::ZERO),
+            tries if tries <= self.limit => Verdict::Restart(FIRST_PAUSE.saturating_mul(1 << (tries - 2).min(10)).min(LONGEST_PAUSE)),
+            tries if tries == self.limit + 1 => Verdict::GiveUp,
             _ => Verdict::Nothing,
         }
     }

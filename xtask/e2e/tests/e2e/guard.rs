@@ -1,0 +1,118 @@
+//! What is done about services that hang while nobody is attached, and who is told (R9.2, R9.3, R9.4).
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::harness::checkout::Checkout;
+use crate::harness::sink::Sink;
+use crate::harness::{Stack, eventually, shared};
+use crate::start::free_port;
+
+/// How long a restart that nobody asked for may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Everything that goes on running.
+const SERVICES: [&str; 6] = ["proxy", "frontend", "backend", "worker", "db", "redis"];
+
+/// When each container was started last.
+fn starts(stack: &Stack) -> BTreeMap<&'static str, String> {
+    SERVICES.iter().map(|service| (*service, stack.inspect(service)["State"]["StartedAt"].to_string())).collect()
+}
+
+/// Makes each service hang, one after the other, and waits until somebody mends it. Prints how long that took.
+async fn each_that_hangs_is_restarted(stack: &Stack, place: &str) {
+    for service in SERVICES {
+        let (before, begin) = (starts(stack), Instant::now());
+        stack.signal_service(service, "STOP");
+        let since = |what: &str, done: bool| if done { Ok(begin.elapsed()) } else { Err(format!("{service} was not {what}")) };
+        let state = || stack.inspect(service)["State"].take();
+        let seen = eventually("seen", PATIENCE, || async { since("seen", state()["Health"]["FailingStreak"] != 0) }).await;
+        let restarted =
+            eventually("restarted", PATIENCE, || async { since("restarted", *before[service] != *state()["StartedAt"].to_string()) }).await;
+        let well = eventually("well", PATIENCE, || async { since("well", state()["Health"]["Status"] == "healthy") }).await;
+        let seconds = [seen, restarted, well].map(|time| format!("{:.1} s", time.as_secs_f64()));
+        eprintln!("{place}: {service} hangs: seen after {}, restarted after {}, well after {}", seconds[0], seconds[1], seconds[2]);
+        // What only needs it went on (R9.4).
+        let mut after = starts(stack);
+        after.insert(service, before[service].clone());
+        assert_eq!(after, before, "{service} alone was restarted");
+    }
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let ready = client.get(format!("{}/health/upstreams", stack.url)).send().await.unwrap();
+    assert_eq!(ready.status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_hangs_is_restarted_without_help() {
+    let (shared, _turn) = shared().await;
+    let checkout = Checkout::new(&shared, "guard", &["worker"], free_port());
+    checkout.edit("infra/env/test.toml", "[guard]\nenabled = false", "[guard]\nenabled = true");
+    let mut stack = checkout.stack.clone();
+    stack.url = stack.xtask(&["up"]).good().stdout.trim().to_owned();
+    each_that_hangs_is_restarted(&stack, "local").await;
+
+    // One is enough, and it ends with the stack.
+    let guard = format!("guard --env test --instance {}", stack.instance);
+    let second = stack.xtask(&["guard"]).good();
+    assert!(second.stderr.contains("is guarded already"), "{second:?}");
+    assert!(stack.runs(&guard));
+    stack.xtask(&["down"]).good();
+    eventually("no guard", PATIENCE, || async { if stack.runs(&guard) { Err("it still runs") } else { Ok(()) } }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_hangs_in_production_is_restarted_without_help() {
+    let (shared, _turn) = shared().await;
+    let checkout = Checkout::production(&shared, "guarded", free_port());
+    checkout.edit("infra/env/test.toml", "guard.enabled = false", "guard.enabled = true");
+    let stack = &checkout.stack;
+    stack.xtask(&["secrets", "init"]).good();
+    stack.xtask(&["up", "--yes"]).good();
+    each_that_hangs_is_restarted(stack, "production").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_is_told_once_when_restarts_do_not_help() {
+    let (shared, _turn) = shared().await;
+    let checkout = Checkout::new(&shared, "told", &["worker"], free_port());
+    let sink = Sink::new(1).await;
+    let wanted = format!("[guard]\nenabled = true\nrestarts = 1\n[notify]\nwebhook = {:?}", sink.url);
+    checkout.edit("infra/env/test.toml", "[guard]\nenabled = false", &wanted);
+    let stack = &checkout.stack;
+    stack.xtask(&["up"]).good();
+
+    // The first one is turned away, and comes again (R9.3).
+    let tried = stack.xtask(&["notify", "test"]).good();
+    assert!(tried.stderr.contains("the message was taken") && !tried.stderr.contains("a-secret"), "{tried:?}");
+    assert_eq!(sink.heard().len(), 1, "{:?}", sink.heard());
+    assert_eq!(sink.heard()[0]["event"], "test");
+
+    let started = || stack.inspect("worker")["State"]["StartedAt"].to_string();
+    let first = started();
+    stack.signal_service("worker", "STOP");
+    eventually("restarted", PATIENCE, || async { if started() == first { Err("not restarted") } else { Ok(()) } }).await;
+    let health = || stack.inspect("worker")["State"]["Health"]["Status"].to_string();
+    eventually("well", PATIENCE, || async { if health().contains("\"healthy\"") { Ok(()) } else { Err(health()) } }).await;
+    let second = started();
+    stack.signal_service("worker", "STOP");
+    eventually("told", PATIENCE, || async { if sink.heard().len() > 1 { Ok(()) } else { Err("nobody was told") } }).await;
+
+    // It is said of it again that it is unhealthy, and nobody is told again.
+    stack.signal_service("worker", "CONT");
+    eventually("well", PATIENCE, || async { if health().contains("\"healthy\"") { Ok(()) } else { Err(health()) } }).await;
+    stack.signal_service("worker", "STOP");
+    eventually("unwell", PATIENCE, || async { if health().contains("unhealthy") { Ok(()) } else { Err(health()) } }).await;
+    // Whatever the guard would do about it, it does before it ends.
+    stack.signal_service("worker", "CONT");
+    stack.xtask(&["down"]).good();
+    let guard = format!("guard --env test --instance {}", stack.instance);
+    eventually("no guard", PATIENCE, || async { if stack.runs(&guard) { Err("it still runs") } else { Ok(()) } }).await;
+    let heard = sink.heard();
+    assert_eq!(heard.len(), 2, "{heard:#?}");
+    let message = &heard[1];
+    assert_eq!((&message["event"], &message["service"]), (&"restarts_exhausted".into(), &"worker".into()), "{message:#}");
+    assert!(message["text"].as_str().unwrap().contains("its health check fails"), "{message:#}");
+    let lines = message["details"].as_array().unwrap();
+    assert!(!lines.is_empty() && lines.iter().any(|line| line.as_str().unwrap().contains("worker")), "its last log lines: {message:#}");
+    assert!(second != first, "it was restarted once");
+}

@@ -1,0 +1,45 @@
+//! Command lines that bring a message out of here.
+
+use super::engine::aside;
+use crate::process::Invocation;
+
+/// Runs curl of `image` in the network of this machine, so that it reaches whatever this machine reaches; it reads on its stdin what to do.
+pub(crate) fn post(image: &str) -> Invocation {
+    aside().args(["--interactive", "--network", "host", "--entrypoint", "curl", image, "--config", "-"])
+}
+
+/// What curl is told: to post `body`, which is JSON on one line, to `address`. Neither of them stands in a command line, which others can see.
+pub(crate) fn request(address: &str, body: &str) -> String {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    let lines = [
+        format!("url = {}", quoted(address)),
+        "header = \"content-type: application/json\"".to_owned(),
+        format!("data-raw = {}", quoted(body)),
+        "fail\nsilent\nshow-error".to_owned(),
+        // A server that is restarted is back within two minutes.
+        "max-time = 10\nretry = 8\nretry-all-errors\nretry-max-time = 120".to_owned(),
+    ];
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_and_what_is_read() {
+        insta::assert_snapshot!(post("slipway/proxy:main").to_string(), @"docker run --rm --log-driver none --user 0 --label com.docker.compose.project= --interactive --network host --entrypoint curl slipway/proxy:main --config -");
+        insta::assert_snapshot!(request("https://hooks.example.com/a", r#"{"text":"a \"b\" \\ c"}"#), @r#"
+        url = "https://hooks.example.com/a"
+        header = "content-type: application/json"
+        data-raw = "{\"text\":\"a \\\"b\\\" \\\\ c\"}"
+        fail
+        silent
+        show-error
+        max-time = 10
+        retry = 8
+        retry-all-errors
+        retry-max-time = 120
+        "#);
+    }
+}

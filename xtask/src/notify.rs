@@ -1,0 +1,164 @@
+//! Telling somebody who is not there: a program of theirs, or an address that the message is posted to.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+
+use crate::commands;
+use crate::config::environment::Notify;
+use crate::process::Invocation;
+use crate::project::Project;
+use crate::report::Failure;
+
+/// What happened.
+#[derive(Clone, Copy, Debug, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    /// A service is not well, and restarts did not help.
+    RestartsExhausted,
+    /// There is no new backup.
+    BackupFailed,
+    /// A check failed.
+    SmokeFailed,
+    /// Somebody tries whether messages arrive.
+    Test,
+}
+
+/// One message, as it is sent. Fields are added, never renamed.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Message {
+    schema: u32,
+    event: Kind,
+    project: String,
+    environment: String,
+    /// When, RFC 3339.
+    at: String,
+    /// The service it is about.
+    service: Option<String>,
+    /// One line for people. Services that take webhooks of chats show this field.
+    text: String,
+    /// What else there is to say: log lines, the output of checks.
+    details: Vec<String>,
+}
+
+impl Message {
+    /// That `event` happened to the stack of `project`.
+    pub(crate) fn new(project: &Project, event: Kind, text: impl Into<String>) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        Self {
+            schema: 1,
+            event,
+            project: project.compose_name(),
+            environment: project.environment.clone(),
+            at: backup::time::rfc3339(now),
+            service: None,
+            text: format!("{}: {}", project.compose_name(), text.into()),
+            details: Vec::new(),
+        }
+    }
+
+    /// About `service`.
+    pub(crate) fn about(mut self, service: &str) -> Self {
+        self.service = Some(service.to_owned());
+        self
+    }
+
+    /// With more lines.
+    pub(crate) fn with(mut self, details: impl IntoIterator<Item = String>) -> Self {
+        self.details.extend(details);
+        self
+    }
+}
+
+/// Where messages go, and who brings them there.
+pub(crate) struct Messenger<'a> {
+    settings: &'a Notify,
+    project: &'a Project,
+    /// An image with curl in it.
+    image: Option<&'a str>,
+}
+
+impl<'a> Messenger<'a> {
+    /// As `settings` say; `image` has the program that posts.
+    pub(crate) fn new(settings: &'a Notify, project: &'a Project, image: Option<&'a str>) -> Self {
+        Self { settings, project, image }
+    }
+
+    /// Whether anybody wants to know.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.settings.is_silent()
+    }
+
+    /// Tells everybody; each of them, also where another one cannot be told.
+    ///
+    /// # Errors
+    /// When somebody could not be told.
+    pub(crate) fn send(&self, message: &Message) -> anyhow::Result<()> {
+        let text = serde_json::to_string(message)?;
+        let told = [self.run(&text), self.post(&text)];
+        told.into_iter().collect()
+    }
+
+    fn run(&self, text: &str) -> anyhow::Result<()> {
+        let Some((program, arguments)) = self.settings.command.split_first() else { return Ok(()) };
+        let program = Invocation::new(program).args(arguments.iter().cloned()).dir(&self.project.root);
+        let output = program.capture_with(format!("{text}\n"));
+        let output = output.map_err(|error| Failure::new(format!("{error:#}")).hint("`notify.command` names it"))?;
+        match output.code {
+            0 => Ok(()),
+            _ => Err(program.failed(&output).hint("`notify.command` names it; the message is JSON on its stdin").into()),
+        }
+    }
+
+    fn post(&self, text: &str) -> anyhow::Result<()> {
+        let Some(address) = &self.settings.webhook.0 else { return Ok(()) };
+        let Some(image) = self.image else { return Err(Failure::new("there is no image of the proxy to post a message with").into()) };
+        let output = commands::notify::post(image).capture_with(commands::notify::request(address, text))?;
+        match output.code {
+            0 => Ok(()),
+            // The address itself is a secret for most.
+            _ => Err(Failure::new("the message could not be posted")
+                .detail(output.stderr.trim().lines().last().unwrap_or_default().replace(address, "…"))
+                .hint("`notify.webhook` is the address; `cargo xtask notify test` tries again")
+                .into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::values::Webhook;
+
+    fn project(root: &Path) -> Project {
+        Project::new(root.to_owned(), "local", None).expect("valid names")
+    }
+
+    #[test]
+    fn a_message_has_the_documented_fields() {
+        let project = project(Path::new("/repo"));
+        let message = Message::new(&project, Kind::RestartsExhausted, "backend hangs").about("backend").with(["a line".to_owned()]);
+        let mut json = serde_json::to_value(&message).expect("JSON");
+        json["at"] = "2026-11-22T00:00:00Z".into();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&json).expect("JSON"));
+    }
+
+    #[test]
+    fn a_program_hears_it_and_its_failure_is_told() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let project = project(dir.path());
+        let settings = |script: &str| Notify { command: ["sh", "-c", script].map(str::to_owned).into(), webhook: Webhook::default() };
+        let message = Message::new(&project, Kind::Test, "a test");
+        let good = settings("cat > heard");
+        Messenger::new(&good, &project, None).send(&message).expect("told");
+        let heard = std::fs::read_to_string(dir.path().join("heard")).expect("heard");
+        assert!(heard.contains("\"event\":\"test\"") && heard.ends_with("}\n"), "{heard}");
+        let bad = settings("echo nobody is there >&2; exit 3");
+        let error = Messenger::new(&bad, &project, None).send(&message).expect_err("not told").to_string();
+        assert!(error.contains("nobody is there") && error.contains("notify.command"), "{error}");
+        let silent = Notify { command: Vec::new(), webhook: Webhook::default() };
+        assert!(Messenger::new(&silent, &project, None).is_silent() && !Messenger::new(&good, &project, None).is_silent());
+    }
+}

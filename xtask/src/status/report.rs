@@ -1,0 +1,268 @@
+//! What `status` says, as `--json` prints it. Fields are added, never renamed.
+
+use serde::Serialize;
+
+use super::restarts::{self, Restart};
+use crate::engine::containers::Container;
+use crate::engine::ends::End;
+use crate::health;
+use crate::project::Project;
+
+/// A stack.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Report {
+    schema: u32,
+    pub(super) environment: String,
+    instance: String,
+    pub(super) project: String,
+    pub(super) url: Option<String>,
+    /// Whether it runs and every service is well.
+    well: bool,
+    pub(super) guard: Guard,
+    pub(super) services: Vec<ServiceReport>,
+    /// What leads to this project again, for hints.
+    #[serde(skip)]
+    pub(super) flags: String,
+}
+
+/// Who restarts services that hang.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Guard {
+    /// The guard.
+    Running,
+    /// `dev`, which is attached.
+    Dev,
+    /// Nobody: it is not wanted, or nothing runs.
+    Off,
+    /// Nobody, though it is wanted.
+    Missing,
+}
+
+impl Guard {
+    /// Where it is `wanted`, `guarded` and has `dev` attached.
+    pub(crate) fn new(wanted: bool, guarded: bool, attached: bool) -> Self {
+        match (attached, guarded) {
+            (true, _) => Self::Dev,
+            (false, true) => Self::Running,
+            (false, false) if wanted => Self::Missing,
+            (false, false) => Self::Off,
+        }
+    }
+}
+
+/// A service.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ServiceReport {
+    pub(super) name: String,
+    pub(super) state: String,
+    pub(super) health: Option<String>,
+    pub(super) since: Option<String>,
+    pub(super) last_check: Option<CheckReport>,
+    /// By the engine, because it had ended.
+    pub(super) restarts: u64,
+    pub(super) image: String,
+    pub(super) cpu_percent: Option<f64>,
+    pub(super) memory_bytes: Option<u64>,
+    pub(super) memory_limit_bytes: Option<u64>,
+    pub(super) ports: Vec<PortReport>,
+    /// Of the last run; nothing while it runs.
+    pub(super) exit_code: Option<i64>,
+    /// By the guard, because its health check failed, since its container was made.
+    pub(super) guard_restarts: usize,
+    pub(super) last_restart: Option<Restart>,
+    pub(super) problem: Option<String>,
+    /// What to do about it.
+    pub(super) next: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct CheckReport {
+    pub(super) at: String,
+    pub(super) ok: bool,
+    pub(super) output: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct PortReport {
+    pub(super) host: u16,
+    pub(super) container: String,
+}
+
+/// What a container uses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Usage {
+    /// Percent of one processor, where two samples were taken.
+    pub(super) processor: Option<f64>,
+    /// In bytes.
+    pub(super) memory: u64,
+}
+
+/// What is known of a container beside its state.
+pub(super) struct Evidence<'a> {
+    pub(super) problem: Option<String>,
+    pub(super) usage: Option<Usage>,
+    pub(super) end: Option<&'a End>,
+    /// The guard's.
+    pub(super) log: &'a str,
+    pub(super) flags: &'a str,
+}
+
+impl Report {
+    /// Of `project` with these services.
+    pub(super) fn new(project: &Project, url: Option<String>, guard: Guard, services: Vec<ServiceReport>) -> Self {
+        Self {
+            schema: 1,
+            environment: project.environment.clone(),
+            instance: project.instance.clone(),
+            project: project.compose_name(),
+            url,
+            well: !services.is_empty() && services.iter().all(|service| service.problem.is_none()),
+            guard,
+            services,
+            flags: project.flags(),
+        }
+    }
+
+    /// The Compose project.
+    pub(crate) fn project(&self) -> &str {
+        &self.project
+    }
+
+    /// What a reader would call a change: everything but figures and what was checked when.
+    pub(crate) fn gist(&self) -> String {
+        let service = |service: &ServiceReport| {
+            let ServiceReport { name, state, health, since, restarts, guard_restarts, problem, .. } = service;
+            format!("{name} {state} {health:?} {since:?} {restarts} {guard_restarts} {problem:?}\n")
+        };
+        format!("{:?} {:?}\n{}", self.url, self.guard, self.services.iter().map(service).collect::<String>())
+    }
+}
+
+impl ServiceReport {
+    pub(super) fn new(container: &Container, evidence: Evidence<'_>) -> Self {
+        let state = &container.state;
+        let running = container.running();
+        let moment = if running { &state.started_at } else { &state.finished_at };
+        let last_check = container.last_check().filter(|_| running).map(|check| CheckReport {
+            at: check.end.clone(),
+            ok: check.exit_code == 0,
+            output: check.output.trim().to_owned(),
+        });
+        let guard = restarts::by_guard(evidence.log, container.service(), &container.created);
+        let next = evidence.problem.as_ref().map(|_| health::next_step(container.service(), Some(container), evidence.flags));
+        Self {
+            name: container.service().to_owned(),
+            state: if container.completed() { "completed".to_owned() } else { state.status.clone() },
+            health: container.health().map(str::to_owned),
+            since: Some(moment.clone()).filter(|moment| !moment.starts_with("0001-")),
+            last_check,
+            restarts: container.restart_count,
+            image: container.image_name().to_owned(),
+            cpu_percent: evidence.usage.and_then(|usage| usage.processor),
+            memory_bytes: evidence.usage.map(|usage| usage.memory),
+            memory_limit_bytes: Some(container.memory_limit()).filter(|limit| *limit > 0),
+            ports: container.published().into_iter().map(|(host, own)| PortReport { host, container: own.to_owned() }).collect(),
+            exit_code: Some(state.exit_code).filter(|_| !running && state.status != "created"),
+            last_restart: restarts::latest(guard.last(), restarts::by_engine(container, evidence.end)),
+            guard_restarts: guard.len(),
+            problem: evidence.problem,
+            next,
+        }
+    }
+
+    /// One that should have a container, and has none.
+    pub(super) fn absent(name: &str, image: Option<&str>, flags: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            state: "absent".to_owned(),
+            health: None,
+            since: None,
+            last_check: None,
+            restarts: 0,
+            image: image.unwrap_or_default().to_owned(),
+            cpu_percent: None,
+            memory_bytes: None,
+            memory_limit_bytes: None,
+            ports: Vec::new(),
+            exit_code: None,
+            guard_restarts: 0,
+            last_restart: None,
+            problem: Some("it was never started".to_owned()),
+            next: Some(health::next_step(name, None, flags)),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::engine::containers::tests::sample;
+
+    fn service(container: &Container, problem: Option<&str>) -> ServiceReport {
+        let log = "2026-01-01T00:00:02Z worker is unhealthy and is restarted: no heartbeat for 21 s\n";
+        let usage = container.running().then_some(Usage { processor: Some(12.5), memory: 29 << 20 });
+        let end = End { exit_code: 137, out_of_memory: false };
+        let evidence = Evidence { problem: problem.map(str::to_owned), usage, end: Some(&end), log, flags: "" };
+        ServiceReport::new(container, evidence)
+    }
+
+    /// A stack with one service of each kind of trouble.
+    pub(in crate::status) fn broken() -> Report {
+        let calm = |name: &str| {
+            let mut container = sample(name, "running", Some("healthy"));
+            container.restart_count = 0;
+            container
+        };
+        let mut worker = calm("worker");
+        worker.state.status = "paused".to_owned();
+        let mut mail = calm("mail");
+        mail.state.health = None;
+        let mut backend = sample("backend", "running", Some("unhealthy"));
+        backend.state.finished_at = "2026-01-01T00:00:00.1Z".to_owned();
+        let mut migrate = sample("migrate", "exited", None);
+        migrate.restart_count = 0;
+        let mut proxy = calm("proxy");
+        proxy.state.health = sample("proxy", "running", Some("starting")).state.health;
+        let services = vec![
+            service(&backend, Some("its health check fails: error: 127.0.0.1:8000 does not answer")),
+            service(&calm("db"), None),
+            service(&calm("frontend"), None),
+            service(&mail, None),
+            service(&migrate, None),
+            service(&proxy, Some("it is not ready yet")),
+            ServiceReport::absent("redis", Some("redis:8"), ""),
+            service(&worker, Some("it is paused")),
+        ];
+        let project = Project::new(Path::new("/nowhere").to_owned(), "local", Some("main")).expect("names");
+        Report::new(&project, Some("http://localhost:8080".to_owned()), Guard::Missing, services)
+    }
+
+    #[test]
+    fn the_json_has_the_documented_fields() {
+        insta::assert_snapshot!(serde_json::to_string_pretty(&broken()).expect("serializable"));
+    }
+
+    #[test]
+    fn figures_and_times_are_no_change() {
+        let before = broken();
+        let mut later = before.clone();
+        later.services[1].cpu_percent = Some(99.0);
+        later.services[1].last_check = None;
+        assert_eq!(later.gist(), before.gist());
+        later.services[1].guard_restarts = 1;
+        assert_ne!(later.gist(), before.gist());
+        let mut alone = before.clone();
+        alone.guard = Guard::Running;
+        assert_ne!(alone.gist(), before.gist());
+    }
+
+    #[test]
+    fn somebody_should_restart_what_hangs() {
+        let guard = [(true, false, false), (false, false, false), (true, true, false), (false, true, true)];
+        let guard = guard.map(|(wanted, guarded, attached)| Guard::new(wanted, guarded, attached));
+        assert_eq!(guard, [Guard::Missing, Guard::Off, Guard::Running, Guard::Dev]);
+    }
+}
