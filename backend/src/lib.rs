@@ -9,6 +9,7 @@
 //! - `text`: what people may enter
 //! - `jobs`: the queue in PostgreSQL, the worker, one file for each kind of job
 //! - `media`: files on disk; `mail`: letters
+//! - `metrics`: what is counted for Prometheus, and the listener that it is fetched from
 //! - `supervisor`: who swaps this process for newer builds in development
 //! - `live`: updates for open browsers through Redis
 //!
@@ -28,6 +29,7 @@ pub mod live;
 pub mod logging;
 pub mod mail;
 pub mod media;
+pub mod metrics;
 pub mod migrations;
 pub mod passwords;
 pub mod redis_client;

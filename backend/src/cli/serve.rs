@@ -1,9 +1,9 @@
 //! `backend serve`: the HTTP server.
 use crate::config::{Env, ServeConfig};
 use crate::http::{Limits, server};
-use crate::logging;
 use crate::shutdown::Shutdown;
 use crate::supervisor::{self, Supervisor};
+use crate::{logging, metrics};
 use anyhow::Context;
 use std::net::Ipv4Addr;
 use tokio::net::TcpListener;
@@ -22,8 +22,9 @@ pub fn run() -> anyhow::Result<()> {
                 .await
                 .with_context(|| format!("port {} cannot be listened on: stop what uses it, or set another `PORT`", config.server.port))?,
         };
+        let metrics = config.metrics.port.map(|port| metrics::listen(port.get())).transpose()?;
         tracing::info!(port = config.server.port, version = config.release.version, "listening");
-        server::serve(listener, &config, Limits::default(), &Supervisor::from_env(), shutdown).await?;
+        server::serve(listener, metrics, &config, Limits::default(), &Supervisor::from_env(), shutdown).await?;
         tracing::info!("stopped");
         Ok(())
     })

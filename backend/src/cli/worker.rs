@@ -5,6 +5,7 @@ use crate::jobs::{self, Context, Settings, worker};
 use crate::live::Publisher;
 use crate::mail::Mailer;
 use crate::media::Media;
+use crate::metrics::{self, Connections, JobMetrics};
 use crate::shutdown::Shutdown;
 use crate::supervisor::Supervisor;
 use crate::{database, logging, redis_client};
@@ -26,9 +27,16 @@ pub fn run() -> anyhow::Result<()> {
         }
         let context = Context { pool, publisher, media: Media::new(&config.media), mailer };
         let handlers = jobs::handlers(&context);
+        let counted = JobMetrics::default();
+        if let Some(port) = config.metrics.port {
+            let mut registry = metrics::registry(&config.release);
+            counted.register(&mut registry);
+            registry.register_collector(Box::new(Connections(context.pool.clone())));
+            tokio::spawn(metrics::serve(metrics::listen(port.get())?, registry, None, shutdown.clone()));
+        }
         tracing::info!(kinds = ?handlers.kinds(), "working");
         let heartbeat = Heartbeat::default().supervised(Supervisor::from_env());
-        worker::run(&context.pool, handlers, &Settings::default(), Some(heartbeat), shutdown).await;
+        worker::run(&context.pool, handlers, &Settings::default(), Some(heartbeat), &counted, shutdown).await;
         drop(context);
         publishing.flush().await;
         tracing::info!("stopped");

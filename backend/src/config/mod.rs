@@ -5,6 +5,7 @@ mod env;
 mod log;
 mod mail;
 mod media;
+mod metrics;
 mod redis;
 mod release;
 mod secret;
@@ -15,6 +16,7 @@ pub use self::env::{Env, Invalid, Problem};
 pub use self::log::LogConfig;
 pub use self::mail::{Encryption, MailConfig};
 pub use self::media::MediaConfig;
+pub use self::metrics::MetricsConfig;
 pub use self::redis::RedisConfig;
 pub use self::release::ReleaseConfig;
 pub use self::secret::SecretFile;
@@ -35,15 +37,20 @@ pub struct ServeConfig {
     pub redis: RedisConfig,
     /// Uploaded files.
     pub media: MediaConfig,
+    /// Metrics.
+    pub metrics: MetricsConfig,
 }
 
 impl ServeConfig {
     /// Reads it, or tells every problem at once.
     pub fn read(env: Env<'_>) -> Result<Self, Invalid> {
         // Each part is read before any is unwrapped: a problem in one must not hide the problems of the next.
-        let (server, release, log) = (ServerConfig::read(&env), ReleaseConfig::read(&env), LogConfig::read(&env));
+        let (server, release, log, metrics) =
+            (ServerConfig::read(&env), ReleaseConfig::read(&env), LogConfig::read(&env), MetricsConfig::read(&env));
         let (database, redis, media) = (DatabaseConfig::read(&env), RedisConfig::read(&env), MediaConfig::read(&env));
-        let config = (|| Some(ServeConfig { server: server?, release, log: log?, database: database?, redis: redis?, media: media? }))();
+        let config = (|| {
+            Some(ServeConfig { server: server?, release, log: log?, database: database?, redis: redis?, media: media?, metrics: metrics? })
+        })();
         env.finish(config)
     }
 }
@@ -51,6 +58,8 @@ impl ServeConfig {
 /// What `backend worker` needs.
 #[derive(Debug, Clone)]
 pub struct WorkerConfig {
+    /// What is running, and where.
+    pub release: ReleaseConfig,
     /// How much to log.
     pub log: LogConfig,
     /// The database, which holds the queue as well.
@@ -61,14 +70,19 @@ pub struct WorkerConfig {
     pub media: MediaConfig,
     /// Mail, if it is sent.
     pub mail: Option<MailConfig>,
+    /// Metrics.
+    pub metrics: MetricsConfig,
 }
 
 impl WorkerConfig {
     /// Reads it, or tells every problem at once.
     pub fn read(env: Env<'_>) -> Result<Self, Invalid> {
-        let (log, database) = (LogConfig::read(&env), DatabaseConfig::read(&env));
-        let (redis, media, mail) = (RedisConfig::read(&env), MediaConfig::read(&env), MailConfig::read(&env));
-        let config = (|| Some(WorkerConfig { log: log?, database: database?, redis: redis?, media: media?, mail: mail? }))();
+        let (release, log, metrics) = (ReleaseConfig::read(&env), LogConfig::read(&env), MetricsConfig::read(&env));
+        let (database, redis) = (DatabaseConfig::read(&env), RedisConfig::read(&env));
+        let (media, mail) = (MediaConfig::read(&env), MailConfig::read(&env));
+        let config = (|| {
+            Some(WorkerConfig { release, log: log?, database: database?, redis: redis?, media: media?, mail: mail?, metrics: metrics? })
+        })();
         env.finish(config)
     }
 }
@@ -114,6 +128,7 @@ mod tests {
             ("LOG_LEVEL", "loud=very"),
             ("DATABASE_URL", "postgres://slipway:hunter2@db/slipway"),
             ("MEDIA_DIR", "media"),
+            ("METRICS_PORT", "0"),
         ]))
         .unwrap_err();
         assert_eq!(
@@ -121,6 +136,7 @@ mod tests {
             "the configuration cannot be used\n  \
              `PORT` cannot be `http`\n    hint: set a port number from 1 to 65535, such as `PORT=8000`\n  \
              `LOG_LEVEL` cannot be `loud=very`\n    hint: set `error`, `warn`, `info`, `debug` or `trace`\n  \
+             `METRICS_PORT` cannot be `0`\n    hint: set a port number from 1 to 65535, such as `METRICS_PORT=9000`, or none\n  \
              `DATABASE_URL` contains a password, which everybody who can inspect the process could read\n    \
              hint: write the password to a file and name it in `DATABASE_PASSWORD_FILE`\n  \
              `REDIS_URL` is not set\n    hint: set it to something like `redis://redis:6379/0`\n  \

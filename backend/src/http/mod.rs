@@ -119,7 +119,7 @@ pub fn router(app: App, limits: &Limits) -> Router {
         .fallback(async || Problem::not_found("there is nothing at this address"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(limits.body_bytes))
-        .layer(middleware::from_fn(observe::observe))
+        .layer(middleware::from_fn_with_state(app.metrics.clone(), observe::observe))
         .with_state(app)
 }
 

@@ -1,8 +1,9 @@
-//! What happens to every request: it gets an id, its log lines carry it, panics and problems become answers, and its end is logged.
+//! What happens to every request: it gets an id, its log lines carry it, panics and problems become answers, and its end is logged and counted.
 use super::error::Problem;
 use super::request_id;
+use crate::metrics::HttpMetrics;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -12,10 +13,11 @@ use std::time::Instant;
 use tracing::{Instrument, info_span};
 
 /// Wraps a request. The outermost layer.
-pub(super) async fn observe(request: Request, next: Next) -> Response {
+pub(super) async fn observe(State(metrics): State<HttpMetrics>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id::of(request.headers());
     let path = request.uri().path().to_owned();
+    let underway = metrics.begin(request.method().as_str(), request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
     let span = info_span!("request", request_id = id, method = %request.method(), path);
     async {
         // The panic hook has logged the cause, with this span's fields.
@@ -29,6 +31,7 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
         if let Some(id) = request_id::header(&id) {
             response.headers_mut().insert(request_id::HEADER, id);
         }
+        underway.answered(response.status().as_u16());
         let cause = problem.as_ref().and_then(Problem::cause);
         log(response.status(), &path, started.elapsed().as_secs_f64() * 1000.0, cause);
         response

@@ -3,6 +3,7 @@ use super::{App, Limits, State, router};
 use crate::config::ServeConfig;
 use crate::health;
 use crate::live::{self, Publisher};
+use crate::metrics::{self, Connections, Queue, Sockets};
 use crate::redis_client;
 use crate::shutdown::Shutdown;
 use crate::supervisor::Supervisor;
@@ -15,6 +16,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -34,9 +36,10 @@ const REDIS: Duration = Duration::from_secs(2);
 const CLOSE: Duration = Duration::from_millis(500);
 
 /// Serves until shutdown, then lets requests finish and closes sockets. Under a supervisor it accepts nothing before it is ready: as long as it is not,
-/// the process before it goes on serving.
+/// the process before it goes on serving. Metrics are served from the beginning, where there is a listener for them.
 pub async fn serve(
     listener: TcpListener,
+    metrics: Option<TcpListener>,
     config: &ServeConfig,
     limits: Limits,
     supervisor: &Supervisor,
@@ -62,6 +65,9 @@ pub async fn serve(
         let (config, hub) = (config.redis.clone(), state.hub.clone());
         async move { live::subscribe(&config, &hub).await }
     });
+    if let Some(listener) = metrics {
+        serve_metrics(listener, &state, &shutdown);
+    }
     if supervisor.is_there() {
         tokio::select! {
             () = become_ready(&state, supervisor) => supervisor.ready(),
@@ -107,6 +113,17 @@ pub async fn serve(
     drop(state);
     publishing.flush().await;
     Ok(())
+}
+
+/// Serves what is known of `state` for as long as requests are accepted.
+fn serve_metrics(listener: TcpListener, state: &App, shutdown: &Shutdown) {
+    let mut registry = metrics::registry(&state.release);
+    state.metrics.register(&mut registry);
+    registry.register_collector(Box::new(Connections(state.database.clone())));
+    registry.register_collector(Box::new(Sockets(Arc::downgrade(state))));
+    let queue = Queue::new(state.database.clone());
+    registry.register_collector(Box::new(queue.clone()));
+    tokio::spawn(metrics::serve(listener, registry, Some(queue), shutdown.clone()));
 }
 
 /// Waits until the database answers and its schema is that of this binary.

@@ -4,6 +4,7 @@ use super::rate::RateLimit;
 use crate::config::{MediaConfig, ReleaseConfig, ServeConfig};
 use crate::database;
 use crate::live::{Hub, Publisher};
+use crate::metrics::HttpMetrics;
 use crate::passwords::Passwords;
 use crate::sessions::Sessions;
 use crate::shutdown::Shutdown;
@@ -40,6 +41,8 @@ pub struct State {
     pub hub: Hub,
     /// Messages to all processes.
     pub publisher: Publisher,
+    /// What is counted of requests.
+    pub metrics: HttpMetrics,
     /// Whether this process was ready once: see `http::health::container`.
     pub was_ready: AtomicBool,
     /// One permit for each socket that may be open.
@@ -66,6 +69,7 @@ impl State {
             media: config.media.clone(),
             hub: Hub::default(),
             publisher,
+            metrics: HttpMetrics::default(),
             was_ready: AtomicBool::new(false),
             sockets: Arc::new(Semaphore::new(limits.sockets)),
             socket_limit: limits.sockets,

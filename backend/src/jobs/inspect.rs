@@ -30,7 +30,7 @@ pub struct FailedJob {
 }
 
 /// How the queue stands.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Figures {
     /// Jobs that wait: for a worker, or for the time of their next attempt.
     pub queued: i64,
@@ -38,6 +38,21 @@ pub struct Figures {
     pub running: i64,
     /// Jobs that were done within the last day.
     pub done: i64,
+    /// Jobs that were given up.
+    pub failed: i64,
+    /// For how many seconds the first job in the line has been waiting for a worker.
+    pub oldest_seconds: f64,
+}
+
+/// How long the queue is. Unlike [`Figures`] it does not count what is done, so that it is cheap however much that is.
+#[derive(Debug, Clone, Copy, PartialEq, sqlx::FromRow)]
+pub struct Depth {
+    /// Jobs that wait for a worker.
+    pub ready: i64,
+    /// Jobs that wait for the time of their next attempt.
+    pub waiting: i64,
+    /// Jobs that a worker holds.
+    pub running: i64,
     /// Jobs that were given up.
     pub failed: i64,
     /// For how many seconds the first job in the line has been waiting for a worker.
@@ -59,11 +74,18 @@ pub async fn retry_failed(pool: &PgPool, id: Uuid) -> Result<bool, sqlx::Error> 
     Ok(sqlx::query(sql).bind(id).bind(CHANNEL).fetch_optional(pool).await?.is_some())
 }
 
-/// How the queue stands. Each figure is read from an index of its own.
+/// How the queue stands.
 pub async fn figures(pool: &PgPool) -> Result<Figures, sqlx::Error> {
-    let sql = "SELECT count(*) FILTER (WHERE state = 'queued') AS queued,
+    let Depth { ready, waiting, running, failed, oldest_seconds } = depth(pool).await?;
+    let done = sqlx::query_scalar("SELECT count(*) FROM jobs WHERE state = 'done'").fetch_one(pool).await?;
+    Ok(Figures { queued: ready + waiting, running, done, failed, oldest_seconds })
+}
+
+/// How long the queue is. Each figure is read from an index of its own.
+pub async fn depth(pool: &PgPool) -> Result<Depth, sqlx::Error> {
+    let sql = "SELECT count(*) FILTER (WHERE state = 'queued' AND claimable_at <= now()) AS ready,
+                      count(*) FILTER (WHERE state = 'queued' AND claimable_at > now()) AS waiting,
                       count(*) FILTER (WHERE state = 'running') AS running,
-                      (SELECT count(*) FROM jobs WHERE state = 'done') AS done,
                       (SELECT count(*) FROM jobs WHERE state = 'failed') AS failed,
                       coalesce(extract(epoch FROM max(now() - claimable_at) FILTER (WHERE state = 'queued' AND claimable_at <= now())), 0)::float8
                           AS oldest_seconds

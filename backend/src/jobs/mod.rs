@@ -11,7 +11,7 @@ pub mod reminders;
 pub mod schedule;
 pub mod worker;
 
-pub use self::inspect::{FailedJob, Figures, failed, figures, retry_failed};
+pub use self::inspect::{Depth, FailedJob, Figures, depth, failed, figures, retry_failed};
 pub use self::queue::{Job, NewJob, enqueue};
 
 use crate::live::Publisher;

@@ -3,6 +3,7 @@ use super::queue::{self, Job};
 use super::{Handler, Handlers, Hopeless, Settings, schedule};
 use crate::database;
 use crate::heartbeat::Heartbeat;
+use crate::metrics::{JobMetrics, Outcome};
 use crate::shutdown::Shutdown;
 use futures_util::FutureExt;
 use sqlx::postgres::{PgListener, PgPool};
@@ -25,7 +26,14 @@ const BOUND: Duration = Duration::from_secs(6);
 const SCHEDULE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Works until asked to stop. Jobs that are running then may finish, and are handed back when they do not.
-pub async fn run(pool: &PgPool, handlers: Handlers, settings: &Settings, heartbeat: Option<Heartbeat>, shutdown: Shutdown) {
+pub async fn run(
+    pool: &PgPool,
+    handlers: Handlers,
+    settings: &Settings,
+    heartbeat: Option<Heartbeat>,
+    metrics: &JobMetrics,
+    shutdown: Shutdown,
+) {
     if let Some(heartbeat) = &heartbeat {
         heartbeat.begin();
     }
@@ -35,7 +43,7 @@ pub async fn run(pool: &PgPool, handlers: Handlers, settings: &Settings, heartbe
     tokio::select! {
         () = listen(pool, &wake) => {}
         () = keep_schedule(pool, &kinds) => {}
-        () = work(pool, &handlers, &kinds, settings, heartbeat.as_ref(), &wake, &mut running, &shutdown) => {}
+        () = work(pool, &handlers, &kinds, settings, heartbeat.as_ref(), metrics, &wake, &mut running, &shutdown) => {}
     }
     if timeout(settings.drain, async { while running.join_next().await.is_some() {} }).await.is_err() {
         tracing::warn!(jobs = running.len(), "jobs could not be handed back, they start again when their leases end");
@@ -50,6 +58,7 @@ async fn work(
     kinds: &[String],
     settings: &Settings,
     heartbeat: Option<&Heartbeat>,
+    metrics: &JobMetrics,
     wake: &Notify,
     running: &mut JoinSet<()>,
     shutdown: &Shutdown,
@@ -84,7 +93,7 @@ async fn work(
                 }
                 match found {
                     Found::Job(job) => {
-                        running.spawn(attempt(pool.clone(), handlers.clone(), settings.clone(), job, shutdown.clone()));
+                        running.spawn(attempt(pool.clone(), handlers.clone(), settings.clone(), job, metrics.clone(), shutdown.clone()));
                         Duration::ZERO
                     }
                     // Not at once, even if one is due: then somebody else has it locked.
@@ -129,21 +138,24 @@ async fn pause(wait: Duration, wake: &Notify, running: &mut JoinSet<()>, shutdow
 }
 
 /// Runs a job once, keeps its lease meanwhile, and records how it ended.
-async fn attempt(pool: PgPool, handlers: Handlers, settings: Settings, job: Job, shutdown: Shutdown) {
+async fn attempt(pool: PgPool, handlers: Handlers, settings: Settings, job: Job, metrics: JobMetrics, shutdown: Shutdown) {
     let span = tracing::info_span!("job", job_id = %job.id, kind = job.kind, attempt = job.attempts);
     async {
         let started = Instant::now();
+        let counted = metrics.begin(&job.kind);
         let handler = handlers.get(&job.kind);
         let outcome = tokio::select! {
             outcome = handle(handler.as_deref(), &settings, &job) => outcome,
             () = keep_lease(&pool, &job, settings.lease) => {
                 tracing::warn!("the lease was lost, another worker has the job");
+                counted.end(Outcome::Lost);
                 return;
             }
             () = drained(&shutdown, settings.drain) => {
                 if let Err(error) = queue::release(&pool, &job).await {
                     tracing::warn!(%error, "the job could not be handed back, it starts again when its lease ends");
                 }
+                counted.end(Outcome::Released);
                 return;
             }
         };
@@ -151,16 +163,19 @@ async fn attempt(pool: PgPool, handlers: Handlers, settings: Settings, job: Job,
         let recorded = match outcome {
             Ok(()) => {
                 tracing::info!(ms, "job done");
+                counted.end(Outcome::Done);
                 queue::finish(&pool, &job).await
             }
             Err(Failure { error, last }) if last || job.attempts >= job.max_attempts => {
                 tracing::error!(ms, error, "job failed, no attempt is left");
+                counted.end(Outcome::Failed);
                 give_up(handler.as_deref(), &job).await;
                 queue::fail(&pool, &job, &error).await
             }
             Err(Failure { error, .. }) => {
                 let delay = backoff(settings.backoff, job.attempts);
                 tracing::warn!(ms, error, retry_in_ms = delay.as_millis() as u64, "job failed, it is tried again");
+                counted.end(Outcome::Retried);
                 queue::retry(&pool, &job, &error, delay).await
             }
         };

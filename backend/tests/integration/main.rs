@@ -10,6 +10,7 @@ mod health;
 mod jobs;
 mod live;
 mod mail;
+mod metrics;
 mod migrations;
 mod outages;
 mod schedule;

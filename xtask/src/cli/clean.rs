@@ -9,7 +9,7 @@ use clap::Args;
 use super::confirm::confirm;
 use super::{Context, backup};
 use crate::commands::{self, compose::Volumes};
-use crate::data::{agent, store};
+use crate::data::{agent, metrics, store};
 use crate::process::Invocation;
 use crate::report::{Failure, product};
 use crate::stack::{Stack, join};
@@ -83,14 +83,17 @@ fn offer_backup(context: &Context, stack: &Stack, found: &Belongings) -> anyhow:
     if confirm(&format!("{newest}; make one now?"), false)? { backup::Backup::default().run(context) } else { Ok(()) }
 }
 
-/// What is said of save points goes with the volumes that had them, and so does a restore that was interrupted.
+/// What is said of save points goes with the volumes that had them, and so does a restore that was interrupted. What is said of backups is written again
+/// where somebody wants it.
 fn forget_savepoints(stack: &Stack) -> anyhow::Result<()> {
-    for name in ["snapshots", ".work"] {
+    for name in ["snapshots", ".work", metrics::DIRECTORY] {
         let path = agent::directory(stack).join(name);
         if path.exists() {
             std::fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
     }
+    // It goes where nothing else is in it.
+    let _ = std::fs::remove_dir(agent::directory(stack));
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use super::expose::ExposeArgs;
 use super::{Context, guard, images};
 use crate::commands;
 use crate::config::environment::{Environment, TlsMode};
+use crate::data::metrics;
 use crate::engine::containers::Container;
 use crate::images::tag::Source;
 use crate::interrupt;
@@ -226,6 +227,7 @@ pub(crate) fn start_services(
     if !anew.is_empty() {
         commands::engine::stop(&anew).read()?;
     }
+    metrics::prepare(stack, &resolved.model)?;
     run_one_shots(context, stack, resolved)?;
     run::start(stack, resolved, services, Options { limit, volume: context.volume() })
 }

@@ -38,6 +38,7 @@ impl Environment {
         let mut variables = BTreeMap::from([
             ("LOG_MAX_SIZE".to_owned(), format!("{}k", self.logs.max_size.0 >> 10)),
             ("LOG_MAX_FILES".to_owned(), self.logs.max_files.to_string()),
+            ("BACKUPS_DIR".to_owned(), self.backup.directory.seen_from_infra()),
         ]);
         for (service, limits) in &self.limits {
             variables.extend(limits.variables(service));

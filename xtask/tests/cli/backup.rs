@@ -143,8 +143,13 @@ fn old_backups_go_only_when_the_newest_is_whole() {
     assert_eq!(there(&checkout), 6);
     let checkout = with_backups(&ids).docker(AGENT, says(&[json!({ "event": "backup", "manifest": manifest(ids[2]) })]));
     assert_snapshot!("prune", checkout.run(["backup", "prune", "--keep-last", "1", "--yes"]).success());
-    // The one that is left, and that it was verified.
-    assert_eq!(there(&checkout), 3);
+    // The one that is left, that it was verified, and what Prometheus is told.
+    assert_eq!(there(&checkout), 4);
+    let metrics = std::fs::read_to_string(checkout.root().join("backups/slipway/metrics/backup.prom")).expect("written");
+    assert!(
+        metrics.contains("slipway_backup_count 1\n") && metrics.contains("slipway_backup_last_verified_timestamp_seconds "),
+        "{metrics}"
+    );
 }
 
 #[test]

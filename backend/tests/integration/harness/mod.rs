@@ -19,6 +19,7 @@ use backend::jobs::{Context, Handlers, Settings, worker};
 use backend::live::Publisher;
 use backend::mail::Mailer;
 use backend::media::Media;
+use backend::metrics::JobMetrics;
 use backend::shutdown::{Shutdown, Trigger};
 use backend::{database as db, redis_client};
 use futures_util::FutureExt;
@@ -135,6 +136,7 @@ pub(crate) struct Worker {
     trigger: Trigger,
     task: JoinHandle<()>,
     pub(crate) heartbeat: Heartbeat,
+    pub(crate) metrics: JobMetrics,
 }
 
 impl Worker {
@@ -143,8 +145,10 @@ impl Worker {
         let path = std::env::temp_dir().join(format!("backend-test-{}", uuid::Uuid::now_v7()));
         let heartbeat = Heartbeat::at(path);
         let (pool, beat) = (db::pool(database, "worker"), heartbeat.clone());
-        let task = tokio::spawn(async move { worker::run(&pool, handlers, &settings, Some(beat), shutdown).await });
-        Worker { trigger, task, heartbeat }
+        let metrics = JobMetrics::default();
+        let counted = metrics.clone();
+        let task = tokio::spawn(async move { worker::run(&pool, handlers, &settings, Some(beat), &counted, shutdown).await });
+        Worker { trigger, task, heartbeat, metrics }
     }
 
     /// Ends it as SIGKILL would.

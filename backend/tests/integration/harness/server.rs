@@ -1,6 +1,6 @@
 //! A server as a process would run it, and a client for it.
 use super::{Client, PATIENCE};
-use backend::config::{DatabaseConfig, LogConfig, RedisConfig, ReleaseConfig, ServeConfig, ServerConfig};
+use backend::config::{DatabaseConfig, LogConfig, MetricsConfig, RedisConfig, ReleaseConfig, ServeConfig, ServerConfig};
 use backend::http::{Limits, server};
 use backend::shutdown::{Shutdown, Trigger};
 use backend::supervisor::Supervisor;
@@ -17,6 +17,8 @@ use tracing::level_filters::LevelFilter;
 /// A running server. It is also a client with an account of its own, where the database allowed it.
 pub(crate) struct Server {
     client: Client,
+    /// Where its metrics are.
+    metrics: String,
     trigger: Trigger,
     task: JoinHandle<anyhow::Result<()>>,
 }
@@ -34,6 +36,8 @@ impl Server {
         let supervisor = Supervisor::default();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
+        let metrics_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let metrics = metrics_listener.local_addr().unwrap().to_string();
         let config = ServeConfig {
             server: ServerConfig { port: address.port(), requests_per_minute: 100_000 },
             release: ReleaseConfig { environment: "test".into(), version: "1.2.3", revision: Some("abc".into()) },
@@ -41,12 +45,21 @@ impl Server {
             media: super::media(&database),
             database,
             redis,
+            metrics: MetricsConfig::default(),
         };
         let (trigger, shutdown) = Shutdown::manual();
-        let task = tokio::spawn(async move { server::serve(listener, &config, limits, &supervisor, shutdown).await });
+        let task =
+            tokio::spawn(async move { server::serve(listener, Some(metrics_listener), &config, limits, &supervisor, shutdown).await });
         let stranger = Client::stranger(address.to_string());
         let client = stranger.try_sign_up("Ada").await.unwrap_or(stranger);
-        Server { client, trigger, task }
+        Server { client, metrics, trigger, task }
+    }
+
+    /// Its page of metrics.
+    pub(crate) async fn metrics(&self) -> String {
+        let answer = reqwest::get(format!("http://{}/metrics", self.metrics)).await.unwrap().error_for_status().unwrap();
+        assert_eq!(answer.headers()[CONTENT_TYPE], "application/openmetrics-text; version=1.0.0; charset=utf-8");
+        answer.text().await.unwrap()
     }
 
     /// Asks it to stop, as SIGTERM does.

@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::harness::{Stack, alone, eventually, shared};
 
 /// The services of the test environment that keep running.
-const RUNNING: [&str; 9] = ["backend", "browser", "checks", "db", "frontend", "mail", "proxy", "redis", "worker"];
+const RUNNING: [&str; 11] =
+    ["backend", "browser", "checks", "db", "frontend", "mail", "node-exporter", "prometheus", "proxy", "redis", "worker"];
 /// How long a line, or a service, may take to appear.
 const PATIENCE: Duration = Duration::from_secs(60);
 

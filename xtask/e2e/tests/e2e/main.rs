@@ -12,6 +12,7 @@ mod fuzz;
 mod guard;
 mod harness;
 mod mail;
+mod metrics;
 mod network;
 mod pages;
 mod production;

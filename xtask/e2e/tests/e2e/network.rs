@@ -9,8 +9,21 @@ use crate::harness::{Stack, eventually, shared};
 /// Those that keep running in every environment.
 const LONG_RUNNING: [&str; 6] = ["proxy", "frontend", "backend", "worker", "db", "redis"];
 
+/// Those of the profile `observability`.
+const OBSERVING: [&str; 2] = ["prometheus", "node-exporter"];
+
 /// What listens in the stack, with the port.
-const LISTENERS: [(&str, u16); 6] = [("proxy", 80), ("frontend", 3000), ("backend", 8000), ("db", 5432), ("redis", 6379), ("mail", 1025)];
+const LISTENERS: [(&str, u16); 9] = [
+    ("proxy", 80),
+    ("frontend", 3000),
+    ("backend", 8000),
+    ("worker", 9000),
+    ("db", 5432),
+    ("redis", 6379),
+    ("mail", 1025),
+    ("prometheus", 9090),
+    ("node-exporter", 9100),
+];
 
 /// How long the engine may take to have its rules in order.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -38,12 +51,14 @@ fn addresses(stack: &Stack, service: &str) -> Vec<String> {
 async fn each_container_reaches_what_it_needs_and_nothing_else() {
     let (stack, _turn) = shared().await;
     let expected = [
-        ("proxy", &["backend", "frontend", "mail"][..]),
+        // The pages of Prometheus are shown to the browser of the tests, which is where the proxy is.
+        ("proxy", &["backend", "frontend", "mail", "prometheus"][..]),
         ("frontend", &["backend", "mail", "proxy"]),
-        ("backend", &["db", "frontend", "mail", "proxy", "redis"]),
-        ("worker", &["backend", "db", "mail", "redis"]),
-        ("db", &["backend", "mail", "redis"]),
-        ("redis", &["backend", "db", "mail"]),
+        ("backend", &["db", "frontend", "mail", "node-exporter", "prometheus", "proxy", "redis", "worker"]),
+        ("worker", &["backend", "db", "mail", "node-exporter", "prometheus", "redis"]),
+        ("db", &["backend", "mail", "node-exporter", "prometheus", "redis", "worker"]),
+        ("redis", &["backend", "db", "mail", "node-exporter", "prometheus", "worker"]),
+        ("prometheus", &["backend", "db", "mail", "node-exporter", "proxy", "redis", "worker"]),
     ];
     let stack = &stack;
     let expected: Vec<_> = expected.iter().map(|(from, names)| (*from, names.iter().map(ToString::to_string).collect())).collect();
@@ -76,6 +91,9 @@ async fn each_service_is_in_the_networks_it_needs_and_the_data_has_no_way_out() 
         ("redis", &["data", "test-access"]),
         // The worker sends to it, the proxy shows it where there are developers.
         ("mail", &["app", "data"]),
+        // The browser looks at its pages.
+        ("prometheus", &["data", "edge"]),
+        ("node-exporter", &["data"]),
         ("checks", &["edge"]),
     ];
     for (service, names) in expected {
@@ -101,7 +119,9 @@ async fn in_local_nothing_but_the_proxy_publishes_a_port() {
         let asked = service["profiles"]
             .as_array()
             .is_some_and(|profiles| profiles.iter().any(|name| name.as_str().unwrap().starts_with("expose-")));
-        assert_eq!(ports.len(), usize::from(name == "proxy" || asked), "{name} publishes {ports:?}");
+        // The exporter comes with Prometheus, and is its alone.
+        let published = name == "proxy" || asked && name != "node-exporter";
+        assert_eq!(ports.len(), usize::from(published), "{name} publishes {ports:?}");
         assert!(ports.iter().all(|port| port["host_ip"] == "127.0.0.1"), "{name} is reachable from outside: {ports:?}");
         assert!(service["network_mode"].is_null(), "{name} leaves the networks of the stack");
     }
@@ -128,6 +148,7 @@ async fn in_test_only_what_tests_need_is_published_and_to_this_machine_alone() {
         ("checks", "8080/tcp"),
         ("db", "5432/tcp"),
         ("mail", "8025/tcp"),
+        ("prometheus", "9090/tcp"),
         ("proxy", "80/tcp"),
         ("redis", "6379/tcp"),
     ];
@@ -137,7 +158,7 @@ async fn in_test_only_what_tests_need_is_published_and_to_this_machine_alone() {
 #[tokio::test]
 async fn nothing_runs_with_more_rights_than_it_needs() {
     let (stack, _turn) = shared().await;
-    for service in LONG_RUNNING.into_iter().chain(["migrate", "mail", "checks"]) {
+    for service in LONG_RUNNING.into_iter().chain(["migrate", "mail", "checks"]).chain(OBSERVING) {
         let container = stack.inspect(service);
         let (config, host) = (&container["Config"], &container["HostConfig"]);
         let user = config["User"].as_str().unwrap();
@@ -167,7 +188,13 @@ async fn nothing_runs_with_more_rights_than_it_needs() {
 async fn nothing_takes_more_than_its_share() {
     let (stack, _turn) = shared().await;
     let limits = [("proxy", 0.5, 256), ("frontend", 2.0, 512), ("backend", 2.0, 1024), ("worker", 1.0, 512), ("migrate", 1.0, 256)];
-    for (service, processors, megabytes) in limits.into_iter().chain([("db", 1.0, 512), ("redis", 0.5, 256), ("mail", 0.5, 128)]) {
+    for (service, processors, megabytes) in limits.into_iter().chain([
+        ("db", 1.0, 512),
+        ("redis", 0.5, 256),
+        ("mail", 0.5, 128),
+        ("prometheus", 1.0, 512),
+        ("node-exporter", 0.2, 64),
+    ]) {
         let host = &stack.inspect(service)["HostConfig"];
         assert_eq!(host["NanoCpus"].as_f64(), Some(processors * 1e9), "{service}");
         assert_eq!(host["Memory"].as_u64(), Some(megabytes << 20), "{service}");
@@ -184,7 +211,7 @@ async fn every_service_comes_back_by_itself_and_is_probed_often_while_it_starts(
         assert_eq!(container["HostConfig"]["RestartPolicy"]["Name"], "unless-stopped", "{service}");
     }
     assert_eq!(stack.inspect("migrate")["HostConfig"]["RestartPolicy"]["Name"], "no");
-    for service in LONG_RUNNING.into_iter().chain(["mail", "browser", "checks"]) {
+    for service in LONG_RUNNING.into_iter().chain(["mail", "browser", "checks"]).chain(OBSERVING) {
         let check = stack.inspect(service)["Config"]["Healthcheck"].clone();
         // Nanoseconds. Without a start period the engine does not look at the start interval.
         assert!(check["StartPeriod"].as_u64().is_some_and(|period| period > 0), "{service}: {check}");

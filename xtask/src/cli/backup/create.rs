@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Session;
 use crate::cli::{Context, notify};
 use crate::data::agent::{Access, sources};
-use crate::data::store;
+use crate::data::{metrics, store};
 use crate::notify::Kind;
 use crate::process::Invocation;
 use crate::report::{Interrupted, human, human_bytes, product};
@@ -61,6 +61,7 @@ impl Create {
         if manifest.repository.is_none() {
             store::mark_verified(&session.directory(), &manifest.id, time::now())?;
         }
+        metrics::record(&session.directory());
         if self.json {
             product(serde_json::to_string_pretty(&summary(&manifest))?);
             return Ok(());

@@ -8,7 +8,7 @@ use crate::cli::Context;
 use crate::cli::confirm::confirm;
 use crate::data::agent::Access;
 use crate::data::retention::{Rules, Verdict};
-use crate::data::store;
+use crate::data::{metrics, store};
 use crate::report::{Failure, human_bytes, product, table};
 
 /// Remove backups that no rule keeps, after asking
@@ -57,6 +57,7 @@ impl Prune {
             agent.ask(&Request::Forget { repository, snapshots }, Access::None, &[])?;
         }
         doomed.iter().try_for_each(|backup| store::remove(&session.directory(), backup.id()))?;
+        metrics::record(&session.directory());
         // What a repository frees is what no other backup in it has, which nobody here knows.
         let files = doomed.iter().filter(|backup| backup.manifest.repository.is_none());
         let freed = files.fold(0_u64, |sum, backup| sum.saturating_add(backup.bytes()));

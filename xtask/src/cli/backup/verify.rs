@@ -7,7 +7,7 @@ use super::Session;
 use super::drill::drill;
 use crate::cli::Context;
 use crate::data::agent::Access;
-use crate::data::store;
+use crate::data::{metrics, store};
 use crate::report::product;
 
 /// Read a backup and compare every part with its manifest
@@ -49,6 +49,7 @@ impl Verify {
                         drill(context, &session, backup)?;
                     }
                     store::mark_verified(&session.directory(), backup.id(), time::now())?;
+                    metrics::record(&session.directory());
                     product(format!("{}  as it was{}", backup.id(), if self.drill { ", and restored" } else { "" }));
                 }
                 // Each of them is looked at; the first failure is the answer.

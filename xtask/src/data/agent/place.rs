@@ -51,7 +51,10 @@ pub(super) fn check_place(directory: &Path, backups: &Path) -> Result<(), Failur
 }
 
 /// Makes the directory of backups, which nobody else looks into: the engine would make one that is root's.
-pub(super) fn prepare(directory: &Path) -> anyhow::Result<()> {
+///
+/// # Errors
+/// When it cannot be made.
+pub(crate) fn prepare(directory: &Path) -> anyhow::Result<()> {
     let unusable = || format!("cannot make {}", directory.display());
     std::fs::create_dir_all(directory).map_err(|error| {
         Failure::new(format!("{}: {error}", unusable()))

@@ -53,6 +53,8 @@ async fn a_repository_gives_back_what_it_got_and_stores_it_once() {
     ship.mark(2);
     let second = ship.backup(&["--strict", "--quiesce"]);
     let added = [&first, &second].map(|id| ship.shown(id)["repository"]["added"].as_u64().unwrap());
+    let metrics = std::fs::read_to_string(ship.backups().join("metrics/backup.prom")).unwrap();
+    assert!(metrics.contains("slipway_backup_count 2\n") && !metrics.contains("last_verified"), "{metrics}");
     assert!(added[0] > 20_000_000 && added[1] < 1_000_000, "{added:?}");
     assert_eq!(
         std::fs::read_dir(ship.backups()).unwrap().flatten().filter(|entry| entry.path().extension().is_some_and(|e| e == "zst")).count(),

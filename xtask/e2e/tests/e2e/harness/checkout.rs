@@ -28,7 +28,7 @@ impl Checkout {
             ..shared.clone()
         };
         let infra = Path::new(&shared.root).join("infra");
-        for file in ["compose.yaml", "compose.source-frontend.yaml", "smoke.toml", "env/base.toml", "images"] {
+        for file in ["compose.yaml", "compose.source-frontend.yaml", "smoke.toml", "env/base.toml", "images", "observability"] {
             copy(&infra.join(file), &root.join("infra").join(file));
         }
         // The last two give images their tags.
