@@ -37,7 +37,7 @@ struct Actor {
 /// # Errors
 /// When `docker` cannot be started.
 pub(crate) fn recent(project: &str) -> anyhow::Result<BTreeMap<String, End>> {
-    Ok(parse(&commands::engine::ends(project, &Stamp::now().to_seconds()).capture()?.stdout))
+    Ok(parse(&commands::engine::ends(project, &Stamp::now().to_string()).capture()?.stdout))
 }
 
 /// Reads lines of `docker events --format json`.

@@ -85,7 +85,8 @@ impl Ship {
         let image = self.stack().xtask(&["images", "list"]).good().stdout;
         let image = image.split_whitespace().find(|word| word.starts_with("slipway/backup:")).expect("the agent's image");
         let mounts = [("media", "/media"), ("redis-data", "/redis"), ("postgres-data", "/db")]
-            .map(|(volume, path)| format!("--volume={project}_{volume}:{path}"));
+            // An empty volume would get the owner of what the image has at that path.
+            .map(|(volume, path)| format!("--volume={project}_{volume}:{path}:nocopy"));
         let fixed = ["run", "--rm", "--user", "0", "--network", "none", "--log-driver", "none", "--label", "com.docker.compose.project="];
         let mounts = mounts.each_ref().map(String::as_str);
         [&fixed[..], flags, &mounts, &["--entrypoint", program, image], args].concat().into_iter().map(str::to_owned).collect()

@@ -239,9 +239,15 @@ async fn a_full_disk_is_named_by_whose_it_is() {
     }
     stack.xtask(&["up"]).good();
     assert_eq!(failures(&smoke(stack, &[])), Vec::<String>::new());
+    let image = stack.inspect("proxy")["Config"]["Image"].as_str().unwrap().to_owned();
+    // What is in memory is gone when nobody has it mounted: these end with the test, when nothing comes from their stdin any more.
+    let _holders = volumes.map(|(volume, ..)| {
+        let (mount, image) = (format!("{}_{volume}:/held:nocopy", stack.project), image.as_str());
+        let cat = ["run", "--rm", "--interactive", "--label", "com.docker.compose.project=", "--network", "none", "--volume"];
+        stack.docker_start(&[&cat[..], &[&mount, "--entrypoint", "cat", image]].concat())
+    });
     for (volume, _, component) in volumes {
-        let mount = format!("{}_{volume}:/full", stack.project);
-        let image = stack.inspect("proxy")["Config"]["Image"].as_str().unwrap().to_owned();
+        let mount = format!("{}_{volume}:/full:nocopy", stack.project);
         let run = |script: &str| {
             // Never the disk of this machine.
             let script = format!("test $(stat --file-system --format %T /full) = tmpfs && {script}");
@@ -249,6 +255,20 @@ async fn a_full_disk_is_named_by_whose_it_is() {
             stack.docker(&[&helper[..], &["--entrypoint", "bash", &image, "-c", &script]].concat())
         };
         run("dd if=/dev/zero of=/full/junk bs=4096 2>/dev/null; df /full | grep 100%").good();
+        if component == "db" {
+            // It writes on into files that it has already, until one of them is full: then it ends, and comes back, and ends.
+            eventually("no room for the log", PATIENCE, || async {
+                let psql = [
+                    "exec",
+                    &stack.container("db"),
+                    "psql",
+                    "--username=slipway",
+                    "--command=SELECT pg_logical_emit_message(true, 'a', 'b'), pg_switch_wal()",
+                ];
+                if stack.docker(&psql).code == 0 { Err("it goes on") } else { Ok(()) }
+            })
+            .await;
+        }
         let report = smoke(stack, &[]);
         assert_eq!(report["broken"][0], component, "{:#?}", failures(&report));
         run("rm /full/junk").good();
@@ -276,7 +296,7 @@ async fn a_certificate_that_has_ended_is_named() {
     let (certificate, key) = pair.split_at(pair.find("-----BEGIN PRIVATE KEY").unwrap());
     std::fs::write(checkout.path("infra/secrets/test/tls_certificate"), certificate).unwrap();
     std::fs::write(checkout.path("infra/secrets/test/tls_key"), key).unwrap();
-    stack.xtask(&["restart", "proxy"]).good();
+    stack.xtask(&["restart", "proxy", "--yes"]).good();
     let report = smoke(stack, &[]);
     let found = failures(&report);
     assert_eq!(report["broken"][0], "proxy", "{found:#?}");
