@@ -73,7 +73,7 @@ impl Restore {
         let Event::Done { .. } = agent.ask(&request, Access::Write, &data)? else {
             anyhow::bail!("the agent answered something else than that it is done");
         };
-        context.volume().say(format!("{} are those of {}", names.join(", "), manifest.created_at));
+        context.volume().say(format!("back as of {}: {}", manifest.created_at, names.join(", ")));
         context.volume().say(format!("`cargo xtask snapshot load before-restore{}` takes it back", project.flags()));
         self.migrate(context, &session, &data)
     }

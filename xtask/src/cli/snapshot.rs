@@ -92,7 +92,7 @@ fn load(context: &Context, name: Option<String>) -> anyhow::Result<()> {
     let session = Session::begin(context, "snapshot load")?;
     let name = chosen(name, &session)?;
     let savepoints = store::savepoints(&session.directory())?;
-    check_there(&savepoints, std::slice::from_ref(&name))?;
+    check_there(&savepoints, std::slice::from_ref(&name), &session)?;
     // One that a restore of single parts left has only those.
     let has = |part: &str| savepoints.iter().any(|savepoint| savepoint.name == name && savepoint.parts.iter().any(|other| other == part));
     let data: Vec<Data> = session.data.iter().filter(|data| has(&data.source.name)).cloned().collect();
@@ -114,7 +114,7 @@ fn load(context: &Context, name: Option<String>) -> anyhow::Result<()> {
         return Err(Failure::new("nothing was changed").into());
     }
     agent.ask(&Request::Load { name: name.clone(), parts: sources(&data) }, Access::Write, &data)?;
-    context.volume().say(format!("{names} are those of `{name}`, after {}", human(begun.elapsed())));
+    context.volume().say(format!("back as of `{name}`, after {}: {names}", human(begun.elapsed())));
     Ok(())
 }
 
@@ -133,7 +133,7 @@ fn list(context: &Context) -> anyhow::Result<()> {
 
 fn remove(context: &Context, names: Vec<String>) -> anyhow::Result<()> {
     let session = Session::begin(context, "snapshot rm")?;
-    check_there(&store::savepoints(&session.directory())?, &names)?;
+    check_there(&store::savepoints(&session.directory())?, &names, &session)?;
     session.check_running(&session.data)?;
     let agent = session.agent()?;
     if context.dry_run() {
@@ -143,12 +143,16 @@ fn remove(context: &Context, names: Vec<String>) -> anyhow::Result<()> {
     agent.ask(&Request::Remove { names, parts: sources(&session.data) }, Access::Write, &session.data).map(drop)
 }
 
-fn check_there(savepoints: &[Savepoint], names: &[String]) -> anyhow::Result<()> {
+fn check_there(savepoints: &[Savepoint], names: &[String], session: &Session<'_>) -> anyhow::Result<()> {
     let missing = names.iter().find(|name| !savepoints.iter().any(|savepoint| savepoint.name == **name));
     missing.map_or(Ok(()), |name| {
         let there: Vec<&str> = savepoints.iter().map(|savepoint| savepoint.name.as_str()).collect();
-        let there =
-            if there.is_empty() { "`cargo xtask snapshot save` makes one".to_owned() } else { format!("there are: {}", there.join(", ")) };
+        let flags = session.stack.project.flags();
+        let there = if there.is_empty() {
+            format!("`cargo xtask snapshot save{flags}` makes one")
+        } else {
+            format!("there are: {}", there.join(", "))
+        };
         Err(Failure::new(format!("there is no save point `{name}`")).hint(there).into())
     })
 }

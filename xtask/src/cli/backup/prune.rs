@@ -22,7 +22,10 @@ impl Prune {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
         if self.rules.is_empty() {
             return Err(Failure::new("there is no rule that keeps a backup, so all would go")
-                .hint("for example `cargo xtask backup prune --keep-daily 7 --keep-weekly 4 --keep-monthly 12`; `--dry-run` only shows what would go")
+                .hint(format!(
+                    "for example `cargo xtask backup prune{} --keep-daily 7 --keep-weekly 4 --keep-monthly 12`; `--dry-run` only shows what would go",
+                    context.project()?.flags()
+                ))
                 .into());
         }
         let session = Session::begin(context, "backup prune")?;
