@@ -11,7 +11,7 @@ use crate::harness::checkout::Checkout;
 use crate::harness::{Stack, alone, eventually, shared};
 use crate::start::free_port;
 
-/// Prometheus asks every 15 s, and a target that appears has to be found first.
+/// Prometheus asks every 5 s, and a target that appears has to be found first.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// The services that metrics are fetched of, as the jobs of Prometheus are called.
 const JOBS: [&str; 3] = ["backend", "backups", "worker"];
