@@ -96,6 +96,17 @@ async fn somebody_is_told_once_when_restarts_do_not_help() {
     assert_eq!(sink.heard().len(), 1, "{:?}", sink.heard());
     assert_eq!(sink.heard()[0]["event"], "test");
 
+    // What nobody watches and what fails (R6.3, R11.3).
+    let db = stack.stop("db");
+    for (command, event) in [("backup", "backup_failed"), ("smoke", "smoke_failed")] {
+        let failed = stack.xtask(&[command]);
+        assert_eq!(failed.code, 1, "{failed:?}");
+        let message = sink.heard().pop().unwrap();
+        assert!(message["event"] == event && message["details"].to_string().contains("db"), "{message:#}");
+    }
+    db.start();
+    let told = sink.heard().len();
+
     let started = || stack.inspect("worker")["State"]["StartedAt"].to_string();
     let first = started();
     stack.signal_service("worker", "STOP");
@@ -104,7 +115,7 @@ async fn somebody_is_told_once_when_restarts_do_not_help() {
     eventually("well", PATIENCE, || async { if health().contains("\"healthy\"") { Ok(()) } else { Err(health()) } }).await;
     let second = started();
     stack.signal_service("worker", "STOP");
-    eventually("told", PATIENCE, || async { if sink.heard().len() > 1 { Ok(()) } else { Err("nobody was told") } }).await;
+    eventually("told", PATIENCE, || async { if sink.heard().len() > told { Ok(()) } else { Err("nobody was told") } }).await;
 
     // It is said of it again that it is unhealthy, and nobody is told again.
     stack.signal_service("worker", "CONT");
@@ -117,8 +128,8 @@ async fn somebody_is_told_once_when_restarts_do_not_help() {
     let guard = format!("guard --env test --instance {}", stack.instance);
     eventually("no guard", PATIENCE, || async { if stack.runs(&guard) { Err("it still runs") } else { Ok(()) } }).await;
     let heard = sink.heard();
-    assert_eq!(heard.len(), 2, "{heard:#?}");
-    let message = &heard[1];
+    assert_eq!(heard.len(), told + 1, "{heard:#?}");
+    let message = &heard[told];
     assert_eq!((&message["event"], &message["service"]), (&"restarts_exhausted".into(), &"worker".into()), "{message:#}");
     assert!(message["text"].as_str().unwrap().contains("its health check fails"), "{message:#}");
     let lines = message["details"].as_array().unwrap();
