@@ -14,6 +14,8 @@ pub(crate) struct Facts {
     pub(crate) url: Url,
     /// Its services as the engine sees them; nothing where the stack is elsewhere.
     pub(crate) services: Option<Vec<Service>>,
+    /// The flags that lead to the stack, for commands in hints.
+    pub(crate) flags: String,
     /// Values for `{names}`.
     pub(crate) values: BTreeMap<String, String>,
     /// A file with the certificate that is trusted beside those of this machine: one that was made for a trial.

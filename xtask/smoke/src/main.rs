@@ -67,9 +67,9 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn smoke() -> anyhow::Result<bool> {
     let options = Options::parse();
-    let suite = read(&options.suite)?;
     let facts: Facts =
         serde_json::from_reader(std::io::stdin()).context("stdin says nothing of the stack: `cargo xtask smoke` runs this program")?;
+    let suite = read(&options.suite, &facts.flags)?;
     let values = Values::new(facts.values.clone());
     let mut known = values.clone();
     known.set(UNIQUE, String::new());
@@ -106,8 +106,10 @@ async fn smoke() -> anyhow::Result<bool> {
     Ok(report.ok())
 }
 
-fn read(path: &PathBuf) -> anyhow::Result<Suite> {
+/// The suite in the file at `path`, whose commands have `flags`.
+fn read(path: &PathBuf, flags: &str) -> anyhow::Result<Suite> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = text.replace("`cargo xtask ", &format!("`cargo xtask{flags} "));
     let invalid = || format!("{} is not valid", path.display());
     let document = toml::Deserializer::parse(&text).with_context(invalid)?;
     serde_path_to_error::deserialize(document).with_context(invalid)

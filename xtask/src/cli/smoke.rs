@@ -50,7 +50,12 @@ impl Smoke {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         let stack = context.stack()?;
         let facts = match &self.url {
-            Some(url) => json!({ "url": url, "services": null, "values": values(&stack), "trusted": null }),
+            Some(url) if !url.starts_with("http://") && !url.starts_with("https://") => {
+                return Err(Failure::new(format!("`--url {url}` is no address of HTTP"))
+                    .hint("`--url https://board.example.com` asks a stack that is elsewhere")
+                    .into());
+            }
+            Some(url) => json!({ "url": url, "services": null, "flags": stack.project.flags(), "values": values(&stack), "trusted": null }),
             None => seen(&stack, |_| true)?,
         };
         let program = self.program(context, &stack)?;
@@ -59,8 +64,26 @@ impl Smoke {
             return Ok(());
         }
         let facts = facts.to_string();
-        let code = if stack.environment.notify.is_silent() { program.attach_with(facts)? } else { tell(context, &stack, &program, facts)? };
+        let code =
+            if stack.environment.notify.is_silent() { program.attach_with(facts)? } else { self.tell(context, &stack, &program, facts)? };
         if code == 0 { Ok(()) } else { Err(ExitWith(code).into()) }
+    }
+
+    /// Runs the program and shows what it says; where something is broken, whoever wants to know is told the same.
+    fn tell(&self, context: &Context, stack: &Stack, program: &Invocation, facts: String) -> anyhow::Result<i32> {
+        let output = program.capture_with(facts)?;
+        let report = output.stdout.trim_end();
+        if !report.is_empty() {
+            product(report);
+        }
+        context.volume().say(output.stderr.trim_end());
+        // Without a report it was the question that was wrong.
+        if output.code != 0 && !report.is_empty() {
+            let place = self.url.as_ref().map_or_else(String::new, |url| format!(" of {url}"));
+            let text = format!("a smoke test{place} found something broken");
+            notify::tell_of(context, stack, Kind::SmokeFailed, &text, report.lines().map(str::to_owned).collect());
+        }
+        Ok(output.code)
     }
 
     /// All checks, said in short.
@@ -100,18 +123,6 @@ pub(super) fn ask(context: &Context, stack: &Stack, started: impl Fn(&str) -> bo
     }
 }
 
-/// Runs the program and shows what it says; where something is broken, whoever wants to know is told the same.
-fn tell(context: &Context, stack: &Stack, program: &Invocation, facts: String) -> anyhow::Result<i32> {
-    let output = program.capture_with(facts)?;
-    product(output.stdout.trim_end());
-    context.volume().say(output.stderr.trim_end());
-    if output.code != 0 {
-        let details = format!("{}{}", output.stdout, output.stderr).lines().map(str::to_owned).collect();
-        notify::tell_of(context, stack, Kind::SmokeFailed, "a smoke test found something broken", details);
-    }
-    Ok(output.code)
-}
-
 /// What is known of the stack on this machine.
 fn seen(stack: &Stack, started: impl Fn(&str) -> bool) -> anyhow::Result<serde_json::Value> {
     let resolved = stack.resolve()?;
@@ -129,7 +140,9 @@ fn seen(stack: &Stack, started: impl Fn(&str) -> bool) -> anyhow::Result<serde_j
     let own = stack.environment.tls.mode == TlsMode::SelfSigned;
     let secrets = secrets::of(&stack.project, &resolved.model);
     let trusted = secrets.iter().find(|secret| own && secret.note.kind == SecretKind::Certificate).map(|secret| &secret.file);
-    Ok(json!({ "url": resolved.address.url(), "services": services, "values": values(stack), "trusted": trusted }))
+    Ok(
+        json!({ "url": resolved.address.url(), "services": services, "flags": stack.project.flags(), "values": values(stack), "trusted": trusted }),
+    )
 }
 
 /// What checks can name.

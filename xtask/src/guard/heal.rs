@@ -64,6 +64,11 @@ impl Healer {
         }
     }
 
+    /// Whether restarts of `service` did not help.
+    pub(crate) fn gave_up(&self, service: &str) -> bool {
+        self.tries.get(service).is_some_and(|(tries, _)| *tries > self.limit)
+    }
+
     /// Somebody did something about `service`: what was tried before does not count any more.
     pub(crate) fn forget(&mut self, service: &str) {
         self.tries.remove(service);

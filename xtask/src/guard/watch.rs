@@ -56,20 +56,19 @@ impl Watch {
                 self.waiting.insert(service.to_owned());
                 Vec::new()
             }
-            Change::Unhealthy => self.unwell(service, "its health check fails", true, now),
+            Change::Unhealthy => self.unwell(service, "its health check fails", true, containers, now),
             Change::Asked => {
                 self.asked.insert(service.to_owned());
                 Vec::new()
             }
             Change::Exited(_) if self.asked.remove(service) => Vec::new(),
             // The engine starts it again; so often that it is no use, somebody should know.
-            Change::Exited(code) => self.unwell(service, &format!("it ends again and again, with exit code {code}"), false, now),
+            Change::Exited(code) => {
+                self.unwell(service, &format!("it ends again and again, with exit code {code}"), false, containers, now)
+            }
             Change::Healthy => {
                 self.waiting.remove(service);
-                let ready = |waiting: &&String| !self.held_up(waiting, containers);
-                let ready: Vec<String> = self.waiting.iter().filter(ready).cloned().collect();
-                self.waiting.retain(|service| !ready.contains(service));
-                ready.into_iter().map(|service| Act::Restart(service, now + PATIENCE)).collect()
+                self.release(containers, now)
             }
             Change::Started | Change::Removed => {
                 self.asked.remove(service);
@@ -78,17 +77,33 @@ impl Watch {
         }
     }
 
-    fn unwell(&mut self, service: &str, reason: &str, restart: bool, now: Instant) -> Vec<Act> {
+    /// Those who waited, and have nothing to wait for any more.
+    fn release(&mut self, containers: &[Container], now: Instant) -> Vec<Act> {
+        let ready = |waiting: &&String| !self.held_up(waiting, containers);
+        let ready: Vec<String> = self.waiting.iter().filter(ready).cloned().collect();
+        self.waiting.retain(|service| !ready.contains(service));
+        ready.into_iter().map(|service| Act::Restart(service, now + PATIENCE)).collect()
+    }
+
+    fn unwell(&mut self, service: &str, reason: &str, restart: bool, containers: &[Container], now: Instant) -> Vec<Act> {
         match self.healer.unwell(service, now) {
             Verdict::Restart(pause) if restart => vec![Act::Restart(service.to_owned(), now + pause)],
-            Verdict::GiveUp => vec![Act::Tell(service.to_owned(), reason.to_owned())],
+            Verdict::GiveUp => {
+                let mut acts = vec![Act::Tell(service.to_owned(), reason.to_owned())];
+                acts.extend(self.release(containers, now));
+                acts
+            }
             Verdict::Restart(_) | Verdict::Nothing => Vec::new(),
         }
     }
 
-    /// Whether something that `service` needs is not well: a restart would change nothing, and take away what still works.
+    /// Whether something that `service` needs is not well: a restart would change nothing, and take away what still works. What was given up is not
+    /// waited for: it would be without an end.
     fn held_up(&self, service: &str, containers: &[Container]) -> bool {
         let well = |name: &String| {
+            if self.healer.gave_up(name) {
+                return true;
+            }
             let container = containers.iter().find(|container| container.service() == name);
             container.is_some_and(|container| container.completed() || (container.running() && container.health() != Some("unhealthy")))
         };
@@ -128,6 +143,18 @@ mod tests {
         assert_eq!([unwell(), unwell()], [restart(0), restart(1)]);
         assert_eq!(unwell(), [Act::Tell("backend".to_owned(), "its health check fails".to_owned())]);
         assert_eq!(unwell(), []);
+    }
+
+    #[test]
+    fn what_was_given_up_is_not_waited_for() {
+        let (mut watch, now) = (watch(1), Instant::now());
+        let both = containers("healthy");
+        assert_eq!(watch.heard("backend", &Change::Unhealthy, &both, now), [Act::Restart("backend".to_owned(), now)]);
+        assert_eq!(watch.heard("proxy", &Change::Unhealthy, &both, now), [], "the backend may be why");
+        let acts = watch.heard("backend", &Change::Unhealthy, &both, now);
+        let tell = Act::Tell("backend".to_owned(), "its health check fails".to_owned());
+        assert_eq!(acts, [tell, Act::Restart("proxy".to_owned(), now + PATIENCE)]);
+        assert_eq!(watch.heard("proxy", &Change::Unhealthy, &both, now), [Act::Restart("proxy".to_owned(), now)]);
     }
 
     #[test]
