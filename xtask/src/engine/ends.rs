@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
+use super::events::Line;
 use crate::commands;
 use crate::logs::Stamp;
 
@@ -15,21 +14,6 @@ pub(crate) struct End {
     pub(crate) exit_code: i64,
     /// Whether a process of it was ended for want of memory.
     pub(crate) out_of_memory: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Line {
-    action: String,
-    actor: Actor,
-}
-
-#[derive(Deserialize)]
-struct Actor {
-    #[serde(rename = "ID")]
-    id: String,
-    #[serde(rename = "Attributes", default)]
-    attributes: BTreeMap<String, String>,
 }
 
 /// The last end of each container of `project` that the engine remembers, by id.
@@ -43,12 +27,11 @@ pub(crate) fn recent(project: &str) -> anyhow::Result<BTreeMap<String, End>> {
 /// Reads lines of `docker events --format json`.
 fn parse(text: &str) -> BTreeMap<String, End> {
     let (mut ends, mut out_of_memory) = (BTreeMap::new(), Vec::new());
-    for line in text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
-        let Line { action, actor: Actor { id, attributes } } = line;
-        match action.as_str() {
+    for line in text.lines().filter_map(Line::parse) {
+        let (exit_code, id) = (line.exit_code(), line.actor.id);
+        match line.action.as_str() {
             "oom" => out_of_memory.push(id),
             "die" => {
-                let exit_code = attributes.get("exitCode").and_then(|code| code.parse().ok()).unwrap_or(-1);
                 let before = out_of_memory.len();
                 out_of_memory.retain(|other| *other != id);
                 ends.insert(id, End { exit_code, out_of_memory: out_of_memory.len() < before });

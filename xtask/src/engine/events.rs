@@ -38,25 +38,43 @@ pub(crate) enum Change {
     Removed,
 }
 
+/// One line of `docker events --format json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Line {
-    action: String,
-    actor: Actor,
+pub(super) struct Line {
+    pub(super) action: String,
+    pub(super) actor: Actor,
 }
 
+/// What a line is about.
 #[derive(Deserialize)]
-struct Actor {
+pub(super) struct Actor {
     #[serde(rename = "ID")]
-    id: String,
+    pub(super) id: String,
     #[serde(rename = "Attributes", default)]
     attributes: std::collections::BTreeMap<String, String>,
 }
 
-/// Reads one line of `docker events --format json`; lines about anything else give nothing.
+impl Line {
+    /// Reads one; nothing where it is none.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// Of the main process that has ended; -1 where the line does not say it.
+    pub(super) fn exit_code(&self) -> i64 {
+        self.attribute("exitCode").parse().unwrap_or(-1)
+    }
+
+    fn attribute(&self, name: &str) -> &str {
+        self.actor.attributes.get(name).map_or("", String::as_str)
+    }
+}
+
+/// Reads a line; those about anything else than containers of services give nothing.
 fn parse(line: &str) -> Option<Event> {
-    let line: Line = serde_json::from_str(line).ok()?;
-    let attribute = |name: &str| line.actor.attributes.get(name).map_or("", String::as_str);
+    let line = Line::parse(line)?;
+    let attribute = |name: &str| line.attribute(name);
     if attribute("com.docker.compose.oneoff") == "True" {
         return None;
     }
@@ -66,7 +84,7 @@ fn parse(line: &str) -> Option<Event> {
         "health_status: unhealthy" => Change::Unhealthy,
         // Other signals are messages: nginx reads its files anew.
         "kill" if ["2", "3", "9", "15"].contains(&attribute("signal")) => Change::Asked,
-        "die" => Change::Exited(attribute("exitCode").parse().unwrap_or(-1)),
+        "die" => Change::Exited(line.exit_code()),
         "destroy" => Change::Removed,
         _ => return None,
     };
