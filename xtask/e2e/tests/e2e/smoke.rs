@@ -1,9 +1,12 @@
 //! `smoke` against the real stack: nothing wrong where nothing is, and the broken component by its name (R11.1, R11.2, R11.3).
 
+mod breaks;
+
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use self::breaks::{BREAKS, Mend};
 use crate::harness::checkout::Checkout;
 use crate::harness::{Stack, alone, eventually, shared};
 use crate::start::free_port;
@@ -65,132 +68,6 @@ async fn programs_of_others_read_what_was_found() {
     assert!(names.contains(&"the backend answers") && !names.iter().any(|name| name.contains("signs up")), "{names:?}");
     let none = stack.xtask(&["smoke", "--tag", "no-such-tag"]);
     assert!(none.code == 1 && none.stderr.contains("has one of these tags"), "{none:?}");
-}
-
-/// A way to break the stack.
-struct Break {
-    what: &'static str,
-    component: &'static str,
-    /// In the detail of a failure of that component.
-    says: &'static str,
-    how: How,
-}
-
-/// How something is broken, and mended.
-enum How {
-    /// The component's container is stopped.
-    Stopped,
-    /// The component's program does not go on.
-    Hung,
-    /// Something else.
-    Other { act: fn(&Stack), mend: fn(&Stack) },
-}
-
-impl Break {
-    fn act(&self, stack: &Stack) {
-        match self.how {
-            How::Stopped => docker(stack, "stop", self.component),
-            How::Hung => stack.signal_service(self.component, "STOP"),
-            How::Other { act, .. } => act(stack),
-        }
-    }
-
-    fn mend(&self, stack: &Stack) {
-        match self.how {
-            How::Stopped => docker(stack, "start", self.component),
-            How::Hung => stack.signal_service(self.component, "CONT"),
-            How::Other { mend, .. } => mend(stack),
-        }
-    }
-}
-
-/// Ends the connections of all programs, which open new ones.
-const DISCONNECT: &str =
-    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE client_addr IS NOT NULL AND pid <> pg_backend_pid()";
-
-/// Statements on their own: some of them cannot be in a transaction.
-fn sql(stack: &Stack, statements: &[&str]) {
-    statements.iter().for_each(|statement| drop(stack.query(statement)));
-}
-
-/// Takes the backend from the database's network, or gives it back.
-fn network(stack: &Stack, verb: &[&str]) {
-    let network = format!("{}_data", stack.project);
-    stack.docker(&[&["network"], verb, &[&network, &stack.container("backend")]].concat()).good();
-}
-
-fn redis(stack: &Stack, command: &[&str]) {
-    stack.xtask(&[&["shell", "redis", "--", "redis-cli"], command].concat()).good();
-}
-
-fn docker(stack: &Stack, verb: &str, service: &str) {
-    stack.docker(&[verb, &stack.container(service)]).good();
-}
-
-const BREAKS: [Break; 11] = [
-    Break { what: "stopped database", component: "db", says: "it ended", how: How::Stopped },
-    Break { what: "stopped worker", component: "worker", says: "it ended", how: How::Stopped },
-    Break { what: "database that hangs", component: "db", says: "no answer", how: How::Hung },
-    Break { what: "backend that hangs", component: "backend", says: "no answer", how: How::Hung },
-    Break { what: "proxy that hangs", component: "proxy", says: "no answer", how: How::Hung },
-    Break { what: "Redis that hangs", component: "redis", says: "timed out", how: How::Hung },
-    Break {
-        what: "lost network",
-        component: "backend",
-        says: "not connected to the network `data`",
-        how: How::Other { act: |stack| network(stack, &["disconnect"]), mend: |stack| network(stack, &["connect", "--alias", "backend"]) },
-    },
-    Break {
-        what: "wrong password",
-        component: "db",
-        says: "password",
-        how: How::Other {
-            act: |stack| sql(stack, &["ALTER ROLE slipway PASSWORD 'another one'", DISCONNECT]),
-            mend: |stack| {
-                let secret = std::fs::read_to_string(format!("{}/infra/secrets/test/postgres_password", stack.root)).unwrap();
-                sql(stack, &[&format!("ALTER ROLE slipway PASSWORD '{}'", secret.trim())]);
-            },
-        },
-    },
-    Break {
-        what: "database that is slow by three seconds",
-        component: "db",
-        says: "no answer within",
-        how: How::Other {
-            act: |stack| sql(stack, &["ALTER SYSTEM SET pre_auth_delay TO 3", "SELECT pg_reload_conf()", DISCONNECT]),
-            mend: |stack| sql(stack, &["ALTER SYSTEM RESET pre_auth_delay", "SELECT pg_reload_conf()"]),
-        },
-    },
-    Break {
-        what: "missing migration",
-        component: "migrate",
-        says: "pending",
-        how: How::Other {
-            act: |stack| {
-                let newest = "CREATE TABLE kept AS SELECT * FROM _sqlx_migrations ORDER BY version DESC LIMIT 1";
-                sql(stack, &[newest, "DELETE FROM _sqlx_migrations WHERE version = (SELECT version FROM kept)"]);
-            },
-            mend: |stack| sql(stack, &["INSERT INTO _sqlx_migrations SELECT * FROM kept", "DROP TABLE kept"]),
-        },
-    },
-    Break {
-        what: "Redis that is full",
-        component: "redis",
-        says: "maxmemory",
-        how: How::Other {
-            act: |stack| redis(stack, &["config", "set", "maxmemory", "1"]),
-            mend: |stack| redis(stack, &["config", "set", "maxmemory", "128mb"]),
-        },
-    },
-];
-
-/// Mends what a test broke, also where the test fails.
-struct Mend<'a>(&'a Stack, &'a Break);
-
-impl Drop for Mend<'_> {
-    fn drop(&mut self) {
-        self.1.mend(self.0);
-    }
 }
 
 #[tokio::test]
