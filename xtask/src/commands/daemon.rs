@@ -12,9 +12,9 @@ pub(crate) fn restart_service() -> Invocation {
     Invocation::new("systemctl").args(["restart", "docker"])
 }
 
-/// In a session of its own, so that neither Ctrl-C nor the end of the terminal reaches it.
+/// By itself, to be detached. (Behind `setsid` it would be a process that nobody knows: that one forks where it leads a process group already.)
 pub(crate) fn start() -> Invocation {
-    Invocation::new("setsid").arg("dockerd")
+    Invocation::new("dockerd")
 }
 
 /// Asks the process `pid` to end.
@@ -29,6 +29,6 @@ mod tests {
     #[test]
     fn every_command_line() {
         let lines = [start_service(), restart_service(), start(), terminate(7)].map(|line| line.to_string());
-        assert_eq!(lines, ["systemctl start docker", "systemctl restart docker", "setsid dockerd", "kill 7"]);
+        assert_eq!(lines, ["systemctl start docker", "systemctl restart docker", "dockerd", "kill 7"]);
     }
 }

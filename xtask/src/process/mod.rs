@@ -231,7 +231,7 @@ impl Invocation {
         let file = std::fs::OpenOptions::new().create(true).append(true).open(log);
         let file = file.with_context(|| format!("cannot write {}", log.display()))?;
         let expression = self.expression().stdin_null().stderr_to_stdout().stdout_file(file).unchecked();
-        // Nor does Ctrl-C reach it.
+        // Nor does Ctrl-C reach it, or the end of the terminal: those are for the group of whoever is in front.
         #[cfg(unix)]
         let expression = expression.before_spawn(|command| {
             std::os::unix::process::CommandExt::process_group(command, 0);

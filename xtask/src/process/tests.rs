@@ -39,6 +39,22 @@ fn a_detached_child_writes_to_the_end_of_its_log() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_detached_child_leads_a_group_that_ctrl_c_does_not_reach() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let log = dir.path().join("log");
+    let child = Invocation::new("sh").args(["-c", "ps -o pid= -o pgid= -p $$"]).detach(&log).expect("started");
+    let begin = std::time::Instant::now();
+    while !child.ended() {
+        assert!(begin.elapsed().as_secs() < 30, "the child does not end");
+        std::thread::yield_now();
+    }
+    let said = std::fs::read_to_string(&log).expect("there");
+    let numbers: Vec<&str> = said.split_whitespace().collect();
+    assert!(numbers.len() == 2 && numbers[0] == numbers[1], "process and group: {said:?}");
+}
+
+#[test]
 fn last_lines_leaves_out_blank_ones() {
     assert_eq!(last_lines("a\n\nb\nc\n", 2), ["b", "c"]);
     assert_eq!(last_lines("a", 5), ["a"]);
