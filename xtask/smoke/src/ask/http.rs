@@ -9,6 +9,7 @@ use hyper::header::{CONTENT_TYPE, COOKIE, SET_COOKIE, USER_AGENT};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use url::Url;
 
 use super::{Common, Memory, multipart};
 use crate::judge::{fill, unknown};
@@ -86,7 +87,7 @@ pub(super) async fn send(common: &Common, request: &Request, memory: &mut Memory
 fn prepare(common: &Common, request: &Request, memory: &Memory) -> Result<hyper::Request<Full<Bytes>>, Fault> {
     let values = &memory.values;
     let path = fill(values, &request.path)?;
-    let url = common.facts.url.join(&path).map_err(|error| Fault::wrong(format!("`{path}` is no path: {error}")))?;
+    let url = address(&common.facts.url, &path)?;
     let mut builder =
         hyper::Request::builder().method(request.method.as_deref().unwrap_or("GET")).uri(url.as_str()).header(USER_AGENT, AGENT);
     for (name, value) in &request.headers {
@@ -114,6 +115,12 @@ fn prepare(common: &Common, request: &Request, memory: &Memory) -> Result<hyper:
     builder.body(Full::from(body)).map_err(|error| Fault::wrong(format!("`{path}` cannot be asked for: {error}")))
 }
 
+/// Where `path` is. An answer that names another host is not believed: what is sent there would have the cookies of this one.
+fn address(stack: &Url, path: &str) -> Result<Url, Fault> {
+    let url = stack.join(path).map_err(|error| Fault::wrong(format!("`{path}` is no path: {error}")))?;
+    if url.origin() == stack.origin() { Ok(url) } else { Err(Fault::wrong(format!("`{path}` leads to another host"))) }
+}
+
 /// The innermost reason, which is the one that says something.
 fn reason(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
@@ -126,6 +133,17 @@ fn reason(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn answers_lead_to_no_other_host() {
+        let stack = Url::parse("http://localhost:8080").expect("an address");
+        let of = |path: &str| address(&stack, path).map(String::from).map_err(|fault| fault.detail);
+        assert_eq!(of("/media/1?a=b"), Ok("http://localhost:8080/media/1?a=b".to_owned()));
+        assert_eq!(of("http://localhost:8080/media/1"), Ok("http://localhost:8080/media/1".to_owned()));
+        for elsewhere in ["//example.com/a", "https://localhost:8080/", "http://localhost/", "data:,a"] {
+            assert_eq!(of(elsewhere), Err(format!("`{elsewhere}` leads to another host")));
+        }
+    }
 
     #[test]
     fn cookies_are_kept_and_forgotten() {
