@@ -155,3 +155,6 @@ fn panicked(error: &tokio::task::JoinError) -> Outcome {
         hint: Some("report this as a bug".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! How many are asked at the same time, and what that brings.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::*;
+use crate::ask::{client, trust};
+use crate::facts::Facts;
+use crate::suite::Request;
+
+/// So many checks.
+const CHECKS: usize = 500;
+/// What an answer takes, as from a place that is far away.
+const FAR: Duration = Duration::from_millis(5);
+
+/// How many wait for an answer, and how many did at most.
+type Waiting = watch::Sender<(usize, usize)>;
+
+/// A server that gives no answer before `wanted` have asked at the same time.
+async fn server(wanted: usize) -> (String, Arc<Waiting>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let waiting = Arc::new(watch::Sender::new((0, 0)));
+    tokio::spawn({
+        let waiting = Arc::clone(&waiting);
+        async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, wanted, Arc::clone(&waiting)));
+            }
+        }
+    });
+    (url, waiting)
+}
+
+async fn serve(stream: TcpStream, wanted: usize, waiting: Arc<Waiting>) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    while stream.read_line(&mut line).await? > 0 {
+        if line != "\r\n" {
+            line.clear();
+            continue;
+        }
+        waiting.send_modify(|(now, most)| (*now, *most) = (*now + 1, (*most).max(*now + 1)));
+        let enough = waiting.subscribe().wait_for(|(_, most)| *most >= wanted).await.is_ok();
+        tokio::time::sleep(FAR).await;
+        waiting.send_modify(|(now, _)| *now -= 1);
+        let status = if enough { "200 OK" } else { "500 Internal Server Error" };
+        stream.write_all(format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n").as_bytes()).await?;
+        line.clear();
+    }
+    Ok(())
+}
+
+/// Five hundred checks with as many at the same time as somebody wants; prints what docs/benchmarks.md has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_many_are_asked_at_the_same_time_as_somebody_wants_and_no_more() {
+    for parallel in [1, 4, 16, 64] {
+        let (url, waiting) = server(parallel).await;
+        let tls = trust(None).expect("TLS");
+        let facts =
+            Facts { url: url.parse().expect("an address"), services: None, flags: String::new(), values: BTreeMap::new(), trusted: None };
+        let common = Arc::new(Common { client: client(tls.clone()), tls, facts });
+        let run = Arc::new(Run { common, defaults: Defaults { timeout: PATIENCE, retry: Duration::ZERO }, stop: Arc::default() });
+        let request = Request { path: "/".to_owned(), ..Request::default() };
+        let check = |number| Check { name: format!("check {number}"), request: Some(request.clone()), ..Check::default() };
+        let begun = Instant::now();
+        let outcomes = run.all((0..CHECKS).map(check).collect(), Vec::new(), &Values::default(), parallel).await;
+        eprintln!("{CHECKS} checks of {FAR:?}, {parallel} at a time: {:.2} s", begun.elapsed().as_secs_f64());
+        let names: Vec<&str> = outcomes.iter().map(|outcome| outcome.name.as_str()).collect();
+        assert_eq!((names.first(), names.last(), names.len()), (Some(&"check 0"), Some(&"check 499"), CHECKS), "in the order of the file");
+        assert!(outcomes.iter().all(|outcome| outcome.fault.is_none()), "{:?}", outcomes.iter().find(|outcome| outcome.fault.is_some()));
+        assert_eq!(waiting.borrow().1, parallel, "no more at the same time");
+    }
+}
