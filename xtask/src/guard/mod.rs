@@ -118,12 +118,14 @@ impl Guard<'_> {
                             stale = self.others_at_work().then(|| Instant::now() + CALM);
                             if stale.is_none() {
                                 let fresh = self.read()?;
+                                let restarted = started_since(&known.resolved.containers, &fresh.resolved.containers);
+                                restarted.for_each(|service| known.watch.forget(service));
                                 (known.stack, known.resolved) = (fresh.stack, fresh.resolved);
                                 known.watch.learn(&known.resolved.model, known.stack.environment.guard.restarts.0);
                                 self.look(&mut known, &mut due)?;
                             }
                         }
-                        self.restart_what_is_due(&known, &mut due)?;
+                        self.restart_what_is_due(&mut known, &mut due)?;
                         continue;
                     }
                     Err(RecvTimeoutError::Disconnected) => None,
@@ -161,18 +163,18 @@ impl Guard<'_> {
     }
 
     fn heard(&self, known: &mut Known, service: &str, change: &Change, due: &mut Vec<(Instant, String)>) -> anyhow::Result<()> {
-        let containers = known.stack.containers()?;
-        for act in known.watch.heard(service, change, &containers, Instant::now()) {
+        known.resolved.containers = known.stack.containers()?;
+        for act in known.watch.heard(service, change, &known.resolved.containers, Instant::now()) {
             match act {
                 Act::Restart(service, at) => due.push((at, service)),
-                Act::Tell(service, reason) => self.tell(known, &service, &reason, &containers),
+                Act::Tell(service, reason) => self.tell(known, &service, &reason),
             }
         }
         Ok(())
     }
 
     /// Restarts what is due, and still not well.
-    fn restart_what_is_due(&self, known: &Known, due: &mut Vec<(Instant, String)>) -> anyhow::Result<()> {
+    fn restart_what_is_due(&self, known: &mut Known, due: &mut Vec<(Instant, String)>) -> anyhow::Result<()> {
         let now = Instant::now();
         let (ripe, later): (Vec<_>, Vec<_>) = std::mem::take(due).into_iter().partition(|(at, _)| *at <= now);
         *due = later;
@@ -189,6 +191,7 @@ impl Guard<'_> {
             let Some(container) = containers.iter().find(unwell).filter(|container| !container.is_examined(&containers)) else { continue };
             let check = container.last_check().map(|check| check.output.trim().to_owned()).unwrap_or_default();
             self.volume.say(format!("{} {service} is unhealthy and is restarted: {check}", stamp()));
+            known.watch.restarts(&service);
             let output = commands::engine::restart_at_once(&container.id).capture()?;
             if output.code != 0 {
                 self.volume.say(format!("{} {service} cannot be restarted: {}", stamp(), output.stderr.trim()));
@@ -198,14 +201,14 @@ impl Guard<'_> {
     }
 
     /// Tells somebody, once, and goes on whether or not that works.
-    fn tell(&self, known: &Known, service: &str, reason: &str, containers: &[Container]) {
+    fn tell(&self, known: &Known, service: &str, reason: &str) {
         self.volume.say(format!("{} {service}: {reason}; restarts did not help", stamp()));
         let image = known.resolved.model.services.get(PROXY.0).and_then(|service| service.image.as_deref());
         let messenger = Messenger::new(&known.stack.environment.notify, self.project, image);
         if messenger.is_silent() {
             return;
         }
-        let container = containers.iter().find(|container| container.service() == service);
+        let container = known.resolved.containers.iter().find(|container| container.service() == service);
         let lines = container.and_then(|container| commands::engine::tail(&container.id, LINES).capture().ok());
         let lines = lines.map(|output| format!("{}{}", output.stdout, output.stderr)).unwrap_or_default();
         let text = format!("{service}: {reason}; restarts did not help");
@@ -214,6 +217,12 @@ impl Guard<'_> {
             self.volume.say(format!("{} {error:#}", stamp()));
         }
     }
+}
+
+/// The services of `now` that run for another time than in `before`.
+fn started_since<'a>(before: &'a [Container], now: &'a [Container]) -> impl Iterator<Item = &'a str> {
+    let same = |one: &Container, other: &Container| one.id == other.id && one.state.started_at == other.state.started_at;
+    now.iter().filter(move |one| !before.iter().any(|other| same(one, other))).map(Container::service)
 }
 
 /// The time for a line of the log.

@@ -29,12 +29,15 @@ pub(crate) struct Watch {
     waiting: BTreeSet<String>,
     /// Services that somebody wants to end.
     asked: BTreeSet<String>,
+    /// Services that the guard itself restarts just now.
+    own: BTreeSet<String>,
 }
 
 impl Watch {
     /// Over the services of `model`, which are restarted `limit` times.
     pub(crate) fn new(model: &Model, limit: u32) -> Self {
-        let mut watch = Self { healer: Healer::new(limit), needs: BTreeMap::new(), waiting: BTreeSet::new(), asked: BTreeSet::new() };
+        let (waiting, asked, own) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut watch = Self { healer: Healer::new(limit), needs: BTreeMap::new(), waiting, asked, own };
         watch.learn(model, limit);
         watch
     }
@@ -44,6 +47,16 @@ impl Watch {
         let services = model.services.keys().filter(|name| !model.one_shot(name));
         self.needs = services.map(|name| (name.clone(), model.needs(name))).collect();
         self.healer.limit(limit);
+    }
+
+    /// The guard restarts `service` now.
+    pub(crate) fn restarts(&mut self, service: &str) {
+        self.own.insert(service.to_owned());
+    }
+
+    /// Somebody did something about `service`: it may be restarted as often again.
+    pub(crate) fn forget(&mut self, service: &str) {
+        self.healer.forget(service);
     }
 
     /// Something happened to `service`; the others are as `containers` say.
@@ -59,6 +72,9 @@ impl Watch {
             Change::Unhealthy => self.unwell(service, "its health check fails", true, containers, now),
             Change::Asked => {
                 self.asked.insert(service.to_owned());
+                if !self.own.contains(service) {
+                    self.forget(service);
+                }
                 Vec::new()
             }
             Change::Exited(_) if self.asked.remove(service) => Vec::new(),
@@ -72,6 +88,7 @@ impl Watch {
             }
             Change::Started | Change::Removed => {
                 self.asked.remove(service);
+                self.own.remove(service);
                 Vec::new()
             }
         }
@@ -143,6 +160,24 @@ mod tests {
         assert_eq!([unwell(), unwell()], [restart(0), restart(1)]);
         assert_eq!(unwell(), [Act::Tell("backend".to_owned(), "its health check fails".to_owned())]);
         assert_eq!(unwell(), []);
+    }
+
+    #[test]
+    fn what_somebody_restarts_begins_anew_and_what_the_guard_restarts_does_not() {
+        let (mut watch, now) = (watch(1), Instant::now());
+        let mut restarted = |own: bool| {
+            if own {
+                watch.restarts("backend");
+            }
+            for change in [Change::Asked, Change::Asked, Change::Exited(137), Change::Started] {
+                assert_eq!(watch.heard("backend", &change, &containers("healthy"), now), []);
+            }
+            watch.heard("backend", &Change::Unhealthy, &containers("healthy"), now)
+        };
+        let restart = Act::Restart("backend".to_owned(), now);
+        let tell = Act::Tell("backend".to_owned(), "its health check fails".to_owned());
+        assert_eq!([restarted(false), restarted(true), restarted(true)], [vec![restart.clone()], vec![tell], vec![]]);
+        assert_eq!(restarted(false), [restart]);
     }
 
     #[test]

@@ -122,8 +122,13 @@ async fn somebody_is_told_once_when_restarts_do_not_help() {
     eventually("well", PATIENCE, || async { if health().contains("\"healthy\"") { Ok(()) } else { Err(health()) } }).await;
     stack.signal_service("worker", "STOP");
     eventually("unwell", PATIENCE, || async { if health().contains("unhealthy") { Ok(()) } else { Err(health()) } }).await;
-    // Whatever the guard would do about it, it does before it ends.
+    // Somebody does something about it: from then on it counts anew.
     stack.signal_service("worker", "CONT");
+    stack.xtask(&["restart", "worker"]).good();
+    let third = started();
+    stack.signal_service("worker", "STOP");
+    eventually("restarted once more", PATIENCE, || async { if started() == third { Err("not restarted") } else { Ok(()) } }).await;
+    // Whatever the guard would do beside that, it does before it ends.
     stack.xtask(&["down"]).good();
     let guard = format!("guard --env test --instance {}", stack.instance);
     eventually("no guard", PATIENCE, || async { if stack.runs(&guard) { Err("it still runs") } else { Ok(()) } }).await;
