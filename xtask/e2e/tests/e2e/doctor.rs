@@ -1,11 +1,14 @@
 //! `doctor` against the real engine: nothing wrong where nothing is, what breaks is found, and a file for a bug report has no secret in it (R9).
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use anyhow::ensure;
 use serde_json::Value;
 
+use crate::harness::checkout::Checkout;
 use crate::harness::{Stack, alone, eventually, shared};
+use crate::start::free_port;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -63,6 +66,88 @@ async fn what_breaks_is_found() {
     let found = failures(&broken);
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].contains("worker: it is paused") && found[1].contains("does not have it"), "{found:?}");
+}
+
+/// A container of a stack whose checkout is gone; removed with it.
+struct Abandoned<'a>(&'a Stack, String);
+
+impl<'a> Abandoned<'a> {
+    fn new(stack: &'a Stack) -> Self {
+        let (name, image) = (format!("{}-gone", stack.project), stack.inspect("proxy")["Config"]["Image"].as_str().unwrap().to_owned());
+        let labels =
+            ["slipway.environment=test", &format!("com.docker.compose.project={name}"), "com.docker.compose.project.working_dir=/nowhere"];
+        let labels: Vec<&str> = labels.into_iter().flat_map(|label| ["--label", label]).collect();
+        stack.docker(&[&["create", "--name", &name], &labels[..], &[&image]].concat()).good();
+        Self(stack, name)
+    }
+}
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        self.0.docker(&["rm", &self.1]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_fault_of_many_that_are_planted_is_found() {
+    let (shared, _turn) = shared().await;
+    let checkout = Checkout::new(&shared, "ailing", &["worker"], free_port());
+    let stack = &checkout.stack;
+    stack.run("git", &["init", "--quiet"], "").good();
+    std::fs::write(checkout.path(".gitignore"), "/infra/secrets/*\n/infra/env/*.override.toml\n/target\n").unwrap();
+    stack.xtask(&["up"]).good();
+    // (Images are as old as the shared stack, whose sources are not here.)
+    assert_eq!(failures(&checks(stack)), [""; 0]);
+
+    // stack, container-dns, migrations, abandoned-stacks
+    stack.docker(&["pause", &stack.container("worker")]).good();
+    stack.docker(&["network", "disconnect", &format!("{}_app", stack.project), &stack.container("backend")]).good();
+    stack.query("DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)");
+    let _abandoned = Abandoned::new(stack);
+    // guard, backup-directory, backup
+    let wanted = "[guard]\nenabled = true\n[backup]\ndirectory = \"/proc/1/nowhere\"";
+    checkout.edit("infra/env/test.toml", "[guard]\nenabled = false", wanted);
+    checkout.edit("infra/compose.yaml", "  media: { labels: *labels }", "  media: { labels: *labels }\n  forgotten: { labels: *labels }");
+    // secrets-committed, secrets, secrets-private, secrets-ignored
+    stack.run("git", &["add", "--force", "infra/secrets"], "").good();
+    std::fs::remove_file(checkout.path("infra/secrets/test/postgres_password")).unwrap();
+    std::fs::set_permissions(checkout.path("infra/secrets/test"), PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::remove_file(checkout.path(".gitignore")).unwrap();
+    // outdated-images
+    std::fs::create_dir(checkout.path("proxy")).unwrap();
+    std::fs::write(checkout.path("proxy/Dockerfile"), "FROM scratch\n").unwrap();
+    // toolchain
+    let (programs, path) = (checkout.path("programs"), std::env::var("PATH").unwrap());
+    std::fs::create_dir(&programs).unwrap();
+    std::fs::write(programs.join("rustc"), "#!/bin/sh\necho rustc 1.0.0\n").unwrap();
+    std::fs::set_permissions(programs.join("rustc"), PermissionsExt::from_mode(0o755)).unwrap();
+    let ailing = stack.with_variable("PATH", &format!("{}:{path}", programs.display()));
+
+    let found = eventually("everything is known", PATIENCE, || async {
+        let checks = checks(&ailing);
+        ensure!(checks.iter().all(|check| check["known"] == true), "{:?}", failures(&checks));
+        Ok(checks)
+    })
+    .await;
+    let names: Vec<&str> = found.iter().filter(|check| check["ok"] == false).map(|check| check["name"].as_str().unwrap()).collect();
+    let planted = [
+        "abandoned-stacks",
+        "secrets",
+        "secrets-private",
+        "secrets-ignored",
+        "secrets-committed",
+        "toolchain",
+        "outdated-images",
+        "backup",
+        "backup-directory",
+        "stack",
+        "guard",
+        "migrations",
+        "container-dns",
+    ];
+    assert_eq!(names, planted, "{:#?}", failures(&found));
+    assert!(found.iter().filter(|check| check["ok"] == false).all(|check| !check["fix"].as_str().unwrap().is_empty()));
+    stack.docker(&["unpause", &stack.container("worker")]).good();
 }
 
 #[tokio::test]
