@@ -1,4 +1,4 @@
-//! The client of the backend's API: bounded in time and size, one pool of kept connections, always on behalf of a caller.
+//! The client of the backend's API: bounded in time and size, always on behalf of a caller.
 
 use std::time::Duration;
 
@@ -34,7 +34,10 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
 /// The backend, as this program sees it.
 #[derive(Debug, Clone)]
 pub struct Backend {
-    client: Client,
+    /// Keeps connections.
+    reads: Client,
+    /// Keeps none: a kept one may be closed by a backend that is being replaced, and nobody knows then whether what was sent on it was done.
+    writes: Client,
     url: String,
 }
 
@@ -44,14 +47,11 @@ pub type Cookies = Vec<HeaderValue>;
 impl Backend {
     /// A client for the API at `url`.
     pub fn new(url: &str) -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            // Shorter than servers keep idle connections, so that a request is not sent into one that is being closed.
-            .pool_idle_timeout(Duration::from_secs(10))
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()?;
-        Ok(Self { client, url: url.to_owned() })
+        let client = || Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(reqwest::redirect::Policy::none()).no_proxy();
+        // Shorter than servers keep idle connections, so that a request is not sent into one that is being closed.
+        let reads = client().pool_idle_timeout(Duration::from_secs(10)).build()?;
+        let writes = client().pool_max_idle_per_host(0).build()?;
+        Ok(Self { reads, writes, url: url.to_owned() })
     }
 
     /// Succeeds when the backend's process answers.
@@ -65,7 +65,8 @@ impl Backend {
     }
 
     fn request(&self, method: Method, path: &str, caller: &Caller) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.url)).headers(caller.headers()).timeout(TIMEOUT)
+        let client = if method == Method::GET { &self.reads } else { &self.writes };
+        client.request(method, format!("{}{path}", self.url)).headers(caller.headers()).timeout(TIMEOUT)
     }
 }
 
@@ -82,7 +83,18 @@ pub(crate) fn encode(value: &str) -> String {
 }
 
 async fn exchange<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, BackendError> {
-    read(request.send().await?).await.map(|(answer, _)| answer)
+    read(send(request).await?).await.map(|(answer, _)| answer)
+}
+
+/// Sends a request; one that only reads is sent once more where its connection ended instead of an answer, as kept ones do when a backend is replaced.
+async fn send(request: RequestBuilder) -> Result<Response, reqwest::Error> {
+    let (client, request) = request.build_split();
+    let request = request?;
+    let again = (request.method() == Method::GET).then(|| request.try_clone()).flatten();
+    match (client.execute(request).await, again) {
+        (Err(error), Some(again)) if error.is_request() && !error.is_timeout() && !error.is_connect() => client.execute(again).await,
+        (answer, _) => answer,
+    }
 }
 
 /// Reads an answer, and the cookies that come with it.
@@ -108,4 +120,47 @@ async fn bounded_body(mut response: Response) -> Result<Vec<u8>, BackendError> {
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use axum::http::HeaderMap;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A backend that answers the first request of each connection, keeps the connection, and ends it when a second one comes.
+    async fn forgetful() -> Backend {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let backend = Backend::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    let mut request = [0; 4096];
+                    let asked = stream.read(&mut request).await?;
+                    assert!(asked > 0, "it was opened for nothing");
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nnull").await?;
+                    stream.read(&mut request).await
+                });
+            }
+        });
+        backend
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_ends_instead_of_an_answer_fails_no_request() {
+        let (backend, caller) = (forgetful().await, Caller::new(&HeaderMap::new(), "1"));
+        for _ in 0..4 {
+            exchange::<()>(backend.get("/", &caller)).await.unwrap();
+        }
+        for _ in 0..4 {
+            exchange::<()>(backend.request(Method::POST, "/", &caller)).await.unwrap();
+        }
+        let kept = backend.reads.post(&backend.url).send().await;
+        assert!(kept.unwrap_err().is_request(), "sent once, on the connection that is kept from the last read, it fails");
+    }
 }
