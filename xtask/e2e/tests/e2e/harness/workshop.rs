@@ -135,8 +135,9 @@ impl Drop for Workshop {
         let down = self.stack.xtask(&["down"]);
         if std::thread::panicking() {
             eprintln!("the last lines of `cargo xtask dev`:");
-            // What it says itself: the logs of services would bury it.
-            let said: Vec<&String> = self.dev.said().iter().filter(|line| !line.contains("-1 ")).collect();
+            // What it says itself, and requests that failed: the rest of the logs would bury it.
+            let told = |line: &&String| !line.contains("-1 ") || line.contains("\"status\":50") || line.contains("[error]");
+            let said: Vec<&String> = self.dev.said().iter().filter(told).collect();
             said[said.len().saturating_sub(80)..].iter().for_each(|line| eprintln!("  {line}"));
         } else {
             assert_eq!(down.code, 0, "`down` failed: {}", down.stderr);
