@@ -1,4 +1,4 @@
-//! Clients that go on while programs are replaced: a steady rate on kept connections, requests that take two seconds, and live connections.
+//! Clients that go on while programs are replaced: a steady rate on kept connections, pages, requests that take two seconds, and live connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,6 +16,8 @@ use crate::harness::client::read;
 
 /// So many connections share the rate.
 const CONNECTIONS: u32 = 20;
+/// How often a page is read, which the frontend asks the backend for on connections that it keeps.
+const PAGE: Duration = Duration::from_millis(50);
 /// So many live connections are open.
 const SOCKETS: usize = 5;
 
@@ -30,6 +32,8 @@ pub(super) struct Load {
 pub(super) struct Seen {
     /// The ids of requests that were answered well.
     pub(super) good: Vec<String>,
+    /// How many pages were answered well.
+    pub(super) pages: usize,
     /// Every other answer, or that there was none.
     pub(super) failed: Vec<String>,
     /// Requests among the good ones that took two seconds and more.
@@ -48,6 +52,7 @@ impl Load {
         for _ in 0..CONNECTIONS {
             clients.spawn(readers(stack.clone(), stop.clone(), Duration::from_secs(1) * CONNECTIONS / rate));
         }
+        clients.spawn(pages(stack.clone(), stop.clone()));
         clients.spawn(writer(stack.clone(), stop.clone()));
         let open = Arc::new(AtomicUsize::new(0));
         for _ in 0..SOCKETS {
@@ -71,6 +76,7 @@ impl Load {
             all.good.extend(seen.good);
             all.failed.extend(seen.failed);
             all.times.extend(seen.times);
+            all.pages += seen.pages;
             all.long += seen.long;
             all.connected += seen.connected;
         }
@@ -101,6 +107,19 @@ async fn readers(stack: Stack, stop: Arc<AtomicBool>, pause: Duration) -> Seen {
         let time = seen.ask(client.get(&url), 200).await;
         seen.times.push(time);
     }
+    seen
+}
+
+/// Somebody who reads the board. One page is several questions to the backend.
+async fn pages(stack: Stack, stop: Arc<AtomicBool>) -> Seen {
+    let (client, url, mut seen) = (stack.client(), format!("{}/", stack.url), Seen::default());
+    let mut pace = interval(PAGE);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while !stop.load(Ordering::Relaxed) {
+        pace.tick().await;
+        seen.ask(client.get(&url), 200).await;
+    }
+    seen.pages = std::mem::take(&mut seen.good).len();
     seen
 }
 

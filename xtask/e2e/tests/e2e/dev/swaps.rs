@@ -23,8 +23,9 @@ async fn swaps_under_load_fail_no_request_and_lose_no_line() {
     seen.times.sort_unstable();
     let quantile = |part: usize| seen.times[seen.times.len() * part / 100].as_millis();
     eprintln!(
-        "{swaps} swaps at {rate}/s: {} requests, {} failed, {} of two seconds and more, {} live connections, p50 {} ms, p99 {} ms, most {} ms",
-        seen.good.len() + seen.failed.len(),
+        "{swaps} swaps at {rate}/s: {} requests, {} pages, {} failed, {} of two seconds and more, {} live connections, p50 {} ms, p99 {} ms, most {} ms",
+        seen.good.len(),
+        seen.pages,
         seen.failed.len(),
         seen.long,
         seen.connected,
@@ -35,6 +36,7 @@ async fn swaps_under_load_fail_no_request_and_lose_no_line() {
     // With what the services say about it, which is gone with the stack.
     let refused: Vec<&String> = workshop.said().iter().filter(|line| line.contains("\"status\":50") || line.contains("[error]")).collect();
     assert!(seen.failed.is_empty(), "{:?}\n{refused:#?}", seen.failed);
+    assert!(seen.pages > 0, "no page was read");
     assert!(seen.long > 0, "no request was under way for long");
     assert!(seen.connected >= 5 * 2, "live connections did not end with the program that held them: {}", seen.connected);
     assert_eq!(name(&workshop.stack).await, format!("backend {swaps}"));
@@ -49,7 +51,7 @@ async fn swaps_under_load_fail_no_request_and_lose_no_line() {
             }
         }
         let lost = seen.good.iter().filter(|id| !found.contains_key(id.as_str())).count();
-        let doubled = found.values().filter(|count| **count > 1).count();
+        let doubled = seen.good.iter().filter(|id| found.get(id.as_str()).is_some_and(|count| *count > 1)).count();
         let outcome = match (lost, doubled) {
             (0, 0) => Ok(()),
             _ => Err(format!("of {} lines {lost} are missing and {doubled} came twice", seen.good.len())),
