@@ -20,6 +20,11 @@ fn checks(stack: &Stack) -> Vec<Value> {
     checks
 }
 
+/// The names of those that failed.
+fn names(checks: &[Value]) -> Vec<&str> {
+    checks.iter().filter(|check| check["ok"] == false).map(|check| check["name"].as_str().unwrap()).collect()
+}
+
 /// What is wrong, and how it is mended.
 fn failures(checks: &[Value]) -> Vec<String> {
     let failed = checks.iter().filter(|check| check["ok"] == false);
@@ -96,8 +101,8 @@ async fn every_fault_of_many_that_are_planted_is_found() {
     stack.run("git", &["init", "--quiet"], "").good();
     std::fs::write(checkout.path(".gitignore"), "/infra/secrets/*\n/infra/env/*.override.toml\n/target\n").unwrap();
     stack.xtask(&["up"]).good();
-    // (Images are as old as the shared stack, whose sources are not here.)
-    assert_eq!(failures(&checks(stack)), [""; 0]);
+    // The first fault is there already: what images are built from was copied here after they were built.
+    assert_eq!(names(&checks(stack)), ["outdated-images"], "{:#?}", failures(&checks(stack)));
 
     // stack, container-dns, migrations, abandoned-stacks
     stack.docker(&["pause", &stack.container("worker")]).good();
@@ -113,9 +118,6 @@ async fn every_fault_of_many_that_are_planted_is_found() {
     std::fs::remove_file(checkout.path("infra/secrets/test/postgres_password")).unwrap();
     std::fs::set_permissions(checkout.path("infra/secrets/test"), PermissionsExt::from_mode(0o755)).unwrap();
     std::fs::remove_file(checkout.path(".gitignore")).unwrap();
-    // outdated-images
-    std::fs::create_dir(checkout.path("proxy")).unwrap();
-    std::fs::write(checkout.path("proxy/Dockerfile"), "FROM scratch\n").unwrap();
     // toolchain
     let (programs, path) = (checkout.path("programs"), std::env::var("PATH").unwrap());
     std::fs::create_dir(&programs).unwrap();
@@ -129,7 +131,6 @@ async fn every_fault_of_many_that_are_planted_is_found() {
         Ok(checks)
     })
     .await;
-    let names: Vec<&str> = found.iter().filter(|check| check["ok"] == false).map(|check| check["name"].as_str().unwrap()).collect();
     let planted = [
         "abandoned-stacks",
         "secrets",
@@ -145,7 +146,7 @@ async fn every_fault_of_many_that_are_planted_is_found() {
         "migrations",
         "container-dns",
     ];
-    assert_eq!(names, planted, "{:#?}", failures(&found));
+    assert_eq!(names(&found), planted, "{:#?}", failures(&found));
     assert!(found.iter().filter(|check| check["ok"] == false).all(|check| !check["fix"].as_str().unwrap().is_empty()));
     stack.docker(&["unpause", &stack.container("worker")]).good();
 }
