@@ -113,6 +113,7 @@ async fn every_fault_of_many_that_are_planted_is_found() {
     let wanted = "[guard]\nenabled = true\n[backup]\ndirectory = \"/proc/1/nowhere\"";
     checkout.edit("infra/env/test.toml", "[guard]\nenabled = false", wanted);
     checkout.edit("infra/compose.yaml", "  media: { labels: *labels }", "  media: { labels: *labels }\n  forgotten: { labels: *labels }");
+    checkout.edit("infra/compose.yaml", "      - media:/srv/media:ro", "      - media:/srv/media:ro\n      - forgotten:/srv/forgotten");
     // secrets-committed, secrets, secrets-private, secrets-ignored
     stack.run("git", &["add", "--force", "infra/secrets"], "").good();
     std::fs::remove_file(checkout.path("infra/secrets/test/postgres_password")).unwrap();
