@@ -57,6 +57,11 @@ pub(crate) fn judge(expect: &Expect, values: &Values, status: u16, answer: &Answ
             let detail = format!("status {status}, and no JSON{}", said(answer));
             return Err(if AWAY.contains(&status) { Fault::unanswered(detail) } else { Fault::wrong(detail) });
         };
+        // A proxy that reaches nobody says so in JSON, too, which says nothing of what was asked.
+        let mut asked = expect.json.keys().chain(expect.json_at_most.keys());
+        if AWAY.contains(&status) && asked.any(|pointer| json.pointer(pointer).is_none()) {
+            return Err(Fault::unanswered(format!("status {status}{}", said(answer))));
+        }
         fields(&expect.json, values, json)?;
         for (pointer, most) in &expect.json_at_most {
             match json.pointer(pointer).and_then(Value::as_f64) {
@@ -206,6 +211,10 @@ mod tests {
         let expect: Expect = toml::from_str("json = { '/status' = 'ready' }").expect("valid");
         let fault = judge(&expect, &Values::default(), 502, &page, Duration::ZERO).expect_err("no JSON");
         assert_eq!((fault.kind, fault.detail.as_str()), (Kind::Unanswered, "status 502, and no JSON"));
+        let ready = "json = { '/checks/database/ok' = true }";
+        assert_eq!(verdict(ready, 503, &problem), Err("Unanswered status 503: the service is away".to_owned()));
+        let broken = json!({ "checks": { "database": { "ok": false } } });
+        assert_eq!(verdict(ready, 503, &broken), Err("Wrong `/checks/database/ok` is false instead of true".to_owned()));
     }
 
     #[test]
