@@ -1,6 +1,6 @@
 //! Telling somebody who is not there: a program of theirs, or an address that the message is posted to.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
@@ -9,6 +9,9 @@ use crate::config::environment::Notify;
 use crate::process::Invocation;
 use crate::project::Project;
 use crate::report::Failure;
+
+/// How long a program may take that brings a message somewhere.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What happened.
 #[derive(Clone, Copy, Debug, Serialize, PartialEq, Eq)]
@@ -84,11 +87,6 @@ impl<'a> Messenger<'a> {
         Self { settings, project, image }
     }
 
-    /// Whether anybody wants to know.
-    pub(crate) fn is_silent(&self) -> bool {
-        self.settings.is_silent()
-    }
-
     /// Tells everybody; each of them, also where another one cannot be told.
     ///
     /// # Errors
@@ -102,8 +100,12 @@ impl<'a> Messenger<'a> {
     fn run(&self, text: &str) -> anyhow::Result<()> {
         let Some((program, arguments)) = self.settings.command.split_first() else { return Ok(()) };
         let program = Invocation::new(program).args(arguments.iter().cloned()).dir(&self.project.root);
-        let output = program.capture_with(format!("{text}\n"));
+        let output = program.capture_with_until(format!("{text}\n"), Instant::now() + PATIENCE);
         let output = output.map_err(|error| Failure::new(format!("{error:#}")).hint("`notify.command` names it"))?;
+        let Some(output) = output else {
+            let text = format!("`{}` did not end within {} s", program.short(), PATIENCE.as_secs());
+            return Err(Failure::new(text).hint("`notify.command` names it; it was ended").into());
+        };
         match output.code {
             0 => Ok(()),
             _ => Err(program.failed(&output).hint("`notify.command` names it; the message is JSON on its stdin").into()),
@@ -159,6 +161,6 @@ mod tests {
         let error = Messenger::new(&bad, &project, None).send(&message).expect_err("not told").to_string();
         assert!(error.contains("nobody is there") && error.contains("notify.command"), "{error}");
         let silent = Notify { command: Vec::new(), webhook: Webhook::default() };
-        assert!(Messenger::new(&silent, &project, None).is_silent() && !Messenger::new(&good, &project, None).is_silent());
+        assert!(silent.is_silent() && !good.is_silent());
     }
 }

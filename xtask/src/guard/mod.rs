@@ -203,9 +203,8 @@ impl Guard<'_> {
     /// Tells somebody, once, and goes on whether or not that works.
     fn tell(&self, known: &Known, service: &str, reason: &str) {
         self.volume.say(format!("{} {service}: {reason}; restarts did not help", stamp()));
-        let image = known.resolved.model.services.get(PROXY.0).and_then(|service| service.image.as_deref());
-        let messenger = Messenger::new(&known.stack.environment.notify, self.project, image);
-        if messenger.is_silent() {
+        let settings = known.stack.environment.notify.clone();
+        if settings.is_silent() {
             return;
         }
         let container = known.resolved.containers.iter().find(|container| container.service() == service);
@@ -213,9 +212,14 @@ impl Guard<'_> {
         let lines = lines.map(|output| format!("{}{}", output.stdout, output.stderr)).unwrap_or_default();
         let text = format!("{service}: {reason}; restarts did not help");
         let message = Message::new(self.project, Kind::RestartsExhausted, text).about(service).with(lines.lines().map(str::to_owned));
-        if let Err(error) = messenger.send(&message) {
-            self.volume.say(format!("{} {error:#}", stamp()));
-        }
+        let image = known.resolved.model.services.get(PROXY.0).and_then(|service| service.image.clone());
+        let (project, volume) = (self.project.clone(), self.volume);
+        // Whoever is told may take minutes to answer; what hangs meanwhile does not wait for that.
+        std::thread::spawn(move || {
+            if let Err(error) = Messenger::new(&settings, &project, image.as_deref()).send(&message) {
+                volume.say(format!("{} {error:#}", stamp()));
+            }
+        });
     }
 }
 

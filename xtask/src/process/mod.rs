@@ -152,8 +152,20 @@ impl Invocation {
     /// # Errors
     /// When the program cannot be started.
     pub(crate) fn capture_until(&self, deadline: Instant) -> anyhow::Result<Option<Output>> {
+        self.finish_until(self.expression().stdin_null(), deadline)
+    }
+
+    /// The same with `input` on stdin.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub(crate) fn capture_with_until(&self, input: String, deadline: Instant) -> anyhow::Result<Option<Output>> {
+        self.finish_until(self.expression().stdin_bytes(input), deadline)
+    }
+
+    fn finish_until(&self, expression: duct::Expression, deadline: Instant) -> anyhow::Result<Option<Output>> {
         let place = || format!("cannot run `{}`", self.program);
-        let handle = self.expression().stdin_null().stdout_capture().stderr_capture().unchecked().start().with_context(place)?;
+        let handle = expression.stdout_capture().stderr_capture().unchecked().start().with_context(place)?;
         let output = handle.wait_deadline(deadline).with_context(place)?.map(Output::from);
         // One that ended meanwhile is what was wanted.
         let _ = output.is_none().then(|| handle.kill());

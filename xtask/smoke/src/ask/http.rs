@@ -78,6 +78,9 @@ pub(super) async fn send(common: &Common, request: &Request, memory: &mut Memory
         let frame = frame.map_err(|error| Fault::unanswered(reason(&error)))?;
         body.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
     }
+    if body.len() >= LARGEST {
+        return Err(Fault::wrong(format!("the answer is larger than {} MB", LARGEST >> 20)));
+    }
     let time = begun.elapsed();
     answer.json = serde_json::from_slice(&body).ok();
     answer.body = String::from_utf8_lossy(&body).into_owned();

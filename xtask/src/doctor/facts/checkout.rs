@@ -60,10 +60,10 @@ fn committed(output: &Output) -> Vec<String> {
     output.stdout.lines().filter(|path| *path != "infra/secrets/README.md").map(str::to_owned).collect()
 }
 
-/// Whether `path`, or what it would be made in, can be written.
+/// Whether the directory `path`, or what it would be made in, can be written.
 pub(super) fn writable(path: &Path) -> bool {
     let there = path.ancestors().find(|path| path.exists());
-    there.is_some_and(|path| rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok())
+    there.is_some_and(|path| path.is_dir() && rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok())
 }
 
 fn pinned(root: &Path) -> Option<String> {
@@ -102,5 +102,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         assert!(writable(dir.path()) && writable(&dir.path().join("a/b")));
         assert!(!writable(Path::new("/proc/1/nowhere")), "nobody makes files there");
+        std::fs::write(dir.path().join("file"), "").expect("written");
+        assert!(!writable(&dir.path().join("file/below")), "nothing is below a file");
     }
 }
