@@ -100,7 +100,7 @@ impl Volume {
         remove(&savepoint)?;
         self.make(&savepoint)?;
         // As many names as a command line takes; links between files of two such groups become copies.
-        for group in self.entries(&self.root)?.chunks(4000) {
+        for group in Self::entries(&self.root)?.chunks(4000) {
             copy(group.iter().map(|name| self.root.join(name)), &savepoint)?;
         }
         Root::of(&self.root)?.give(&savepoint)
@@ -172,14 +172,14 @@ impl Volume {
             step()?;
             let before = serde_json::to_vec(&Root::of(&self.root)?)?;
             std::fs::write(self.own(BEFORE), before).with_context(|| format!("cannot write {}", self.own(BEFORE).display()))?;
-            self.entries(&self.root)?.iter().try_for_each(|name| relocate(&self.root, &old, name))?;
+            Self::entries(&self.root)?.iter().try_for_each(|name| relocate(&self.root, &old, name))?;
             sync(&old)?;
             step()?;
             std::fs::write(&out, "").with_context(|| format!("cannot write {}", out.display()))?;
             sync(&self.root.join(OWN))?;
         }
         if new.exists() {
-            self.entries(&new)?.iter().try_for_each(|name| relocate(&new, &self.root, name))?;
+            Self::entries(&new)?.iter().try_for_each(|name| relocate(&new, &self.root, name))?;
         }
         step()?;
         if root.exists() {
@@ -204,12 +204,13 @@ impl Volume {
         sync(&self.root.join(OWN))
     }
 
-    fn entries(&self, directory: &Path) -> anyhow::Result<Vec<std::ffi::OsString>> {
+    fn entries(directory: &Path) -> anyhow::Result<Vec<std::ffi::OsString>> {
         let unreadable = || format!("cannot read {}", directory.display());
         let mut names = Vec::new();
         for entry in directory.read_dir().with_context(unreadable)? {
             let name = entry.with_context(unreadable)?.file_name();
-            if directory != self.root || (name != OWN && name != FOREIGN) {
+            // Neither what is there nor what is new brings these along: they would be in the way of those that stay.
+            if name != OWN && name != FOREIGN {
                 names.push(name);
             }
         }

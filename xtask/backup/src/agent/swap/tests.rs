@@ -64,6 +64,20 @@ fn what_was_there_is_kept_and_what_is_new_is_there() {
 }
 
 #[test]
+fn what_belongs_to_the_file_system_or_to_us_stays_and_is_in_nobodys_way() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let volume = staged(dir.path());
+    let new = dir.path().join(".slipway/new");
+    fill(dir.path(), &["lost+found/f"], "here");
+    // As in an archive of another volume, or in one that somebody made up.
+    fill(&new, &["lost+found/f", ".slipway/f"], "there");
+    volume.swap("before").expect("swapped");
+    let mut expected = after();
+    expected.insert("lost+found/f".to_owned(), "here".to_owned());
+    assert_eq!(content(dir.path()), expected);
+}
+
+#[test]
 fn what_was_not_sealed_is_never_swapped() {
     let dir = tempfile::tempdir().expect("a directory");
     fill(dir.path(), &["a"], "old");
