@@ -94,8 +94,8 @@ pub(super) async fn sign_up(State(app): State<App>, headers: HeaderMap, Json(bod
     let name = Name::parse(&body.name).map_err(|error| check("name", error)).ok();
     let password = Password::parse(&body.password).map_err(|error| check("password", error)).ok();
     let (Some(email), Some(name), Some(password)) = (email, name, password) else { return Err(Problem::invalid(errors)) };
-    // Without Redis there is no session to begin; an account that is made all the same would be in the way of the next try.
-    redis_client::ping(&app.redis).await.map_err(away)?;
+    // Without a Redis that takes values there is no session to begin; an account that is made all the same would be in the way of the next try.
+    redis_client::check(&app.redis).await.map_err(away)?;
     let hash = app.passwords.hash(password).await?;
     let account = accounts::create(&app.database, &email, &name, &hash, Role::User).await?;
     let account = account.ok_or_else(|| Problem::conflict("email", "belongs to an account already: sign in instead"))?;
