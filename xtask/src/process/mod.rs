@@ -1,6 +1,7 @@
 //! Child processes: an [`Invocation`] is plain data that builders return and tests compare; running it happens here and nowhere else.
 
 mod conversation;
+mod detached;
 mod stream;
 
 use std::ffi::OsString;
@@ -11,6 +12,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 
 pub(crate) use self::conversation::Conversation;
+pub(crate) use self::detached::Detached;
 pub(crate) use self::stream::Stream;
 use crate::report::Failure;
 
@@ -235,23 +237,6 @@ impl Invocation {
         Err(last_lines(&stderr, 12).into_iter().fold(failure, Failure::detail).into())
     }
 
-    /// Starts it with everything that it writes going to the end of the file `log`, and none of our streams: it may outlive us and whoever reads us.
-    ///
-    /// # Errors
-    /// When the file cannot be opened or the program cannot be started.
-    pub(crate) fn detach(&self, log: &Path) -> anyhow::Result<Detached> {
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(log);
-        let file = file.with_context(|| format!("cannot write {}", log.display()))?;
-        let expression = self.expression().stdin_null().stderr_to_stdout().stdout_file(file).unchecked();
-        // Nor does Ctrl-C reach it, or the end of the terminal: those are for the group of whoever is in front.
-        #[cfg(unix)]
-        let expression = expression.before_spawn(|command| {
-            std::os::unix::process::CommandExt::process_group(command, 0);
-            Ok(())
-        });
-        Ok(Detached(expression.start().with_context(|| format!("cannot run `{}`", self.program))?))
-    }
-
     /// The command without its options' values of no interest to a reader: program and verbs, up to the first option.
     pub(crate) fn short(&self) -> String {
         let program = Path::new(&self.program).file_stem().map_or(self.program.clone(), |name| name.to_string_lossy().into_owned());
@@ -283,16 +268,6 @@ impl fmt::Display for Invocation {
             write!(f, " {}", quote(arg))?;
         }
         Ok(())
-    }
-}
-
-/// A child that goes on when we end.
-pub(crate) struct Detached(duct::Handle);
-
-impl Detached {
-    /// Whether it has ended already.
-    pub(crate) fn ended(&self) -> bool {
-        self.0.try_wait().is_ok_and(|output| output.is_some())
     }
 }
 
