@@ -73,12 +73,12 @@ pub(super) async fn send(common: &Common, request: &Request, memory: &mut Memory
     }
     let mut incoming = response.into_body();
     let mut body = Vec::new();
-    while body.len() < LARGEST && !incoming.is_end_stream() {
+    while body.len() <= LARGEST && !incoming.is_end_stream() {
         let Some(frame) = incoming.frame().await else { break };
         let frame = frame.map_err(|error| Fault::unanswered(reason(&error)))?;
         body.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
     }
-    if body.len() >= LARGEST {
+    if body.len() > LARGEST {
         return Err(Fault::wrong(format!("the answer is larger than {} MB", LARGEST >> 20)));
     }
     let time = begun.elapsed();
