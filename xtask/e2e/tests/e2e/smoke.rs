@@ -41,9 +41,9 @@ fn timed(stack: &Stack) -> (Value, f64) {
 }
 
 /// Asks until nothing is wrong any more; how many seconds that took.
-async fn well_again(stack: &Stack) -> f64 {
+async fn well_again(stack: &Stack, after: &str) -> f64 {
     let begin = Instant::now();
-    eventually("all is well", PATIENCE, || async {
+    eventually(&format!("all is well after: {after}"), PATIENCE, || async {
         let left = failures(&smoke(stack, &[]));
         if left.is_empty() { Ok(()) } else { Err(format!("{left:#?}")) }
     })
@@ -100,7 +100,7 @@ async fn the_component_that_is_broken_is_named_first() {
         let own = |line: &&String| line.starts_with(&format!("\"{}\"", fault.component));
         assert!(found.iter().filter(own).any(|line| line.contains(fault.says)), "{}: {found:#?}", fault.what);
         drop(mend);
-        let well = well_again(&stack).await;
+        let well = well_again(&stack, fault.what).await;
         eprintln!("{}: {} named after {named:.1} s, well {well:.1} s after it was mended", fault.what, fault.component);
     }
     // Settings that were never loaded: those of another environment are expected.
@@ -156,7 +156,7 @@ async fn a_full_disk_is_named_by_whose_it_is() {
         let (report, named) = timed(stack);
         assert_eq!(report["broken"][0], component, "{:#?}", failures(&report));
         run("rm /full/junk").good();
-        let well = well_again(stack).await;
+        let well = well_again(stack, component).await;
         eprintln!("full disk: {component} named after {named:.1} s, well {well:.1} s after there was room again");
     }
 }
@@ -183,7 +183,7 @@ async fn a_certificate_that_has_ended_is_named() {
     assert_eq!(report["broken"][0], "proxy", "{found:#?}");
     assert!(found.iter().any(|line| line.contains("expired")), "{found:#?}");
     stack.xtask(&["secrets", "rotate", "tls_certificate", "--yes"]).good();
-    let well = well_again(stack).await;
+    let well = well_again(stack, "expired certificate").await;
     eprintln!("expired certificate: proxy named after {named:.1} s, well {well:.1} s after `secrets rotate`");
 }
 

@@ -32,8 +32,8 @@ pub(super) struct Load {
 pub(super) struct Seen {
     /// The ids of requests that were answered well.
     pub(super) good: Vec<String>,
-    /// How many pages were answered well.
-    pub(super) pages: usize,
+    /// The ids of pages that were answered well: each is several requests to the backend.
+    pub(super) pages: Vec<String>,
     /// Every other answer, or that there was none.
     pub(super) failed: Vec<String>,
     /// Requests among the good ones that took two seconds and more.
@@ -76,7 +76,7 @@ impl Load {
             all.good.extend(seen.good);
             all.failed.extend(seen.failed);
             all.times.extend(seen.times);
-            all.pages += seen.pages;
+            all.pages.extend(seen.pages);
             all.long += seen.long;
             all.connected += seen.connected;
         }
@@ -119,7 +119,7 @@ async fn pages(stack: Stack, stop: Arc<AtomicBool>) -> Seen {
         pace.tick().await;
         seen.ask(client.get(&url), 200).await;
     }
-    seen.pages = std::mem::take(&mut seen.good).len();
+    seen.pages = std::mem::take(&mut seen.good);
     seen
 }
 
