@@ -118,8 +118,6 @@ impl Guard<'_> {
                             stale = self.others_at_work().then(|| Instant::now() + CALM);
                             if stale.is_none() {
                                 let fresh = self.read()?;
-                                let restarted = started_since(&known.resolved.containers, &fresh.resolved.containers);
-                                restarted.for_each(|service| known.watch.forget(service));
                                 (known.stack, known.resolved) = (fresh.stack, fresh.resolved);
                                 known.watch.learn(&known.resolved.model, known.stack.environment.guard.restarts.0);
                                 self.look(&mut known, &mut due)?;
@@ -137,6 +135,8 @@ impl Guard<'_> {
                 return Ok(true);
             }
             if self.others_at_work() {
+                // What they restart may be restarted as often again.
+                known.watch.noted(&service, &change);
                 stale = Some(Instant::now() + CALM);
                 continue;
             }
@@ -194,6 +194,7 @@ impl Guard<'_> {
             known.watch.restarts(&service);
             let output = commands::engine::restart_at_once(&container.id).capture()?;
             if output.code != 0 {
+                known.watch.could_not_restart(&service);
                 self.volume.say(format!("{} {service} cannot be restarted: {}", stamp(), output.stderr.trim()));
             }
         }
@@ -221,12 +222,6 @@ impl Guard<'_> {
             }
         });
     }
-}
-
-/// The services of `now` that run for another time than in `before`.
-fn started_since<'a>(before: &'a [Container], now: &'a [Container]) -> impl Iterator<Item = &'a str> {
-    let same = |one: &Container, other: &Container| one.id == other.id && one.state.started_at == other.state.started_at;
-    now.iter().filter(move |one| !before.iter().any(|other| same(one, other))).map(Container::service)
 }
 
 /// The time for a line of the log.

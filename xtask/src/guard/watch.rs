@@ -54,9 +54,27 @@ impl Watch {
         self.own.insert(service.to_owned());
     }
 
-    /// Somebody did something about `service`: it may be restarted as often again.
-    pub(crate) fn forget(&mut self, service: &str) {
-        self.healer.forget(service);
+    /// That did not work.
+    pub(crate) fn could_not_restart(&mut self, service: &str) {
+        self.own.remove(service);
+    }
+
+    /// Something happened to `service` while others are at work; nothing is to be done about it, but where they restart it, it may be restarted as often
+    /// again.
+    pub(crate) fn noted(&mut self, service: &str, change: &Change) {
+        match change {
+            Change::Asked => {
+                self.asked.insert(service.to_owned());
+                if !self.own.contains(service) {
+                    self.healer.forget(service);
+                }
+            }
+            Change::Started | Change::Removed => {
+                self.asked.remove(service);
+                self.own.remove(service);
+            }
+            Change::Unhealthy | Change::Healthy | Change::Exited(_) => {}
+        }
     }
 
     /// Something happened to `service`; the others are as `containers` say.
@@ -70,13 +88,6 @@ impl Watch {
                 Vec::new()
             }
             Change::Unhealthy => self.unwell(service, "its health check fails", true, containers, now),
-            Change::Asked => {
-                self.asked.insert(service.to_owned());
-                if !self.own.contains(service) {
-                    self.forget(service);
-                }
-                Vec::new()
-            }
             Change::Exited(_) if self.asked.remove(service) => Vec::new(),
             // The engine starts it again; so often that it is no use, somebody should know.
             Change::Exited(code) => {
@@ -86,9 +97,8 @@ impl Watch {
                 self.waiting.remove(service);
                 self.release(containers, now)
             }
-            Change::Started | Change::Removed => {
-                self.asked.remove(service);
-                self.own.remove(service);
+            Change::Asked | Change::Started | Change::Removed => {
+                self.noted(service, change);
                 Vec::new()
             }
         }
@@ -177,7 +187,17 @@ mod tests {
         let restart = Act::Restart("backend".to_owned(), now);
         let tell = Act::Tell("backend".to_owned(), "its health check fails".to_owned());
         assert_eq!([restarted(false), restarted(true), restarted(true)], [vec![restart.clone()], vec![tell], vec![]]);
-        assert_eq!(restarted(false), [restart]);
+        assert_eq!(restarted(false), std::slice::from_ref(&restart));
+        // The same while others are at work, when nothing but that is noted.
+        let mut noted = |own: bool| {
+            if own {
+                watch.restarts("backend");
+            }
+            [Change::Asked, Change::Exited(137), Change::Started].iter().for_each(|change| watch.noted("backend", change));
+            watch.heard("backend", &Change::Unhealthy, &containers("healthy"), now)
+        };
+        assert!([noted(false), noted(false)].iter().all(|acts| acts.contains(&restart)));
+        assert!(!noted(true).contains(&restart));
     }
 
     #[test]
