@@ -103,6 +103,11 @@ impl Writer {
         // The file that cannot be written is the reason; the pipes that broke are not.
         let stored = stored?;
         let digest = digest.map_err(|_| anyhow::anyhow!("the thread that reads the archive panicked"))?;
+        // What cannot be stored is the reason, and not that tar was left alone then.
+        let digest = match digest {
+            Err(error) if error.is::<Failure>() => return Err(error),
+            other => other,
+        };
         let ended = tar.end()?;
         let changed = changed(&ended)?;
         zstd.succeed()?;

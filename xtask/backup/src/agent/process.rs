@@ -168,7 +168,7 @@ impl Ended {
         let how = self.code.map_or_else(|| "was ended by a signal".to_owned(), |code| format!("failed with exit code {code}"));
         let lines: Vec<&str> = self.said.lines().filter(|line| !line.trim().is_empty()).collect();
         let failure = Failure::new(format!("`{name}` {how}"));
-        let failure = lines[lines.len().saturating_sub(12)..].iter().fold(failure, |failure, line| failure.detail(*line));
+        let failure = lines[lines.len().saturating_sub(12)..].iter().fold(failure, |failure, line| failure.detail(short(line)));
         let says = |text: &str| self.said.contains(text);
         if says("No space left on device") && says("ERROR: ") {
             // What the server says, of its own files.
@@ -181,4 +181,11 @@ impl Ended {
             failure
         }
     }
+}
+
+/// A line that names a path of kilobytes, without most of it.
+fn short(line: &str) -> String {
+    let count = line.chars().count();
+    let piece = |skip, take| line.chars().skip(skip).take(take).collect::<String>();
+    if count <= 400 { line.to_owned() } else { format!("{}[…]{}", piece(0, 200), piece(count - 150, 150)) }
 }

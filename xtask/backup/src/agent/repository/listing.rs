@@ -107,7 +107,7 @@ impl Listing {
                 Shape::Directory => ('d', 0),
                 Shape::Symlink(_) => ('l', 0),
                 Shape::Fifo => ('p', 0),
-                Shape::Device => ('b', 0),
+                Shape::Device(..) => ('b', 0),
             };
             let name = lossy(name);
             let described = description(&name, kind, attributes.mode, (attributes.uid, attributes.gid), size, attributes.mtime);

@@ -1,8 +1,14 @@
 //! One digest of a whole tree: of names, attributes and contents, in an order that does not depend on who looked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::{bail, ensure};
 use sha2::{Digest as _, Sha256};
+
+use crate::agent::failure::Failure;
+
+/// So long a path below its root may be, in bytes. What unpacks it names it with what is above it, and Linux takes 4095.
+const LONGEST: usize = 3840;
 
 /// What a tree is made of. Two trees are the same if and only if these are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +38,8 @@ pub(crate) enum Shape {
     Symlink(Vec<u8>),
     /// A pipe.
     Fifo,
-    /// A device, which is named but never read.
-    Device,
+    /// A device, which is named but never read: whether it is one of blocks, and its numbers.
+    Device(bool, u32, u32),
 }
 
 /// An entry as it is met.
@@ -49,6 +55,8 @@ pub(crate) enum Node {
 pub(crate) struct Digest {
     /// By the name they were met by first: how they are, and all their names.
     entries: BTreeMap<Vec<u8>, (Attributes, Vec<Vec<u8>>)>,
+    /// All other names.
+    links: BTreeSet<Vec<u8>>,
     /// Bytes of all files.
     pub(crate) bytes: u64,
     /// Names, with that of the root.
@@ -58,9 +66,21 @@ pub(crate) struct Digest {
 }
 
 impl Digest {
-    /// Adds an entry by its path below the root, which is empty for the root itself. A second name of an unknown first one is not an entry: a whole
-    /// tree has none.
-    pub(crate) fn add(&mut self, path: Vec<u8>, node: Node) {
+    /// Adds an entry by its path below the root, which is empty for the root itself.
+    ///
+    /// # Errors
+    /// When a whole tree has no such entry: its directory or the first of its names is not known, or it is there already; or when it is too far down.
+    pub(crate) fn add(&mut self, path: Vec<u8>, node: Node) -> anyhow::Result<()> {
+        if path.len() > LONGEST {
+            let text = format!("{} is too far down: its path has {} bytes, and {LONGEST} can be restored", shown(&path), path.len());
+            return Err(Failure::new(text).hint("move it up, or remove it").into());
+        }
+        if !path.is_empty() {
+            let parent = path.iter().rposition(|byte| *byte == b'/').map_or(&[][..], |slash| &path[..slash]);
+            let known = self.entries.get(parent).is_some_and(|(attributes, _)| attributes.shape == Shape::Directory);
+            ensure!(known, "{} is in no directory", shown(&path));
+        }
+        ensure!(!self.entries.contains_key(&path) && !self.links.contains(&path), "{} is there twice", shown(&path));
         self.count += 1;
         match node {
             Node::Own(mut attributes) => {
@@ -75,12 +95,15 @@ impl Digest {
                 }
                 self.entries.insert(path.clone(), (attributes, vec![path]));
             }
-            Node::Same(first) => {
-                if let Some((_, names)) = self.entries.get_mut(&first) {
+            Node::Same(first) => match self.entries.get_mut(&first) {
+                Some((attributes, names)) if attributes.shape != Shape::Directory => {
+                    self.links.insert(path.clone());
                     names.push(path);
                 }
-            }
+                _ => bail!("{} is another name of {}, which is no file", shown(&path), shown(&first)),
+            },
         }
+        Ok(())
     }
 
     /// All entries with their attributes: each name of a file is one.
@@ -121,7 +144,11 @@ impl Attributes {
                 field(&mut hash, target);
             }
             Shape::Fifo => hash.update(b"p"),
-            Shape::Device => hash.update(b"b"),
+            Shape::Device(block, major, minor) => {
+                hash.update(if *block { b"b" } else { b"c" });
+                hash.update(major.to_be_bytes());
+                hash.update(minor.to_be_bytes());
+            }
         }
         for number in [self.mode, self.uid, self.gid, self.mtime.1] {
             hash.update(number.to_be_bytes());
@@ -133,6 +160,17 @@ impl Attributes {
         }
         hash.finalize().into()
     }
+}
+
+/// A path as it is told, also where it is kilobytes.
+pub(crate) fn shown(path: &[u8]) -> String {
+    let text = String::from_utf8_lossy(path);
+    let count = text.chars().count();
+    if count <= 200 {
+        return format!("`{text}`");
+    }
+    let piece = |skip| text.chars().skip(skip).take(90).collect::<String>();
+    format!("`{}[…]{}`", piece(0), piece(count - 90))
 }
 
 fn link_hash(first: &[u8]) -> [u8; 32] {
@@ -168,9 +206,15 @@ mod tests {
         })
     }
 
+    fn directory() -> Node {
+        let Node::Own(attributes) = file(0) else { unreachable!("a file is of its own") };
+        Node::Own(Attributes { shape: Shape::Directory, ..attributes })
+    }
+
     fn digest(entries: Vec<(&str, Node)>) -> String {
         let mut digest = Digest::default();
-        entries.into_iter().for_each(|(path, node)| digest.add(path.as_bytes().to_vec(), node));
+        digest.add(Vec::new(), directory()).expect("a root");
+        entries.into_iter().try_for_each(|(path, node)| digest.add(path.as_bytes().to_vec(), node)).expect("a tree");
         digest.finish()
     }
 
@@ -204,9 +248,42 @@ mod tests {
             change(|attributes| drop(attributes.extended.insert(b"user.a".to_vec(), b"1".to_vec()))),
             change(|attributes| attributes.shape = Shape::Fifo),
             change(|attributes| attributes.shape = Shape::Directory),
+            change(|attributes| attributes.shape = Shape::Device(true, 1, 3)),
+            change(|attributes| attributes.shape = Shape::Device(false, 1, 3)),
+            change(|attributes| attributes.shape = Shape::Device(false, 1, 5)),
             change(|attributes| attributes.shape = Shape::Symlink(b"b".to_vec())),
         ];
-        let different: std::collections::BTreeSet<&String> = changed.iter().collect();
+        let different: BTreeSet<&String> = changed.iter().collect();
         assert_eq!(different.len(), changed.len());
+    }
+    #[test]
+    fn what_no_tree_has_is_refused() {
+        let refused = |path: &str, node: Node| {
+            let mut digest = Digest::default();
+            for (path, node) in [("", directory()), ("d", directory()), ("f", file(1))] {
+                digest.add(path.as_bytes().to_vec(), node).expect("a tree");
+            }
+            digest.add(path.as_bytes().to_vec(), node).expect_err("refused").to_string()
+        };
+        let link = |first: &str| Node::Same(first.as_bytes().to_vec());
+        let long = format!("d/{}", "é".repeat(2000));
+        let texts = [
+            refused("f", file(2)),
+            refused("d", link("f")),
+            refused("f/g", file(2)),
+            refused("x/g", file(2)),
+            refused("l", link("nothing")),
+            refused("l", link("d")),
+            refused(&long, file(2)),
+        ];
+        insta::assert_snapshot!(texts.join("\n"), @r"
+        `f` is there twice
+        `d` is there twice
+        `f/g` is in no directory
+        `x/g` is in no directory
+        `l` is another name of `nothing`, which is no file
+        `l` is another name of `d`, which is no file
+        `d/éééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé[…]éééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé` is too far down: its path has 4002 bytes, and 3840 can be restored
+        ");
     }
 }

@@ -11,8 +11,9 @@ use sha2::{Digest as _, Sha256};
 
 use self::header::{Header, Records, number, parse_records, time};
 use self::sparse::Expand;
-use super::digest::{Attributes, Digest, Node, Shape};
+use super::digest::{Attributes, Digest, Node, Shape, shown};
 use super::walk::carried;
+use crate::agent::place::OWN;
 use crate::agent::talk::Meter;
 
 const BLOCK: usize = 512;
@@ -33,7 +34,8 @@ pub(crate) enum End {
 /// Reads a stream to its end, passes it on to `out`, and digests the entries below `prefix`.
 ///
 /// # Errors
-/// When the stream is no archive, is cut off, or has something that is not below `prefix`; when `out` does not take it.
+/// When the stream is no archive, is cut off, or has something that is not below `prefix` or that no tree has; when `out` does not take it. Whoever
+/// unpacks `out` unpacks nothing that is not in the digest.
 pub(crate) fn scan(stream: impl Read, out: impl Write, prefix: &str, end: End, meter: &mut Meter) -> anyhow::Result<Digest> {
     // Headers are small, and each of them alone would wake whoever is at the other end of a pipe.
     let (stream, out) = (BufReader::with_capacity(PIECE, stream), BufWriter::with_capacity(PIECE, out));
@@ -53,12 +55,11 @@ pub(crate) fn scan(stream: impl Read, out: impl Write, prefix: &str, end: End, m
         let header = Header::parse(&header).context("this is no tar archive")?.passed_on(&mut scan.out, &header)?;
         match header.kind {
             b'x' => records = parse_records(&scan.collect(header.size)?)?,
-            b'g' => drop(scan.collect(header.size)?),
             _ => {
                 let records = std::mem::take(&mut records);
                 let path = below(&header.path(&records), prefix)?;
                 let node = scan.node(&header, &records, prefix)?;
-                digest.add(path, node);
+                digest.add(path, node)?;
             }
         }
     }
@@ -125,7 +126,7 @@ impl<R: Read, W: Write> Scan<'_, R, W> {
                 Shape::File(bytes, content)
             }
             b'2' => Shape::Symlink(text("linkpath").unwrap_or(&header.link).to_vec()),
-            b'3' | b'4' => Shape::Device,
+            b'3' | b'4' => Shape::Device(header.kind == b'4', header.device.0, header.device.1),
             b'5' => Shape::Directory,
             b'6' => Shape::Fifo,
             other => bail!("an entry of the unknown kind `{}`", char::from(other)),
@@ -133,8 +134,8 @@ impl<R: Read, W: Write> Scan<'_, R, W> {
         let mode = if header.kind == b'2' { 0o777 } else { header.mode & 0o7777 };
         let mut extended = BTreeMap::new();
         for (key, value) in records {
-            if let Some(name) = key.strip_prefix(b"SCHILY.xattr.").filter(|name| carried(name)) {
-                extended.insert(name.to_vec(), value.clone());
+            if let Some(name) = key.strip_prefix(b"SCHILY.xattr.").map(decoded).filter(|name| carried(name)) {
+                extended.insert(name, value.clone());
             } else if let Some(kind) = key.strip_prefix(b"SCHILY.acl.").filter(|_| header.kind != b'2') {
                 extended.insert([b"acl.", kind].concat(), Vec::new());
             }
@@ -173,10 +174,28 @@ impl<R: Read, W: Write> Scan<'_, R, W> {
 fn below(path: &[u8], prefix: &str) -> anyhow::Result<Vec<u8>> {
     let path = path.strip_suffix(b"/").unwrap_or(path);
     let rest = path.strip_prefix(prefix.as_bytes()).filter(|rest| rest.is_empty() || rest.starts_with(b"/"));
-    let rest = rest.with_context(|| format!("`{}` is not in `{prefix}`", String::from_utf8_lossy(path)))?;
+    let rest = rest.with_context(|| format!("{} is not in `{prefix}`", shown(path)))?;
     let rest = rest.strip_prefix(b"/").unwrap_or(rest);
-    ensure!(!rest.split(|byte| *byte == b'/').any(|name| name == b".."), "`{}` leads out of `{prefix}`", String::from_utf8_lossy(path));
+    let mut names = rest.split(|byte| *byte == b'/');
+    ensure!(rest.is_empty() || names.all(|name| !matches!(name, b"" | b"." | b"..")), "{} is not the plain name of anything", shown(path));
+    // What is ours is in no backup, and in a volume it is the journal of what happens to it.
+    ensure!(rest.split(|byte| *byte == b'/').next() != Some(OWN.as_bytes()), "{} is nothing of the volume", shown(path));
     Ok(rest.to_vec())
+}
+
+/// The name of an extended attribute: in a record it has no `=`.
+fn decoded(name: &[u8]) -> Vec<u8> {
+    let (mut decoded, mut rest) = (Vec::new(), name);
+    while let Some((first, others)) = rest.split_first() {
+        let (byte, others) = match rest {
+            [b'%', b'3', b'D', others @ ..] => (b'=', others),
+            [b'%', b'2', b'5', others @ ..] => (b'%', others),
+            _ => (*first, others),
+        };
+        decoded.push(byte);
+        rest = others;
+    }
+    decoded
 }
 
 #[cfg(test)]

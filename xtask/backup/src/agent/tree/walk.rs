@@ -9,11 +9,11 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 
 use anyhow::Context as _;
-use rustix::fs::{lgetxattr, llistxattr};
+use rustix::fs::{lgetxattr, llistxattr, major, minor};
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
-use super::digest::{Attributes, Digest, Node, Shape};
+use super::digest::{Attributes, Digest, Node, Shape, shown};
 use crate::agent::lifeline;
 use crate::agent::place::OWN;
 use crate::agent::talk::Meter;
@@ -58,7 +58,7 @@ impl Walk<'_> {
     }
 
     fn read(&mut self, path: &Path) -> anyhow::Result<()> {
-        let unreadable = || format!("cannot read {}", path.display());
+        let unreadable = || format!("cannot read {}", shown(path.as_os_str().as_bytes()));
         let metadata = path.symlink_metadata().with_context(unreadable)?;
         let kind = metadata.file_type();
         let name = path.strip_prefix(self.root).unwrap_or(path).as_os_str().as_bytes().to_vec();
@@ -66,12 +66,11 @@ impl Walk<'_> {
         if kind.is_socket() {
             return Ok(());
         }
-        if !kind.is_dir() && metadata.nlink() > 1 {
-            let first = self.links.entry((metadata.dev(), metadata.ino())).or_insert_with(|| name.clone());
-            if *first != name {
-                self.digest.add(name, Node::Same(first.clone()));
-                return Ok(());
-            }
+        // Whoever only looks compares with restic, which keeps links of files alone.
+        let linked = !kind.is_dir() && metadata.nlink() > 1 && (self.meter.is_some() || kind.is_file());
+        let number = (metadata.dev(), metadata.ino());
+        if let Some(first) = self.links.get(&number).filter(|_| linked) {
+            return self.digest.add(name, Node::Same(first.clone()));
         }
         let shape = if kind.is_dir() {
             Shape::Directory
@@ -85,11 +84,15 @@ impl Walk<'_> {
         } else if kind.is_fifo() {
             Shape::Fifo
         } else {
-            Shape::Device
+            Shape::Device(kind.is_block_device(), major(metadata.rdev()), minor(metadata.rdev()))
         };
         let attributes = attributes(shape, &metadata, extended(path).with_context(unreadable)?);
         let top = name.is_empty();
-        self.digest.add(name, Node::Own(attributes));
+        if linked {
+            // Only now: one that vanished before it was read is nothing to link to.
+            self.links.insert(number, name.clone());
+        }
+        self.digest.add(name, Node::Own(attributes))?;
         if kind.is_dir() {
             let mut names = Vec::new();
             for entry in path.read_dir().with_context(unreadable)? {

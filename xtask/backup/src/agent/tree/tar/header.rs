@@ -19,10 +19,35 @@ pub(super) fn parse_records(mut bytes: &[u8]) -> anyhow::Result<Records> {
         let (record, rest) = bytes.split_at(length.context("a record with a wrong length")?);
         let record = &record[space + 1..record.len() - 1];
         let equals = record.iter().position(|byte| *byte == b'=').context("a record without a value")?;
-        records.insert(record[..equals].to_vec(), record[equals + 1..].to_vec());
+        let (key, value) = (&record[..equals], &record[equals + 1..]);
+        // What is not understood here may mean something to whoever unpacks it.
+        ensure!(understood(key, value), "a record of the unknown kind `{}`", String::from_utf8_lossy(key));
+        records.insert(key.to_vec(), value.to_vec());
         bytes = rest;
     }
     Ok(records)
+}
+
+fn understood(key: &[u8], value: &[u8]) -> bool {
+    const KEYS: [&[u8]; 11] = [
+        b"path",
+        b"linkpath",
+        b"size",
+        b"uid",
+        b"gid",
+        b"mtime",
+        // Names of owners are left aside: numbers count.
+        b"uname",
+        b"gname",
+        b"hdrcharset",
+        b"GNU.sparse.name",
+        b"GNU.sparse.realsize",
+    ];
+    match key {
+        b"GNU.sparse.major" => value == b"1",
+        b"GNU.sparse.minor" => value == b"0",
+        _ => KEYS.contains(&key) || key.starts_with(b"SCHILY.xattr.") || key.starts_with(b"SCHILY.acl."),
+    }
 }
 
 /// What a header block says.
@@ -35,6 +60,8 @@ pub(super) struct Header {
     pub(super) mtime: i64,
     pub(super) kind: u8,
     pub(super) link: Vec<u8>,
+    /// The numbers of a device.
+    pub(super) device: (u32, u32),
 }
 
 impl Header {
@@ -53,6 +80,11 @@ impl Header {
             mtime: i64::try_from(field(136..148)?)?,
             kind: block[156],
             link: text(&block[157..257]).to_vec(),
+            device: if matches!(block[156], b'3' | b'4') {
+                (u32::try_from(field(329..337)?)?, u32::try_from(field(337..345)?)?)
+            } else {
+                (0, 0)
+            },
         })
     }
 

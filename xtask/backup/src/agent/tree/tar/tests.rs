@@ -7,7 +7,8 @@ use std::path::Path;
 
 use super::*;
 use crate::agent::archive::pack;
-use crate::agent::tree::walk;
+use crate::agent::process::Program;
+use crate::agent::tree::{look, walk};
 
 /// A tree with one of everything below `root/volumes/media`.
 fn odd_tree(root: &Path) {
@@ -26,6 +27,7 @@ fn odd_tree(root: &Path) {
     std::fs::hard_link(media.join("plain"), media.join("deep/er/same")).expect("a link");
     std::fs::hard_link(media.join("plain"), media.join("a-second-name")).expect("a link");
     symlink("plain", media.join("pointer")).expect("a link");
+    std::fs::hard_link(media.join("pointer"), media.join("pointer-again")).expect("a link");
     symlink("s".repeat(300), media.join("long-pointer")).expect("a long link");
     std::fs::set_permissions(media.join("empty"), std::fs::Permissions::from_mode(0o2750)).expect("permissions");
     std::fs::write(media.join("run"), "#!/bin/sh\n").expect("a file");
@@ -37,7 +39,9 @@ fn odd_tree(root: &Path) {
     std::fs::File::open(media.join("nothing")).and_then(|file| file.set_modified(early)).expect("an early time");
     rustix::fs::mknodat(rustix::fs::CWD, media.join("pipe"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).expect("a pipe");
     // Not on each file system.
-    let _ = rustix::fs::setxattr(media.join("plain"), "user.note", b"a=b\n\0c", rustix::fs::XattrFlags::empty());
+    for name in ["user.note", "user.a=b", "user.%3D%25", "user.50%"] {
+        let _ = rustix::fs::setxattr(media.join("plain"), name, b"a=b\n\0c", rustix::fs::XattrFlags::empty());
+    }
     // What is ours is in no backup.
     std::fs::create_dir(media.join(crate::agent::place::OWN)).expect("a directory");
     std::fs::write(media.join(crate::agent::place::OWN).join("journal"), "ours").expect("a file");
@@ -68,6 +72,20 @@ fn a_stream_and_a_walk_say_the_same() {
     assert_eq!(scanned.root, walked.root);
     // What is passed on is what came, up to the end.
     assert!(bytes.starts_with(&out) && out.ends_with(&[0; 1024]) && out.len() < 10 << 20, "{} of {}", out.len(), bytes.len());
+}
+
+#[test]
+fn whoever_only_looks_sees_links_of_files_alone() {
+    let dir = tempfile::tempdir().expect("a directory");
+    odd_tree(dir.path());
+    let media = dir.path().join("volumes/media");
+    let before = look(&media).expect("a tree").finish();
+    std::fs::remove_file(media.join("pointer-again")).expect("removed");
+    Program::new("cp").args(["--archive"]).args([media.join("pointer"), media.join("pointer-again")]).run().expect("copied");
+    assert_eq!(look(&media).expect("a tree").finish(), before, "as restic restores it");
+    std::fs::remove_file(media.join("a-second-name")).expect("removed");
+    std::fs::copy(media.join("plain"), media.join("a-second-name")).expect("a copy");
+    assert_ne!(look(&media).expect("a tree").finish(), before);
 }
 
 #[test]
@@ -116,6 +134,88 @@ fn more_than_was_announced_is_not_taken() {
     let read = |total| scan(bytes.as_slice(), std::io::sink(), "volumes/media", End::Closed, &mut Meter::new("media", Some(total)));
     read(65 << 20).expect("as announced");
     assert!(read(1 << 10).map(|_| ()).expect_err("refused").to_string().contains("more than its manifest says"));
+}
+
+/// A member of an archive, without content.
+fn member(kind: u8, name: &str, link: &str, device: &str) -> Vec<u8> {
+    let mut block = [0; BLOCK];
+    let mut put = |at: usize, text: &str| block[at..at + text.len()].copy_from_slice(text.as_bytes());
+    put(0, name);
+    put(100, "0000755");
+    put(124, "00000000000");
+    put(156, &char::from(kind).to_string());
+    put(157, link);
+    put(257, "ustar\x0000");
+    put(329, device);
+    put(148, "        ");
+    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+    block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    block.to_vec()
+}
+
+/// An extended header with one record.
+fn record(key: &str, value: &str) -> Vec<u8> {
+    let rest = format!(" {key}={value}\n");
+    let text = format!("{}{rest}", rest.len() + 2);
+    assert!(text.len() >= 10 && text.len() < 100, "a length of two digits");
+    let mut header = member(b'x', "PaxHeaders/x", "", "");
+    header[124..135].copy_from_slice(format!("{:011o}", text.len()).as_bytes());
+    header[148..156].fill(b' ');
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    let mut content = text.into_bytes();
+    content.resize(BLOCK, 0);
+    [header, content].concat()
+}
+
+fn scanned(members: &[Vec<u8>]) -> anyhow::Result<String> {
+    let bytes = [&members.concat()[..], &[0; 2 * BLOCK]].concat();
+    scan(bytes.as_slice(), std::io::sink(), "volumes/media", End::Closed, &mut meter()).map(|digest| digest.finish())
+}
+
+#[test]
+fn what_our_tar_never_writes_is_refused() {
+    let top = || member(b'5', "volumes/media/", "", "");
+    let file = |name: &str| member(b'0', &format!("volumes/media/{name}"), "", "");
+    scanned(&[top(), file("a"), member(b'1', "volumes/media/b", "volumes/media/a", "")]).expect("an archive");
+    let refused = |members: &[Vec<u8>]| scanned(&[&[top()], members].concat()).expect_err("refused").to_string();
+    let texts = [
+        refused(&[file("./a")]),
+        refused(&[file("a//b")]),
+        refused(&[member(b'5', "volumes/media/.slipway/", "", ""), file(".slipway/root.json")]),
+        refused(&[member(b'1', "volumes/media/b", "volumes/media/.slipway/new/a", "")]),
+        refused(&[member(b'1', "volumes/media/b", "volumes/media/a", "")]),
+        refused(&[member(b'2', "volumes/media/out", "/", ""), file("out/a")]),
+        refused(&[file("a"), file("a")]),
+        refused(&[member(b'g', "GlobalHead", "", ""), file("a")]),
+        refused(&[record("GNU.sparse.map", "0,1"), file("a")]),
+        refused(&[record("GNU.sparse.minor", "1"), file("a")]),
+        scanned(&[file("a")]).expect_err("refused").to_string(),
+    ];
+    insta::assert_snapshot!(texts.join("\n"), @r"
+    `volumes/media/./a` is not the plain name of anything
+    `volumes/media/a//b` is not the plain name of anything
+    `volumes/media/.slipway` is nothing of the volume
+    `volumes/media/.slipway/new/a` is nothing of the volume
+    `b` is another name of `a`, which is no file
+    `out/a` is in no directory
+    `a` is there twice
+    `GlobalHead` is not in `volumes/media`
+    a record of the unknown kind `GNU.sparse.map`
+    a record of the unknown kind `GNU.sparse.minor`
+    `a` is in no directory
+    ");
+}
+
+#[test]
+fn the_numbers_of_a_device_count() {
+    let digest = |kind, device: &str| {
+        scanned(&[member(b'5', "volumes/media/", "", ""), member(kind, "volumes/media/null", "", device)]).expect("an archive")
+    };
+    let digests = [(b'3', "0000001\x000000003"), (b'3', "0000001\x000000005"), (b'4', "0000001\x000000003")]
+        .map(|(kind, device)| digest(kind, device));
+    let different: std::collections::BTreeSet<&String> = digests.iter().collect();
+    assert_eq!(different.len(), digests.len());
 }
 
 #[test]
