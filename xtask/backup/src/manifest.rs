@@ -101,6 +101,9 @@ pub struct Part {
     pub kind: Kind,
     /// The bytes of its files: of the dump for a database.
     pub bytes: u64,
+    /// Those of them that take room: of a file with holes they are fewer. Nothing where it was not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocated: Option<u64>,
     /// How many files, directories and links it has.
     pub entries: u64,
     /// The SHA-256 of all names, attributes and contents; that of the same tree is the same. Of the files of a volume in a repository it is that of names

@@ -69,6 +69,7 @@ fn make(
             name: name.clone(),
             kind: *kind,
             bytes: packed.digest.bytes,
+            allocated: Some(packed.digest.allocated),
             entries: packed.digest.count,
             digest: packed.digest.finish(),
             listing: None,

@@ -4,6 +4,7 @@ use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use backup::{Journal, WORK};
 
 /// A directory at the root of each volume that only the agent uses. It is in no backup.
 pub(crate) const OWN: &str = ".slipway";
@@ -27,7 +28,7 @@ impl Place {
 
     /// What is only there while something is done.
     pub(crate) fn work(&self) -> PathBuf {
-        self.backups.join(".work")
+        self.backups.join(WORK)
     }
 
     /// The root of a part's volume.
@@ -45,7 +46,7 @@ impl Place {
         std::fs::create_dir_all(&work).with_context(unusable)?;
         for entry in work.read_dir().with_context(unusable)? {
             let entry = entry.with_context(unusable)?;
-            if entry.file_name() != super::journal::FILE {
+            if entry.file_name() != Journal::FILE {
                 remove(&entry.path())?;
             }
         }

@@ -4,18 +4,17 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
-use backup::{Event, Kind, Location, Manifest, Part, Source};
+use backup::{Event, Journal, Kind, Location, Manifest, Part, Phase, Source};
 
 use super::database::{self, Staged};
 use super::failure::Failure;
-use super::journal::{Journal, Phase};
 use super::lifeline::{self, Job};
 use super::origin::Origin;
 use super::place::{Place, remove};
 use super::psql::Server;
 use super::swap::{Root, Volume};
 use super::talk;
-use super::{redis, savepoint};
+use super::{journal, redis, savepoint};
 
 /// The save point that what is in use becomes.
 const KEPT: &str = "before-restore";
@@ -42,26 +41,26 @@ pub(crate) fn replace<T: Send>(
     kept: &str,
     stage: impl Fn(&Source) -> anyhow::Result<T> + Sync,
 ) -> anyhow::Result<Vec<T>> {
-    let mut journal = Journal { parts: parts.to_vec(), kept: kept.to_owned(), phase: Phase::Staging };
-    journal.write(place)?;
+    let mut record = Journal { parts: parts.to_vec(), kept: kept.to_owned(), phase: Phase::Staging };
+    journal::write(&record, place)?;
     let staged = stage_all(parts, stage).and_then(|staged| {
         savepoint::forget(place, kept, parts)?;
         talk::step("putting it into place");
         lifeline::hold()?;
-        journal.phase = Phase::Commit;
-        journal.write(place)?;
+        record.phase = Phase::Commit;
+        journal::write(&record, place)?;
         Ok(staged)
     });
     // What is left there is empty, or nobody's any more; the next run removes what cannot be removed now.
     let _ = remove(&place.work().join("set"));
     match staged {
         Ok(staged) => {
-            commit(place, &journal)?;
+            commit(place, &record)?;
             Ok(staged)
         }
         Err(error) => {
             // What cannot be removed now is removed by the next run: the journal stays until then.
-            let _ = undo(place, &journal);
+            let _ = undo(place, &record);
             Err(error)
         }
     }
@@ -86,7 +85,7 @@ fn stage_all<T: Send>(parts: &[Source], stage: impl Fn(&Source) -> anyhow::Resul
 /// When that is not possible.
 pub(crate) fn recover(place: &Place, parts: &[Source]) -> anyhow::Result<()> {
     place.tidy()?;
-    let Some(journal) = Journal::read(place)? else { return Ok(()) };
+    let Some(journal) = journal::read(place)? else { return Ok(()) };
     let known = |part: &Source| parts.iter().any(|other| other == part);
     ensure!(
         journal.parts.iter().all(known),
@@ -154,9 +153,9 @@ fn room(place: &Place, manifest: &Manifest, parts: &[Source]) -> anyhow::Result<
         for root in scratch.into_iter().chain([place.volume(&part.name)]) {
             let found = rustix::fs::statvfs(&root).with_context(|| format!("cannot look at {}", root.display()))?;
             let free = found.f_bavail * found.f_frsize;
-            if free < part.bytes {
-                let text =
-                    format!("there is no room for `{}`: it has {} bytes, {free} are free at {}", part.name, part.bytes, root.display());
+            let needed = part.allocated.unwrap_or(part.bytes);
+            if free < needed {
+                let text = format!("there is no room for `{}`: it has {needed} bytes, {free} are free at {}", part.name, root.display());
                 return Err(Failure::new(text)
                     .detail("it is put beside what is there, and takes its place once it is whole")
                     .hint("make room there, or bring back less with `--only`")
@@ -217,7 +216,7 @@ fn undo(place: &Place, journal: &Journal) -> anyhow::Result<()> {
         }
     }
     remove(&place.work().join("set"))?;
-    Journal::close(place)
+    journal::close(place)
 }
 
 /// Lets all that is staged take its place. Done again after an interruption, it goes on where it was.
@@ -237,6 +236,6 @@ fn commit(place: &Place, journal: &Journal) -> anyhow::Result<()> {
         None => files()?,
     }
     savepoint::note(place, &journal.kept, &journal.parts)?;
-    Journal::close(place)?;
+    journal::close(place)?;
     restarted
 }

@@ -42,6 +42,7 @@ fn made() -> Made {
             name: name.to_owned(),
             kind,
             bytes: packed.digest.bytes,
+            allocated: Some(packed.digest.allocated),
             entries: packed.digest.count,
             digest: packed.digest.finish(),
             listing: None,

@@ -103,6 +103,7 @@ impl Store<'_> {
             name: name.clone(),
             kind: *kind,
             bytes: tree.bytes,
+            allocated: Some(tree.allocated),
             entries: tree.count,
             digest: tree.finish(),
             listing: Some(listing.digest()),

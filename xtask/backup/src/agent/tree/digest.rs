@@ -59,6 +59,8 @@ pub(crate) struct Digest {
     links: BTreeSet<Vec<u8>>,
     /// Bytes of all files.
     pub(crate) bytes: u64,
+    /// Those of them that take room.
+    pub(crate) allocated: u64,
     /// Names, with that of the root.
     pub(crate) count: u64,
     /// How the root is.

@@ -39,7 +39,7 @@ pub(crate) enum End {
 pub(crate) fn scan(stream: impl Read, out: impl Write, prefix: &str, end: End, meter: &mut Meter) -> anyhow::Result<Digest> {
     // Headers are small, and each of them alone would wake whoever is at the other end of a pipe.
     let (stream, out) = (BufReader::with_capacity(PIECE, stream), BufWriter::with_capacity(PIECE, out));
-    let mut scan = Scan { stream, out, buffer: vec![0; PIECE], meter };
+    let mut scan = Scan { stream, out, buffer: vec![0; PIECE], allocated: 0, meter };
     let mut digest = Digest::default();
     let mut records = BTreeMap::new();
     loop {
@@ -60,6 +60,7 @@ pub(crate) fn scan(stream: impl Read, out: impl Write, prefix: &str, end: End, m
                 let path = below(&header.path(&records), prefix)?;
                 let node = scan.node(&header, &records, prefix)?;
                 digest.add(path, node)?;
+                digest.allocated = scan.allocated;
             }
         }
     }
@@ -71,6 +72,8 @@ struct Scan<'a, R, W> {
     stream: R,
     out: W,
     buffer: Vec<u8>,
+    /// What is stored of files, with the maps of their holes.
+    allocated: u64,
     meter: &'a mut Meter,
 }
 
@@ -119,6 +122,7 @@ impl<R: Read, W: Write> Scan<'_, R, W> {
             }
             b'0' | b'7' | 0 => {
                 let stored = number(text("size")).unwrap_or(header.size);
+                self.allocated = self.allocated.saturating_add(stored);
                 let (bytes, content) = match number(text("GNU.sparse.realsize")) {
                     Some(size) => self.sparse(stored, size)?,
                     None => self.plain(stored)?,

@@ -86,6 +86,10 @@ impl Walk<'_> {
         } else {
             Shape::Device(kind.is_block_device(), major(metadata.rdev()), minor(metadata.rdev()))
         };
+        if kind.is_file() {
+            // The kernel counts in blocks of 512 bytes, whatever those of the file system are.
+            self.digest.allocated = self.digest.allocated.saturating_add(metadata.len().min(metadata.blocks() * 512));
+        }
         let attributes = attributes(shape, &metadata, extended(path).with_context(unreadable)?);
         let top = name.is_empty();
         if linked {
