@@ -158,6 +158,11 @@ pub enum Event {
         /// Bytes in all, where that is known.
         total: Option<u64>,
     },
+    /// The server of a part is to be started again: its new data is in its volume. Where nobody does, the agent ends it, and the engine starts it.
+    Restart {
+        /// The part.
+        part: String,
+    },
     /// Something that a person should know, though it goes on.
     Warning {
         /// For a person.

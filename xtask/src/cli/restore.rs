@@ -70,9 +70,7 @@ impl Restore {
             return Err(Failure::new("nothing was changed").into());
         }
         session.start(&data)?;
-        let Event::Done { .. } = agent.ask(&request, Access::Write, &data)? else {
-            anyhow::bail!("the agent answered something else than that it is done");
-        };
+        session.replace(&agent, &request, &data)?;
         context.volume().say(format!("back as of {}: {}", manifest.created_at, names.join(", ")));
         context.volume().say(format!("`cargo xtask snapshot load before-restore{}` takes it back", project.flags()));
         self.migrate(context, &session, &data)

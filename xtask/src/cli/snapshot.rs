@@ -113,7 +113,7 @@ fn load(context: &Context, name: Option<String>) -> anyhow::Result<()> {
     if !confirm(&question, context.globals.yes)? {
         return Err(Failure::new("nothing was changed").into());
     }
-    agent.ask(&Request::Load { name: name.clone(), parts: sources(&data) }, Access::Write, &data)?;
+    session.replace(&agent, &Request::Load { name: name.clone(), parts: sources(&data) }, &data)?;
     context.volume().say(format!("back as of `{name}`, after {}: {names}", human(begun.elapsed())));
     Ok(())
 }

@@ -11,10 +11,11 @@ use std::sync::mpsc;
 use backup::{Event, Kind, Request, Source};
 
 use self::place::{check_place, mountable};
-pub(crate) use self::place::{directory, prepare, repository};
+pub(crate) use self::place::{check_key, directory, prepare, repository};
 use self::progress::Line;
 use self::sources::digest;
 use crate::commands;
+use crate::engine::containers;
 use crate::images::tag;
 use crate::interrupt;
 use crate::model::{Data, Model};
@@ -169,6 +170,7 @@ impl Agent<'_> {
             match serde_json::from_str(&text) {
                 Ok(Event::Step { text }) => line.step(self.volume, &text),
                 Ok(Event::Progress { part, bytes, total }) => line.progress(self.volume, &part, bytes, total),
+                Ok(Event::Restart { part }) => self.restart(data, &part),
                 Ok(Event::Warning { text }) => self.volume.say(format!("warning: {text}")),
                 Ok(event) => last = Some(event),
                 Err(_) => self.volume.detail(text),
@@ -185,7 +187,7 @@ impl Agent<'_> {
                 let failure = details.into_iter().fold(Failure::new(message), Failure::detail);
                 // The agent does not know which stack it is at work for.
                 let flags = self.project.flags();
-                let hints = hints.into_iter().map(|hint| hint.replace("`cargo xtask ", &format!("`cargo xtask{flags} ")));
+                let hints = hints.into_iter().map(|hint| with_flags(&hint, &flags));
                 Err(hints.fold(failure, Failure::hint).into())
             }
             Some(event) => Ok(event),
@@ -195,6 +197,20 @@ impl Agent<'_> {
                 let failure = last_lines(&said, 8).into_iter().fold(failure, Failure::detail);
                 Err(failure.hint("run the same command again: it finishes or undoes what was begun").into())
             }
+        }
+    }
+
+    /// Starts the server of `part` again.
+    fn restart(&self, data: &[Data], part: &str) {
+        let of: Vec<Data> = data.iter().filter(|data| data.source.name == part).cloned().collect();
+        let servers = self.servers(&of);
+        let restarted = containers::list(&self.project.compose_name()).and_then(|containers| {
+            let ids = containers.iter().filter(|container| servers.contains(container.service())).map(|container| container.id.clone());
+            commands::engine::restart(&ids.collect::<Vec<_>>()).read()
+        });
+        if let Err(error) = restarted {
+            // The agent waits no longer than it has to, and ends the server itself.
+            self.volume.detail(format!("{error:#}"));
         }
     }
 
@@ -209,7 +225,36 @@ impl Agent<'_> {
     }
 }
 
+/// `hint` with `flags` at the end of each command of ours.
+fn with_flags(hint: &str, flags: &str) -> String {
+    let mut pieces = hint.split('`').enumerate();
+    let first = pieces.next().map_or_else(String::new, |(_, piece)| piece.to_owned());
+    pieces.fold(first, |text, (at, piece)| {
+        let flags = if at % 2 == 1 && piece.starts_with("cargo xtask ") { flags } else { "" };
+        format!("{text}`{piece}{flags}")
+    })
+}
+
 /// The parts that the agent is told of.
 pub(crate) fn sources(data: &[Data]) -> Vec<Source> {
     data.iter().map(|data| data.source.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_in_hints_lead_to_the_same_stack() {
+        let hints =
+            ["`cargo xtask logs redis` says why; `cargo xtask up` starts it", "`restic repair` and its documentation", "no command"];
+        assert_eq!(
+            hints.map(|hint| with_flags(hint, " --instance a")),
+            [
+                "`cargo xtask logs redis --instance a` says why; `cargo xtask up --instance a` starts it",
+                "`restic repair` and its documentation",
+                "no command"
+            ]
+        );
+    }
 }

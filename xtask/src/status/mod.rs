@@ -10,6 +10,7 @@ use std::time::Instant;
 pub(crate) use self::render::render;
 use self::report::{Evidence, ServiceReport, Usage};
 pub(crate) use self::report::{Guard, Report};
+use crate::data::{agent, interrupted};
 use crate::engine::containers::Container;
 use crate::engine::ends::{self, End};
 use crate::engine::usage::{self, Sample};
@@ -95,7 +96,9 @@ impl View {
             Lock::is_guarded(project),
             Lock::is_attached(project),
         );
-        Report::new(project, url, guard, services)
+        // One that goes on is none that was interrupted.
+        let restore = interrupted::phase(&agent::directory(&self.stack)).filter(|_| !Lock::is_changing(project));
+        Report::new(project, url, guard, restore, services)
     }
 
     /// Those that have a container, and those that should have one; none where the stack does not run at all.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::report::{CheckReport, Guard, Report, ServiceReport};
+use crate::data::interrupted;
 use crate::logs::Stamp;
 use crate::report::{columns, human, human_bytes};
 use crate::statusline::clipped;
@@ -14,8 +15,11 @@ const OUTPUT: usize = 12;
 
 /// The lines about `report` on a screen of `width` columns, which only the table keeps to.
 pub(crate) fn render(report: &Report, width: usize, now: Stamp) -> Vec<String> {
+    let restore: Vec<String> = report.interrupted_restore.map_or_else(Vec::new, |phase| {
+        vec![format!("data: {}", interrupted::meaning(phase)), format!("  {}", interrupted::fix(&report.flags))]
+    });
     if report.services.is_empty() {
-        return vec![format!("{} is not running; `cargo xtask up{}` starts it", report.project, report.flags)];
+        return [vec![format!("{} is not running; `cargo xtask up{}` starts it", report.project, report.flags)], restore].concat();
     }
     let guard = match report.guard {
         Guard::Running => ", guarded",
@@ -26,7 +30,7 @@ pub(crate) fn render(report: &Report, width: usize, now: Stamp) -> Vec<String> {
     lines.extend(report.url.clone());
     lines.push(String::new());
     lines.extend(table(report, width, now));
-    let below = below(report, now);
+    let below = [restore, below(report, now)].concat();
     if !below.is_empty() {
         lines.push(String::new());
     }

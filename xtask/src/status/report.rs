@@ -1,5 +1,6 @@
 //! What `status` says, as `--json` prints it. Fields are added, never renamed.
 
+use backup::Phase;
 use serde::Serialize;
 
 use super::restarts::{self, Restart};
@@ -19,6 +20,8 @@ pub(crate) struct Report {
     /// Whether it runs and every service is well.
     well: bool,
     pub(super) guard: Guard,
+    /// How far a restore was when it was interrupted; nothing where none was.
+    pub(super) interrupted_restore: Option<Phase>,
     pub(super) services: Vec<ServiceReport>,
     /// What leads to this project again, for hints.
     #[serde(skip)]
@@ -110,15 +113,23 @@ pub(super) struct Evidence<'a> {
 
 impl Report {
     /// Of `project` with these services.
-    pub(super) fn new(project: &Project, url: Option<String>, guard: Guard, services: Vec<ServiceReport>) -> Self {
+    pub(super) fn new(
+        project: &Project,
+        url: Option<String>,
+        guard: Guard,
+        interrupted_restore: Option<Phase>,
+        services: Vec<ServiceReport>,
+    ) -> Self {
+        let whole = interrupted_restore != Some(Phase::Commit);
         Self {
             schema: 1,
             environment: project.environment.clone(),
             instance: project.instance.clone(),
             project: project.compose_name(),
             url,
-            well: !services.is_empty() && services.iter().all(|service| service.problem.is_none()),
+            well: whole && !services.is_empty() && services.iter().all(|service| service.problem.is_none()),
             guard,
+            interrupted_restore,
             services,
             flags: project.flags(),
         }
@@ -135,7 +146,7 @@ impl Report {
             let ServiceReport { name, state, health, since, restarts, guard_restarts, problem, .. } = service;
             format!("{name} {state} {health:?} {since:?} {restarts} {guard_restarts} {problem:?}\n")
         };
-        format!("{:?} {:?}\n{}", self.url, self.guard, self.services.iter().map(service).collect::<String>())
+        format!("{:?} {:?} {:?}\n{}", self.url, self.guard, self.interrupted_restore, self.services.iter().map(service).collect::<String>())
     }
 }
 
@@ -237,7 +248,7 @@ pub(super) mod tests {
             service(&worker, Some("it is paused")),
         ];
         let project = Project::new(Path::new("/nowhere").to_owned(), "local", Some("main")).expect("names");
-        Report::new(&project, Some("http://localhost:8080".to_owned()), Guard::Missing, services)
+        Report::new(&project, Some("http://localhost:8080".to_owned()), Guard::Missing, Some(Phase::Commit), services)
     }
 
     #[test]

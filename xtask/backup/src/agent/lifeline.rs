@@ -105,6 +105,11 @@ pub(crate) fn check() -> Result<(), Gone> {
     if gone || own_jobs().is_some_and(|jobs| jobs.failed()) { Err(Gone) } else { Ok(()) }
 }
 
+/// Whether whoever asked is gone, also where it is finished nevertheless.
+pub(crate) fn alone() -> bool {
+    GONE.load(Ordering::SeqCst)
+}
+
 /// From here on it is finished, whoever is gone: half of it would be worse than either.
 ///
 /// # Errors

@@ -6,10 +6,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use backup::Event;
 
 use super::failure::Failure;
 use super::place::sync;
 use super::process::Program;
+use super::{lifeline, talk};
 
 /// The file of a part.
 pub(crate) const DUMP: &str = "dump.rdb";
@@ -17,8 +19,10 @@ pub(crate) const DUMP: &str = "dump.rdb";
 const LOG: &str = "appendonlydir";
 const BASE: &str = "appendonly.aof.1.base.rdb";
 const INDEX: &str = "appendonly.aof.manifest";
-/// How long a restart may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long whoever asked may take to end it and start it again.
+const HELPED: Duration = Duration::from_secs(20);
+/// How long a restart may take, with all that is read in it.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn client() -> anyhow::Result<Program> {
     let url = std::env::var("REDIS_URL").context("REDIS_URL is not set for the backup service")?;
@@ -83,27 +87,43 @@ pub(crate) fn quiet() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends the server, without a last write; the engine starts it again, and it reads what lies in its volume. One that does not run reads it at its start.
+/// Lets the server of `part` be started again, without a last write: it reads what lies in its volume. One that does not run reads it at its start.
+///
+/// Whoever asked for all this does it, if they can: the engine counts what it starts again by itself as a failure of the server, and takes longer each time.
 ///
 /// # Errors
 /// When it does not come back.
-pub(crate) fn restart() -> anyhow::Result<()> {
+pub(crate) fn restart(part: &str) -> anyhow::Result<()> {
     if !answers()? {
         return Ok(());
     }
     let before = run_id()?;
-    // It does not say goodbye: that the connection ends is the answer.
-    let _ = client()?.args(["SHUTDOWN", "NOSAVE", "NOW", "FORCE"]).start()?.end()?;
-    let begun = Instant::now();
-    while begun.elapsed() < PATIENCE {
-        if answers()? && run_id()? != before {
-            return Ok(());
-        }
-        std::thread::sleep(Duration::from_millis(50));
+    talk::say(&Event::Restart { part: part.to_owned() });
+    let another = || anyhow::Ok(run_id()?.is_some_and(|id| before.as_ref() != Some(&id)));
+    within(HELPED, || Ok(lifeline::alone() || another()?))?;
+    if !another()? {
+        // It does not say goodbye: that the connection ends is the answer.
+        let _ = client()?.args(["SHUTDOWN", "NOSAVE", "NOW", "FORCE"]).start()?.end()?;
+    }
+    // While it still reads, it says who it is, and answers nothing else.
+    if within(PATIENCE, || Ok(another()? && answers()?))? {
+        return Ok(());
     }
     Err(Failure::new("Redis was ended to read its new data, and does not answer any more")
         .hint("`cargo xtask logs redis` says why; `cargo xtask up` starts it")
         .into())
+}
+
+/// Whether `done` is so before `patience` is over.
+fn within(patience: Duration, done: impl Fn() -> anyhow::Result<bool>) -> anyhow::Result<bool> {
+    let begun = Instant::now();
+    while begun.elapsed() < patience {
+        if done()? {
+            return Ok(true);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(false)
 }
 
 fn answers() -> anyhow::Result<bool> {

@@ -228,7 +228,7 @@ fn commit(place: &Place, journal: &Journal) -> anyhow::Result<()> {
         of(Kind::Redis).try_for_each(|_| redis::quiet())?;
         of(Kind::Files).chain(of(Kind::Redis)).try_for_each(swap)?;
         // Whatever becomes of the server: its new data is in place, and the rest belongs to it.
-        restarted = of(Kind::Redis).try_for_each(|_| redis::restart());
+        restarted = of(Kind::Redis).try_for_each(|part| redis::restart(&part.name));
         Ok(())
     };
     match of(Kind::Postgres).next() {

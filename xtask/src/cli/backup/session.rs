@@ -2,21 +2,27 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use backup::{Repository, Request};
+use backup::{Phase, Repository, Request};
 
 use crate::cli::up::build;
 use crate::cli::{Context, images};
 use crate::commands;
 use crate::data::agent::{self, Access, Agent, SERVICE, sources};
-use crate::data::store;
+use crate::data::interrupted;
 use crate::engine::containers::Container;
 use crate::images::tag::Source;
 use crate::lock::Lock;
-use crate::model::{Data, Kind as SecretKind};
+use crate::model::Data;
 use crate::report::Failure;
 use crate::secrets;
 use crate::stack::{Resolved, Stack, has_data};
+
+/// How long somebody is waited for who is about to be done: a server that starts again, an agent that nobody hears.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two looks at it.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// One command at the data of one stack.
 pub(in crate::cli) struct Session<'a> {
@@ -84,7 +90,7 @@ impl<'a> Session<'a> {
         }
         agent.check_alone()?;
         // Its secrets are mounted whatever is asked; on a new machine there are none yet.
-        self.check_key()?;
+        agent::check_key(&self.stack, &self.resolved.model)?;
         self.make_secrets()?;
         if agent::image(&self.resolved.model).is_some_and(|image| !self.resolved.images.contains_key(image)) {
             match self.stack.source {
@@ -98,35 +104,35 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        if interrupted(&self.stack) {
-            self.start(&self.data)?;
-            agent.ask(&Request::Recover { parts: sources(&self.data) }, Access::Write, &self.data)?;
+        if interrupted::phase(&self.directory()).is_some() {
+            self.recover(&agent)?;
         }
         Ok(agent)
     }
 
-    /// Refuses to make another key for a repository that was made with one.
-    fn check_key(&self) -> anyhow::Result<()> {
-        let (project, directory) = (&self.stack.project, self.stack.environment.backup.repository.directory(&self.stack.project.root));
-        let Some(repository) = self.repository() else { return Ok(()) };
-        let secrets = secrets::of(project, &self.resolved.model);
-        let Some(key) = secrets.iter().find(|secret| secret.note.kind == SecretKind::Passphrase && !secret.file.exists()) else {
-            return Ok(());
-        };
-        let noted = store::list(&self.directory())?
-            .iter()
-            .any(|backup| backup.manifest.repository.as_ref().is_some_and(|snapshot| snapshot.address == repository.address));
-        if !noted && !directory.is_some_and(|directory| directory.join("config").exists()) {
-            return Ok(());
+    /// Finishes or undoes what was interrupted.
+    fn recover(&self, agent: &Agent<'_>) -> anyhow::Result<()> {
+        self.start(&self.data)?;
+        agent.ask(&Request::Recover { parts: sources(&self.data) }, Access::Write, &self.data).map(drop)
+    }
+
+    /// Asks `agent` to replace `data`. Where it ends while it puts things into place, another one finishes that.
+    ///
+    /// # Errors
+    /// When it fails, or when interrupted: nothing was changed then, unless the message says so.
+    pub(in crate::cli) fn replace(&self, agent: &Agent<'_>, request: &Request, data: &[Data]) -> anyhow::Result<()> {
+        match agent.ask(request, Access::Write, data) {
+            Err(error) if interrupted::phase(&self.directory()) == Some(Phase::Commit) => {
+                self.context.volume().say(format!("warning: {}", error.to_string().lines().next().unwrap_or_default()));
+                // It may be that only nobody hears it any more.
+                let begun = Instant::now();
+                while begun.elapsed() < PATIENCE && agent.check_alone().is_err() {
+                    std::thread::sleep(PAUSE);
+                }
+                if interrupted::phase(&self.directory()).is_some() { self.recover(agent) } else { Ok(()) }
+            }
+            answer => answer.map(drop),
         }
-        Err(Failure::new(format!("the secret `{}` is missing, and the repository {} was made with one", key.name, repository.address))
-            .detail(format!("only the same key opens it: {}", key.shown(project)))
-            .hint(format!(
-                "`cargo xtask secrets rotate {}{} --yes <key` puts the copy that you kept into its place",
-                key.name,
-                project.flags()
-            ))
-            .into())
     }
 
     /// Makes the secrets that are missing.
@@ -168,16 +174,30 @@ impl<'a> Session<'a> {
         self.resolved.compose.up_only(&services).read().map(drop)
     }
 
-    /// Refuses to begin without the databases of `data`; where only commands are shown, none is needed.
+    /// Refuses to begin without the databases of `data`; where only commands are shown, none is needed, and where a restore was interrupted they are
+    /// started to finish it.
     ///
     /// # Errors
-    /// When one of them does not run.
+    /// When one of them does not run, and is not about to.
     pub(in crate::cli) fn check_running(&self, data: &[Data]) -> anyhow::Result<()> {
-        match self.missing(data, &self.resolved.containers).first().filter(|_| !self.context.dry_run()) {
-            Some(service) => Err(Failure::new(format!("`{service}` does not run"))
-                .hint(format!("`cargo xtask up{}` starts the stack", self.stack.project.flags()))
-                .into()),
-            None => Ok(()),
+        if self.context.dry_run() || interrupted::phase(&self.directory()).is_some() {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let mut containers = None;
+        loop {
+            let known = containers.as_ref().unwrap_or(&self.resolved.containers);
+            let missing = self.missing(data, known);
+            let Some(service) = missing.first() else { return Ok(()) };
+            // Somebody, or the engine, starts it again just now.
+            let starts = |container: &Container| missing.contains(container.service()) && container.state.status == "restarting";
+            if begun.elapsed() > PATIENCE || !known.iter().any(starts) {
+                return Err(Failure::new(format!("`{service}` does not run"))
+                    .hint(format!("`cargo xtask up{}` starts the stack", self.stack.project.flags()))
+                    .into());
+            }
+            std::thread::sleep(PAUSE);
+            containers = Some(self.stack.containers()?);
         }
     }
 
@@ -209,17 +229,12 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Whether a restore was interrupted, and waits to be finished or undone.
-fn interrupted(stack: &Stack) -> bool {
-    agent::directory(stack).join(".work/restore.json").exists()
-}
-
 /// Finishes or undoes a restore that was interrupted, before anything uses its data.
 ///
 /// # Errors
 /// When that cannot be done.
 pub(in crate::cli) fn recover(context: &Context, stack: &Stack) -> anyhow::Result<()> {
-    if context.dry_run() || !interrupted(stack) {
+    if context.dry_run() || interrupted::phase(&agent::directory(stack)).is_none() {
         return Ok(());
     }
     Session::begin(context, "recover")?.agent().map(drop)

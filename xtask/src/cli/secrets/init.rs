@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::super::Context;
+use crate::data::agent;
 use crate::model::Model;
 use crate::report::product;
 use crate::secrets::{self, Secret};
@@ -17,6 +18,7 @@ impl Init {
         let stack = super::with_all(context.stack_on_engine()?)?;
         stack.check_volumes()?;
         let model = Model::parse(&stack.compose.model().read()?)?;
+        agent::check_key(&stack, &model)?;
         let secrets = secrets::of(&stack.project, &model);
         let missing: Vec<&Secret> = secrets.iter().filter(|secret| !secret.file.exists()).collect();
         if missing.is_empty() {

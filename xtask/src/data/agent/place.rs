@@ -1,11 +1,14 @@
-//! Where backups go: the directory of a stack, and the repository that it may have; what the engine is told of them.
+//! Where backups go: the directory of a stack, and the repository that it may have with its key; what the engine is told of them.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use backup::Repository;
 
+use crate::data::store;
+use crate::model::{Kind, Model};
 use crate::report::Failure;
+use crate::secrets;
 use crate::stack::Stack;
 
 /// Where the backups of `stack` are.
@@ -66,4 +69,31 @@ pub(crate) fn prepare(directory: &Path) -> anyhow::Result<()> {
         std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700)).with_context(unusable)?;
     }
     Ok(())
+}
+
+/// Refuses to make another key for a repository that was made with one.
+///
+/// # Errors
+/// When `stack`, whose compose model is `model`, has a repository that backups are known of, and not its key.
+pub(crate) fn check_key(stack: &Stack, model: &Model) -> anyhow::Result<()> {
+    let project = &stack.project;
+    let Some(repository) = repository(stack) else { return Ok(()) };
+    let secrets = secrets::of(project, model);
+    let missing = |secret: &&secrets::Secret| secret.note.kind == Kind::Passphrase && !secret.file.exists();
+    let Some(key) = secrets.iter().find(missing) else { return Ok(()) };
+    let noted = store::list(&directory(stack))?
+        .iter()
+        .any(|backup| backup.manifest.repository.as_ref().is_some_and(|snapshot| snapshot.address == repository.address));
+    let there = stack.environment.backup.repository.directory(&project.root);
+    if !noted && !there.is_some_and(|directory| directory.join("config").exists()) {
+        return Ok(());
+    }
+    Err(Failure::new(format!("the secret `{}` is missing, and the repository {} was made with one", key.name, repository.address))
+        .detail(format!("only the same key opens it: {}", key.shown(project)))
+        .hint(format!(
+            "`cargo xtask secrets rotate {}{} --yes <key` puts the copy that you kept into its place",
+            key.name,
+            project.flags()
+        ))
+        .into())
 }

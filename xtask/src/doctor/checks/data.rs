@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{first_line, untold};
+use crate::data::interrupted;
 use crate::data::store::Backup;
 use crate::doctor::facts::Data;
 use crate::doctor::{Check, Facts};
@@ -14,7 +15,7 @@ const OLDEST: u64 = 48 * 3600;
 /// Those of this room.
 pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     let Some(data) = &facts.data else { return Vec::new() };
-    let others = [writable(data), age(data, facts), verified(data, facts)];
+    let others = [writable(data), age(data, facts), verified(data, facts), whole(data, facts)];
     decided(facts).into_iter().chain(others).collect()
 }
 
@@ -82,6 +83,13 @@ fn verified(data: &Data, facts: &Facts) -> Check {
         None if backups.is_empty() => Check::good("backup-verified", "there is no backup"),
         None => Check::good("backup-verified", "none was read again since it was made"),
     }
+}
+
+fn whole(data: &Data, facts: &Facts) -> Check {
+    data.interrupted.map_or_else(
+        || Check::good("restore", "none was interrupted"),
+        |phase| Check::bad("restore", interrupted::meaning(phase), interrupted::fix(&facts.flags)),
+    )
 }
 
 /// Of something that was done so many seconds ago.

@@ -10,6 +10,8 @@ mod stack;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use backup::Phase;
+
 pub(crate) use self::ask::{Ask, Known};
 pub(crate) use self::checkout::Checkout;
 pub(crate) use self::engine::Engine;
@@ -25,8 +27,9 @@ pub(crate) use self::machine::Machine;
 pub(crate) use self::stack::LookUp;
 pub(crate) use self::stack::{Contents, Running};
 use crate::config::environment::Environment;
-use crate::data::agent;
 use crate::data::store::{self, Backup};
+use crate::data::{agent, interrupted};
+use crate::lock::Lock;
 use crate::project::Project;
 use crate::report::Failure;
 use crate::stack::Stack;
@@ -64,6 +67,8 @@ pub(crate) struct Data {
     pub(crate) writable: bool,
     /// What is there, oldest first.
     pub(crate) backups: Known<Vec<Backup>>,
+    /// How far a restore was when it was interrupted; nothing where none was.
+    pub(crate) interrupted: Option<Phase>,
     /// What time it is, in seconds since 1970.
     pub(crate) now: u64,
 }
@@ -108,6 +113,8 @@ impl Data {
         Self {
             writable: checkout::writable(&directory),
             backups: store::list(&directory).map_err(|error| format!("{error:#}")),
+            // One that goes on is none that was interrupted.
+            interrupted: interrupted::phase(&directory).filter(|_| !Lock::is_changing(&stack.project)),
             now: backup::time::now(),
             directory,
         }

@@ -102,6 +102,7 @@ pub(super) fn well() -> Facts {
             writable: true,
             backups: Ok(vec![backup]),
             // 2026-11-22T00:00:00Z
+            interrupted: None,
             now: 1_795_305_600,
         }),
     }

@@ -34,7 +34,7 @@ fn production(facts: &mut Facts) {
     facts.flags = " --env production".to_owned();
 }
 
-const FAULTS: [Fault; 47] = [
+const FAULTS: [Fault; 49] = [
     ("engine", |facts| facts.engine.server = None),
     ("compose", |facts| facts.engine.compose = Ok(None)),
     ("buildx", |facts| facts.engine.buildx = Ok(None)),
@@ -85,6 +85,8 @@ const FAULTS: [Fault; 47] = [
         data(facts).backups = Ok(Vec::new());
     }),
     ("backup-age", |facts| data(facts).backups = Err("cannot read /repo/backups/slipway".to_owned())),
+    ("restore", |facts| data(facts).interrupted = Some(backup::Phase::Staging)),
+    ("restore", |facts| data(facts).interrupted = Some(backup::Phase::Commit)),
     ("backup-verified", |facts| {
         production(facts);
         data(facts).backups.as_mut().expect("known")[0].verified_at = Some("2026-11-01T00:00:00Z".to_owned());
