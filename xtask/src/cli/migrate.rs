@@ -10,7 +10,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::Context;
+use crate::commands::compose::Compose;
 use crate::engine::containers::Container;
+use crate::images::tag::Source;
+use crate::migrations::{self, drift};
 use crate::model::{Migrations, Model};
 use crate::report::Failure;
 use crate::stack::{Resolved, Stack};
@@ -76,7 +79,33 @@ fn up(context: &Context) -> anyhow::Result<()> {
     let resolved = stack.resolve()?;
     let migrations = running(&stack, &resolved)?;
     context.agree(&stack, "Migrate the database of")?;
+    if !context.dry_run() {
+        check_built(&stack, &resolved.compose, migrations)?;
+    }
     context.hand_over(&resolved.compose.run(&migrations.service, &migrations.up))
+}
+
+/// Refuses to call it done where the program of `compose` does not have all files of `stack`.
+///
+/// # Errors
+/// When it has not.
+fn check_built(stack: &Stack, compose: &Compose, migrations: &Migrations) -> anyhow::Result<()> {
+    let files = migrations::read(&directory(stack, migrations))?;
+    let status = compose.run(&migrations.service, &migrations.status).capture()?;
+    if status.code != 0 {
+        // The migration itself says better what is wrong.
+        return Ok(());
+    }
+    let unbuilt = drift::unbuilt(&drift::parse(&status.stdout), &files);
+    let Some(first) = unbuilt.first() else { return Ok(()) };
+    let more = if unbuilt.len() > 1 { format!("; and {} more", unbuilt.len() - 1) } else { String::new() };
+    Err(Failure::new(format!("{} {}{more}", first.file, first.text))
+        .detail("nothing was changed")
+        .hint(match stack.source {
+            Source::Pinned(_) => "check out the version that runs, or let one run that has it".to_owned(),
+            _ => format!("`cargo xtask up{}` builds the program that has it, and applies it", stack.project.flags()),
+        })
+        .into())
 }
 
 fn find(model: &Model) -> anyhow::Result<&Migrations> {

@@ -10,8 +10,8 @@ use std::sync::mpsc;
 
 use backup::{Event, Kind, Request, Source};
 
-use self::place::{check_place, mountable};
 pub(crate) use self::place::{check_key, directory, prepare, repository};
+use self::place::{check_place, mountable};
 use self::progress::Line;
 use self::sources::digest;
 use crate::commands;

@@ -1,5 +1,6 @@
 //! How the database and the migrations of the program differ, from what `migrate status` says.
 
+use super::files::{self, File};
 use super::finding::{Finding, Kind};
 
 /// One line of `migrate status`: `applied  20260101000000  create tasks`.
@@ -58,6 +59,18 @@ pub(crate) fn check(lines: &[Line]) -> Vec<Finding> {
     lines.iter().filter_map(Line::drift).collect()
 }
 
+/// Those of `files` that the program does not have, and so applies never.
+pub(crate) fn unbuilt(lines: &[Line], files: &[File]) -> Vec<Finding> {
+    let ups = files.iter().filter(|file| !file.name.ends_with(".down.sql"));
+    let numbered = ups.filter_map(|file| files::parse(&file.name).ok().map(|name| (file, name.number)));
+    // What the database has and the program has not is another thing, and named as such.
+    let has = |number: u64| lines.iter().any(|line| line.number == number);
+    numbered
+        .filter(|(_, number)| !has(*number))
+        .map(|(file, _)| Finding::of(&file.name, Kind::Unbuilt, "is not in the program that runs, which was built without it"))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +88,15 @@ mod tests {
         ");
         assert!(check(&parse("applied 1 a\npending 2 b\n")).is_empty());
         assert_eq!(pending(&parse(STATUS)).collect::<Vec<_>>(), [20_260_101_000_005]);
+    }
+
+    #[test]
+    fn what_the_program_lacks_is_named() {
+        let files =
+            ["20260101000001_create_tasks.up.sql", "20260101000001_create_tasks.down.sql", "20260102000000_late.up.sql", "late.sql"];
+        let files = files.map(|name| File { name: name.to_owned(), text: String::new() });
+        let found = unbuilt(&parse(STATUS), &files).into_iter().map(|finding| finding.file);
+        assert_eq!(found.collect::<Vec<_>>(), ["20260102000000_late.up.sql"]);
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     Missing,
     /// It sorts before one that is applied.
     OutOfOrder,
+    /// The program that runs was built without it.
+    Unbuilt,
 }
 
 impl Kind {
@@ -45,6 +47,7 @@ impl Kind {
             Self::Changed => "changed",
             Self::Missing => "missing",
             Self::OutOfOrder => "out-of-order",
+            Self::Unbuilt => "unbuilt",
         }
     }
 
@@ -65,6 +68,7 @@ impl Kind {
             Self::OutOfOrder => {
                 "`cargo xtask migrate` applies it as it is; where it needs the later ones, give it the number of today first"
             }
+            Self::Unbuilt => "`cargo xtask up` builds the program that has it, and so does `cargo xtask dev`",
         }
     }
 }

@@ -50,8 +50,9 @@ fn dry_run_makes_no_file() {
 fn the_service_of_the_migrations_runs_them() {
     let checkout = Checkout::new();
     checkout.run(["up"]).success();
-    assert_eq!(checkout.run(["migrate"]).success().mutations(), ["compose run --rm --no-deps --no-TTY migrate migrate up"]);
-    assert_eq!(checkout.run(["migrate", "status"]).success().mutations(), ["compose run --rm --no-deps --no-TTY migrate migrate status"]);
+    let run = |what: &str| format!("compose run --rm --no-deps --no-TTY migrate migrate {what}");
+    assert_eq!(checkout.run(["migrate"]).success().mutations(), [run("status"), run("up")]);
+    assert_eq!(checkout.run(["migrate", "status"]).success().mutations(), [run("status")]);
     let dry = checkout.run(["migrate", "up", "--dry-run"]).success();
     assert_eq!(dry.mutations(), [""; 0]);
     assert!(dry.stdout.ends_with("run --rm --no-deps --no-TTY migrate migrate up\n"), "{dry}");
@@ -64,6 +65,18 @@ fn a_failed_migration_keeps_its_code() {
     let checkout = checkout.docker("compose* run *", Reply::fails(3, "error: syntax error at line 1\n"));
     let outcome = checkout.run(["migrate", "up"]);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(3), "error: syntax error at line 1\n"));
+}
+
+#[test]
+fn what_the_program_was_built_without_is_named_and_nothing_is_applied() {
+    let checkout = Checkout::new();
+    checkout.run(["up"]).success();
+    checkout.run(["migrate", "new", "add_due_date"]).success();
+    checkout.file("backend/migrations/20990101000000_later.up.sql", "SELECT 1;\n");
+    let checkout = checkout.docker("compose* run * migrate status", Reply::says("applied  20260101000000  begin\n"));
+    let outcome = checkout.run(["migrate", "up"]);
+    assert!(!outcome.mutations().iter().any(|command| command.ends_with(" up")), "{outcome}");
+    assert_snapshot!(outcome);
 }
 
 #[test]

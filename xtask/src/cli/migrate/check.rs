@@ -7,7 +7,7 @@ use crate::cli::Context;
 use crate::commands;
 use crate::engine;
 use crate::engine::containers::Container;
-use crate::migrations::{self, Finding, Report, drift};
+use crate::migrations::{self, File, Finding, Report, drift};
 use crate::model::{Migrations, Model, Sizes};
 use crate::report::{ExitWith, Failure, product};
 use crate::stack::Stack;
@@ -19,7 +19,7 @@ pub(super) fn check(context: &Context, json: bool) -> anyhow::Result<()> {
     let files = migrations::read(&directory(&stack, section))?;
     let mut findings = migrations::check(&files, section.checked_from);
     // Whatever becomes of the database, what is wrong with the files is said.
-    let asked = ask(context, &stack, section, files.len());
+    let asked = ask(context, &stack, section, &files);
     let (database, rows, error) = match asked {
         Ok(Asked::Answered { drift, containers }) => {
             findings.extend(drift);
@@ -63,7 +63,7 @@ enum Asked {
     Away(String),
 }
 
-fn ask(context: &Context, stack: &Stack, migrations: &Migrations, files: usize) -> anyhow::Result<Asked> {
+fn ask(context: &Context, stack: &Stack, migrations: &Migrations, files: &[File]) -> anyhow::Result<Asked> {
     let away = |reason: &str| Asked::Away(format!("{reason}; `cargo xtask up{}` starts it, then check again", stack.project.flags()));
     if let Some(trouble) = engine::trouble()? {
         return Ok(away(trouble.failure().to_string().lines().next().unwrap_or_default()));
@@ -78,12 +78,12 @@ fn ask(context: &Context, stack: &Stack, migrations: &Migrations, files: usize) 
         return Ok(Asked::Away(format!("`--dry-run` asks no database, this would:\n{status}")));
     }
     let lines = drift::parse(&status.read()?);
-    if lines.is_empty() && files > 0 {
+    if lines.is_empty() && !files.is_empty() {
         return Err(Failure::new(format!("`{status}` says nothing of any migration"))
             .hint("the program that it runs is not that of these files")
             .into());
     }
-    Ok(Asked::Answered { drift: drift::check(&lines), containers })
+    Ok(Asked::Answered { drift: [drift::check(&lines), drift::unbuilt(&lines, files)].concat(), containers })
 }
 
 /// About how many rows tables have. Without it a finding is as true.

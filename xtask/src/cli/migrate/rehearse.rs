@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use backup::Kind;
 
-use super::find;
+use super::{check_built, find};
 use crate::cli::Context;
 use crate::cli::backup::Session;
 use crate::cli::backup::drill::{elsewhere, lend};
@@ -35,6 +35,7 @@ pub(super) fn rehearse(context: &Context) -> anyhow::Result<()> {
             if !lend(context, &session, copy, &BTreeSet::from([migrations.service.clone()]))? {
                 return Err(Failure::new("there is no program to migrate with").hint("`cargo xtask dev` builds it").into());
             }
+            check_built(&session.stack, &copy.resolved.compose, migrations)?;
             let begun = Instant::now();
             let up = copy.resolved.compose.run(&migrations.service, &migrations.up);
             let output = up.capture()?;

@@ -90,10 +90,6 @@ pub(crate) fn check_key(stack: &Stack, model: &Model) -> anyhow::Result<()> {
     }
     Err(Failure::new(format!("the secret `{}` is missing, and the repository {} was made with one", key.name, repository.address))
         .detail(format!("only the same key opens it: {}", key.shown(project)))
-        .hint(format!(
-            "`cargo xtask secrets rotate {}{} --yes <key` puts the copy that you kept into its place",
-            key.name,
-            project.flags()
-        ))
+        .hint(format!("`cargo xtask secrets rotate {}{} --yes <key` puts the copy that you kept into its place", key.name, project.flags()))
         .into())
 }
