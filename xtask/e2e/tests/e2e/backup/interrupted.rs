@@ -30,6 +30,10 @@ impl Ship {
         self.stack().docker(&["container", "inspect", "--format", "{{.State.Status}}", name]).stdout.trim().to_owned()
     }
 
+    fn status(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stack().xtask(&["status", "--json"]).good().stdout).unwrap()
+    }
+
     /// Starts a command, kills somebody after `moment`, and waits until all of it is over.
     pub(super) fn kill_in(&self, command: &[&str], victim: Victim, moment: Duration) {
         let running = self.stack().xtask_start(command);
@@ -94,6 +98,8 @@ async fn no_kill_leaves_a_mix_of_old_and_new() {
         for moment in moments(whole, kills()) {
             ship.mark(2);
             ship.kill_in(&["restore", &backup, "--yes"], victim, moment);
+            // Whoever is left, the command or its agent, finishes what was half in place.
+            assert_ne!(ship.status()["interrupted_restore"], "commit", "{victim:?} after {moment:?}");
             // Any command at the data finishes or undoes it first.
             ship.stack().xtask(&["snapshot", "save", "after"]).good();
             let marks = ship.marks();
@@ -109,5 +115,14 @@ async fn no_kill_leaves_a_mix_of_old_and_new() {
             assert!(!staged.contains("new") && !staged.contains("out"), "{staged}");
         }
     }
+    // Where both are gone, those who look at the stack hear of it, until the next command finishes it.
+    let journal = ship.backups().join(".work/restore.json");
+    let text = r#"{"parts":[{"name":"media","kind":"files"}],"kept":"before-restore","phase":"commit"}"#;
+    std::fs::write(&journal, text).unwrap();
+    let told = [&["status"], &["doctor"]].map(|command| ship.stack().xtask(command).stdout);
+    assert!(told.iter().all(|text| text.contains("a restore was interrupted while it put data into place")), "{told:?}");
+    assert_eq!((&ship.status()["interrupted_restore"], &ship.status()["well"]), (&"commit".into(), &false.into()));
+    ship.stack().xtask(&["up"]).good();
+    assert!(!journal.exists() && ship.status()["well"] == true);
     eprintln!("{} kills in restores of {whole:?}: {old} ended with the old data, {new} with the new", old + new);
 }

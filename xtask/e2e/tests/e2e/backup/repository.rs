@@ -51,6 +51,7 @@ async fn a_repository_gives_back_what_it_got_and_stores_it_once() {
     let tree = ship.tree();
     let first = ship.backup(&[]);
     ship.mark(2);
+    ship.within("ln /media/seed/soft /media/seed/soft-again").good();
     let second = ship.backup(&["--strict", "--quiesce"]);
     let added = [&first, &second].map(|id| ship.shown(id)["repository"]["added"].as_u64().unwrap());
     let metrics = std::fs::read_to_string(ship.backups().join("metrics/backup.prom")).unwrap();
@@ -68,6 +69,9 @@ async fn a_repository_gives_back_what_it_got_and_stores_it_once() {
     ship.stack().xtask(&["snapshot", "load", "before-restore", "--yes"]).good();
     ship.stack().xtask(&["restore", &second, "--only", "db,redis", "--yes"]).good();
     assert_eq!(ship.marks(), ["2"; 4]);
+    ship.stack().xtask(&["restore", &second, "--only", "media", "--yes"]).good();
+    let links = ship.within("readlink /media/seed/soft /media/seed/soft-again").good().stdout;
+    assert_eq!((ship.marks(), links.as_str()), (["2"; 4].map(str::to_owned), "deep/file-2\ndeep/file-2\n"));
     ship.stack().xtask(&["backup", "verify", "--all"]).good();
 
     // Another machine has the key and the address, and nothing else.

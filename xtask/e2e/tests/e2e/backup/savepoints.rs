@@ -20,6 +20,7 @@ async fn a_save_point_is_gone_back_to_without_a_restart() {
         assert_eq!(ship.marks(), [number; 4], "{name}");
     }
     assert_eq!(services.map(started), before, "no container was restarted");
+    assert_eq!(ship.stack().inspect("redis")["RestartCount"], 0, "nor did the engine have to start Redis");
     ship.ready().await;
 
     let listed = ship.stack().xtask(&["snapshot", "list"]).good().stdout;
