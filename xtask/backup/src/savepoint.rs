@@ -14,3 +14,12 @@ pub struct Savepoint {
     /// What it has.
     pub parts: Vec<String>,
 }
+
+impl Savepoint {
+    /// Whether it says only what one of ours says: terminals obey what is shown.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let mut texts = [&self.name, &self.created_at].into_iter().chain(&self.parts);
+        self.schema <= crate::SCHEMA && texts.all(|text| !text.contains(char::is_control))
+    }
+}

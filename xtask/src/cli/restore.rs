@@ -93,6 +93,9 @@ impl Restore {
         let has = |name: &str| manifest.part(name).is_some();
         let here: Vec<&str> = session.data.iter().map(|data| data.source.name.as_str()).collect();
         let both: Vec<&str> = here.iter().copied().filter(|name| has(name)).collect();
+        if self.only.iter().any(String::is_empty) {
+            return Err(Failure::new("`--only` has a name that is empty").hint(format!("parts: {}", both.join(", "))).into());
+        }
         if let Some(unknown) = self.only.iter().find(|name| !both.contains(&name.as_str())) {
             let place = if here.contains(&unknown.as_str()) { "the backup" } else { "the stack" };
             return Err(Failure::new(format!("{place} has no part `{unknown}`")).hint(format!("parts: {}", both.join(", "))).into());

@@ -2,6 +2,7 @@
 
 use backup::{Request, Savepoint};
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use super::Context;
 use super::backup::Session;
@@ -35,7 +36,11 @@ enum Action {
         name: Option<String>,
     },
     /// The save points that are there, oldest first
-    List,
+    List {
+        /// Print them as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Remove save points
     Rm {
         /// Their names
@@ -49,7 +54,7 @@ impl Snapshot {
         match self.action {
             Action::Save { name } => save(context, name),
             Action::Load { name } => load(context, name),
-            Action::List => list(context),
+            Action::List { json } => list(context, json),
             Action::Rm { names } => remove(context, names),
         }
     }
@@ -118,9 +123,15 @@ fn load(context: &Context, name: Option<String>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn list(context: &Context) -> anyhow::Result<()> {
+fn list(context: &Context, json: bool) -> anyhow::Result<()> {
     let stack = context.stack()?;
     let savepoints = store::savepoints(&agent::directory(&stack))?;
+    if json {
+        let entry = |savepoint: &Savepoint| json!({ "name": savepoint.name, "created_at": savepoint.created_at, "parts": savepoint.parts });
+        let savepoints: Vec<_> = savepoints.iter().map(entry).collect();
+        product(serde_json::to_string_pretty(&json!({ "schema": 1, "snapshots": savepoints }))?);
+        return Ok(());
+    }
     if savepoints.is_empty() {
         context.volume().say(format!("there is no save point; `cargo xtask snapshot save{}` makes one", stack.project.flags()));
         return Ok(());

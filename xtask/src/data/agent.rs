@@ -187,8 +187,12 @@ impl Agent<'_> {
                 let failure = details.into_iter().fold(Failure::new(message), Failure::detail);
                 // The agent does not know which stack it is at work for.
                 let flags = self.project.flags();
-                let hints = hints.into_iter().map(|hint| with_flags(&hint, &flags));
-                Err(hints.fold(failure, Failure::hint).into())
+                // What others it has here is of no use to whoever brought a file along.
+                let fits = |hint: &String| self.file.is_none() || !hint.starts_with("`cargo xtask backup ");
+                let hints = hints.iter().filter(|hint| fits(hint)).map(|hint| with_flags(hint, &flags));
+                let elsewhere =
+                    hints.clone().next().is_none().then(|| "get the file again from where it came, or use another one".to_owned());
+                Err(hints.chain(elsewhere.filter(|_| self.file.is_some())).fold(failure, Failure::hint).into())
             }
             Some(event) => Ok(event),
             None => {

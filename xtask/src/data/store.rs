@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use backup::{Location, Manifest, Repository, Savepoint, time};
+use backup::{Location, Manifest, Repository, SCHEMA, Savepoint, time};
 
 use crate::report::{Failure, Volume};
 
@@ -68,11 +68,18 @@ pub(crate) fn list(directory: &Path) -> anyhow::Result<Vec<Backup>> {
     let mut backups: Vec<Backup> = notes(directory)?
         .into_iter()
         .filter_map(|(name, text)| {
-            let Some(manifest) = Manifest::parse(&text) else {
+            let left_out = |reason: &str| {
                 let path = directory.join(format!("{name}.json"));
-                Volume::Normal.say(format!("warning: {} is damaged, so its backup is left out", path.display()));
+                Volume::Normal.say(format!("warning: {} {reason}, so its backup is left out", path.display()));
+            };
+            let Some(manifest) = Manifest::parse(&text) else {
+                left_out("is damaged");
                 return None;
             };
+            if manifest.schema > SCHEMA {
+                left_out("was written by a newer version");
+                return None;
+            }
             let whole = manifest.repository.is_some() || directory.join(format!("{name}.tar.zst")).is_file();
             let whole = whole && manifest.id == name;
             let verified_at = std::fs::read_to_string(directory.join(format!("{name}.verified"))).ok().map(|text| text.trim().to_owned());
@@ -88,8 +95,16 @@ pub(crate) fn list(directory: &Path) -> anyhow::Result<Vec<Backup>> {
 /// # Errors
 /// When the directory is there and cannot be read.
 pub(crate) fn savepoints(directory: &Path) -> anyhow::Result<Vec<Savepoint>> {
-    let notes = notes(&directory.join("snapshots"))?;
-    let mut savepoints: Vec<Savepoint> = notes.into_iter().filter_map(|(_, text)| serde_json::from_slice(&text).ok()).collect();
+    let directory = directory.join("snapshots");
+    let read = |(name, text): (String, Vec<u8>)| {
+        let savepoint = serde_json::from_slice(&text).ok().filter(Savepoint::is_plain).filter(|savepoint| savepoint.name == name);
+        if savepoint.is_none() {
+            let path = directory.join(format!("{name}.json"));
+            Volume::Normal.say(format!("warning: {} is damaged, so its save point is left out", path.display()));
+        }
+        savepoint
+    };
+    let mut savepoints: Vec<Savepoint> = notes(&directory)?.into_iter().filter_map(read).collect();
     savepoints.sort_by(|a, b| (&a.created_at, &a.name).cmp(&(&b.created_at, &b.name)));
     Ok(savepoints)
 }
@@ -109,6 +124,8 @@ fn notes(directory: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
             notes.push((name, std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?));
         }
     }
+    // What is said of them comes in an order.
+    notes.sort();
     Ok(notes)
 }
 
@@ -200,6 +217,9 @@ pub(crate) mod tests {
         std::fs::remove_file(dir.path().join(third.file())).expect("removed");
         std::fs::write(dir.path().join("20261121T224504Z.tar.zst"), "").expect("written");
         std::fs::write(dir.path().join("20261121T224505Z.json"), "{").expect("written");
+        let mut newer = backup("20261121T224506Z");
+        newer.manifest.schema = SCHEMA + 1;
+        write(dir.path(), &newer);
         assert_eq!(list(dir.path()).expect("readable"), [first.clone(), second]);
         mark_verified(dir.path(), first.id(), 1_795_226_400).expect("written");
         assert_eq!(list(dir.path()).expect("readable")[0].verified_at.as_deref(), Some("2026-11-21T02:00:00Z"));

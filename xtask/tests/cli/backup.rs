@@ -110,8 +110,32 @@ fn nothing_to_restore_or_to_load_is_said() {
     let checkout = with_backups(&["20261121T224501Z"]);
     assert_snapshot!("unknown_backup", checkout.run(["restore", "2025"]));
     assert_snapshot!("unknown_part", checkout.run(["restore", "--only", "redis"]));
+    assert_snapshot!("empty_part", checkout.run(["restore", "--only", ","]));
+    assert_snapshot!("data_of_a_file", checkout.run(["backup", "verify", "--read-data"]));
     assert_snapshot!("nobody_to_ask", checkout.run(["restore"]));
     assert_eq!(checkout.run(["restore"]).mutations(), [""; 0]);
+}
+
+#[test]
+fn a_file_from_elsewhere_that_is_damaged_is_not_one_of_those_here() {
+    let hints = ["`cargo xtask backup verify --all` tells which backups are whole"];
+    let failed = json!({ "event": "failed", "message": "the part `media` is damaged: it is cut off", "details": ["nothing was changed"], "hints": hints });
+    let checkout = running();
+    checkout.file("usb/some.tar.zst", "cut off");
+    let checkout = checkout.docker(AGENT, says(&[failed]));
+    assert_snapshot!(checkout.run(["restore", "--at", "usb/some.tar.zst"]));
+}
+
+#[test]
+fn save_points_are_listed() {
+    let checkout = running();
+    let note =
+        |name: &str, schema: u32| json!({ "schema": schema, "name": name, "created_at": "2026-11-21T22:45:01Z", "parts": ["db", "media"] });
+    for (file, note) in [("one", note("one", 1)), ("newer", note("newer", 2)), ("other", note("one", 1)), ("bell", note("\u{7}", 1))] {
+        checkout.file(&format!("backups/slipway/snapshots/{file}.json"), &note.to_string());
+    }
+    assert_snapshot!("savepoints", checkout.run(["snapshot", "list"]).success());
+    assert_snapshot!("savepoints_json", checkout.run(["snapshot", "list", "--json"]).success().stdout);
 }
 
 #[test]

@@ -12,7 +12,8 @@ use super::place::{Place, remove, sync};
 /// # Errors
 /// When it is there and cannot be read.
 pub(crate) fn read(place: &Place) -> anyhow::Result<Option<Journal>> {
-    Journal::read(&place.backups).with_context(|| format!("cannot read {}, the journal of a restore", Journal::path(&place.backups).display()))
+    Journal::read(&place.backups)
+        .with_context(|| format!("cannot read {}, the journal of a restore", Journal::path(&place.backups).display()))
 }
 
 /// Writes it, whole or not at all.

@@ -170,7 +170,8 @@ impl Session {
         }
         let ended = self.psql.take().context("psql has ended before")?.end()?;
         let said = ended.said.lines().map(|line| line.trim_start_matches("psql:<stdin>:")).filter(|line| !line.trim().is_empty());
-        Err(said.take(8).fold(Failure::new("the database does not do what the backup needs"), Failure::detail).into())
+        let failure = said.take(8).fold(Failure::new("the database does not do what is needed for its data"), Failure::detail);
+        Err(failure.hint("`cargo xtask logs db` and `cargo xtask doctor` say more").into())
     }
 
     /// Runs a statement without an answer.

@@ -33,6 +33,8 @@ pub(crate) fn compare(path: &Path, said: Option<&Manifest>) -> anyhow::Result<Ma
         ensure!(
             said.id == manifest.id && said.parts == manifest.parts,
             Failure::new(format!("what is said beside the backup `{}` is of another one", manifest.id))
+                .detail("one of both files was changed, or moved here from somewhere else")
+                .hint("`cargo xtask restore --at FILE` takes the file alone, and reads all of it before it changes anything")
         );
     }
     for part in &manifest.parts {

@@ -8,7 +8,7 @@ use super::drill::drill;
 use crate::cli::Context;
 use crate::data::agent::Access;
 use crate::data::{metrics, store};
-use crate::report::product;
+use crate::report::{Failure, product};
 
 /// Read a backup and compare every part with its manifest
 #[derive(Args)]
@@ -34,6 +34,11 @@ impl Verify {
         let chosen: Vec<&store::Backup> =
             if self.all { backups.iter().collect() } else { vec![store::find(&backups, &self.id, &session.stack.project.flags())?] };
         let repository = session.repository();
+        if self.read_data && chosen.iter().all(|backup| backup.manifest.repository.is_none()) {
+            return Err(Failure::new("`--read-data` is for backups in a repository; one in a file is always read as a whole")
+                .hint(format!("`cargo xtask backup verify{}`, without it", session.stack.project.flags()))
+                .into());
+        }
         let agent = session.agent()?;
         if context.dry_run() {
             product(agent.command(Access::None, &[]).to_string());
@@ -53,7 +58,7 @@ impl Verify {
                     product(format!("{}  as it was{}", backup.id(), if self.drill { ", and restored" } else { "" }));
                 }
                 // Each of them is looked at; the first failure is the answer.
-                Err(error) if self.all && error.is::<crate::report::Failure>() => {
+                Err(error) if self.all && error.is::<Failure>() => {
                     product(format!("{}  {error}", backup.id()));
                     damaged = damaged.or(Some(error));
                 }

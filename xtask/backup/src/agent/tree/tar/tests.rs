@@ -71,7 +71,12 @@ fn a_stream_and_a_walk_say_the_same() {
     assert!(scanned.count > 20 && scanned.bytes > 50 << 20, "{} entries, {} bytes", scanned.count, scanned.bytes);
     assert_eq!(scanned.root, walked.root);
     // A hole takes no room, but its map and the blocks of small files do.
-    assert!([scanned.allocated, walked.allocated].iter().all(|bytes| (20..10 << 20).contains(bytes)), "{} and {}", scanned.allocated, walked.allocated);
+    assert!(
+        [scanned.allocated, walked.allocated].iter().all(|bytes| (20..10 << 20).contains(bytes)),
+        "{} and {}",
+        scanned.allocated,
+        walked.allocated
+    );
     // What is passed on is what came, up to the end.
     assert!(bytes.starts_with(&out) && out.ends_with(&[0; 1024]) && out.len() < 10 << 20, "{} of {}", out.len(), bytes.len());
 }
