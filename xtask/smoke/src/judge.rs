@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use regex_lite::Regex;
+use regex_lite::{Regex, RegexBuilder};
 use serde_json::Value;
 
 use crate::outcome::{Answer, Fault};
@@ -17,6 +17,16 @@ const TOO_MANY: u16 = 429;
 const LATER: Duration = Duration::from_secs(1);
 /// So much of a text is shown.
 const SHOWN: usize = 120;
+/// So many bytes a regular expression may take: how long it searches is its size times that of the text.
+const EXPRESSION: usize = 64 << 10;
+
+/// `pattern` as a regular expression.
+///
+/// # Errors
+/// When it is none, or one that is too large.
+pub(crate) fn expression(pattern: &str) -> Result<Regex, regex_lite::Error> {
+    RegexBuilder::new(pattern).size_limit(EXPRESSION).build()
+}
 
 /// Whether an answer of `status` that took `time` is right.
 ///
@@ -102,7 +112,7 @@ fn header(name: &str, text: &Text, values: &Values, answer: &Answer) -> Result<(
         Text::Is(text) => Some(fill(values, text)?).filter(|text| value != text).map(|text| format!("instead of `{text}`")),
         Text::Has { has } => Some(fill(values, has)?).filter(|text| !value.contains(text)).map(|text| format!("without `{text}`")),
         Text::Matches { matches } => {
-            let fits = Regex::new(matches).is_ok_and(|pattern| pattern.is_match(value));
+            let fits = expression(matches).is_ok_and(|pattern| pattern.is_match(value));
             (!fits).then(|| format!("which `{matches}` does not match"))
         }
     };
@@ -121,7 +131,7 @@ pub(crate) fn capture(source: &Source, answer: &Answer) -> Result<String, Fault>
         }
         Source::Header(name) => (answer.header(name).map(str::to_owned), name),
         Source::Body(pattern) => {
-            let found = Regex::new(pattern).ok().and_then(|regex| Some(regex.captures(&answer.body)?.get(1)?.as_str().to_owned()));
+            let found = expression(pattern).ok().and_then(|regex| Some(regex.captures(&answer.body)?.get(1)?.as_str().to_owned()));
             (found, pattern)
         }
     };

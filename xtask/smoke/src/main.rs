@@ -6,6 +6,8 @@ mod blame;
 mod facts;
 mod judge;
 mod outcome;
+mod read;
+mod refusal;
 mod report;
 mod run;
 mod suite;
@@ -26,8 +28,7 @@ use clap::Parser;
 use crate::ask::Common;
 use crate::facts::Facts;
 use crate::report::Report;
-use crate::run::{Run, UNIQUE, choose};
-use crate::suite::Suite;
+use crate::run::{Run, choose};
 use crate::values::Values;
 
 /// How to ask.
@@ -69,12 +70,8 @@ async fn smoke() -> anyhow::Result<bool> {
     let options = Options::parse();
     let facts: Facts =
         serde_json::from_reader(std::io::stdin()).context("stdin says nothing of the stack: `cargo xtask smoke` runs this program")?;
-    let suite = read(&options.suite, &facts.flags)?;
+    let suite = read::read(&options.suite, &facts)?;
     let values = Values::new(facts.values.clone());
-    let mut known = values.clone();
-    known.set(UNIQUE, String::new());
-    let mistakes = validate::mistakes(&suite, &known);
-    anyhow::ensure!(mistakes.is_empty(), "{} is not valid\n  {}", options.suite.display(), mistakes.join("\n  "));
 
     let tls = ask::trust(facts.trusted.as_deref())?;
     let common = Common { client: ask::client(tls.clone()), tls, facts };
@@ -104,13 +101,4 @@ async fn smoke() -> anyhow::Result<bool> {
     lines.push(if options.json { serde_json::to_string_pretty(&report.json())? } else { report.text() });
     writeln!(std::io::stdout(), "{}", lines.join("\n"))?;
     Ok(report.ok())
-}
-
-/// The suite in the file at `path`, whose commands have `flags`.
-fn read(path: &PathBuf, flags: &str) -> anyhow::Result<Suite> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let text = text.replace("`cargo xtask ", &format!("`cargo xtask{flags} "));
-    let invalid = || format!("{} is not valid", path.display());
-    let document = toml::Deserializer::parse(&text).with_context(invalid)?;
-    serde_path_to_error::deserialize(document).with_context(invalid)
 }

@@ -1,34 +1,38 @@
 //! The file: which components there are, and what is asked of each. docs/smoke.md explains it.
 
+mod fields;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use hyper::Method;
+use serde::Deserialize;
 use serde_json::Value;
+
+use self::fields::{duration, method, ports, some_duration, some_time, status, time};
 
 /// A suite of checks.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Suite {
     /// What a check has unless it says otherwise.
-    #[serde(default)]
     pub(crate) defaults: Defaults,
     /// What can be broken.
     pub(crate) components: BTreeMap<String, Component>,
     /// What is asked at the same time.
-    #[serde(default, rename = "check")]
+    #[serde(rename = "check")]
     pub(crate) checks: Vec<Check>,
     /// What is done one step after the other.
-    #[serde(default, rename = "journey")]
+    #[serde(rename = "journey")]
     pub(crate) journeys: Vec<Journey>,
 }
 
 /// What a check has unless it says otherwise.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(crate) struct Defaults {
     /// How long one answer may take.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "time")]
     pub(crate) timeout: Duration,
     /// For how long a check that fails is tried again.
     #[serde(deserialize_with = "duration")]
@@ -43,7 +47,7 @@ impl Default for Defaults {
 
 /// Something that can be broken.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(crate) struct Component {
     /// What its answers come through: where that is broken, nothing is known of this.
     pub(crate) through: BTreeSet<String>,
@@ -57,7 +61,7 @@ pub(crate) struct Component {
 
 /// One question and what is right; or one step of a journey.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(crate) struct Check {
     /// What it is called; no other has this name.
     pub(crate) name: String,
@@ -70,7 +74,7 @@ pub(crate) struct Check {
     /// What to do, where the component says too little.
     pub(crate) hint: Option<String>,
     /// How long one answer may take.
-    #[serde(deserialize_with = "some_duration")]
+    #[serde(deserialize_with = "some_time")]
     pub(crate) timeout: Option<Duration>,
     /// For how long it is tried again.
     #[serde(deserialize_with = "some_duration")]
@@ -82,6 +86,7 @@ pub(crate) struct Check {
     /// Waits for a message on that socket; others are passed over.
     pub(crate) receive: Option<Fields>,
     /// Host ports on which nobody may answer.
+    #[serde(deserialize_with = "ports")]
     pub(crate) closed: Vec<u16>,
     /// Whether a service is well, as the engine sees it: its name, or `*` for all of them.
     pub(crate) service: Option<String>,
@@ -109,10 +114,11 @@ pub(crate) enum When {
 
 /// A request. Texts may have `{names}` in them.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(crate) struct Request {
     /// GET unless it says otherwise.
-    pub(crate) method: Option<String>,
+    #[serde(deserialize_with = "method")]
+    pub(crate) method: Option<Method>,
     /// From the root of the address.
     pub(crate) path: String,
     /// Headers.
@@ -126,8 +132,8 @@ pub(crate) struct Request {
 }
 
 /// A file that is sent.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(crate) struct Upload {
     /// The name of the form's field.
     pub(crate) field: String,
@@ -142,9 +148,10 @@ pub(crate) type Fields = BTreeMap<String, Value>;
 
 /// What is right.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(crate) struct Expect {
     /// The status.
+    #[serde(deserialize_with = "status")]
     pub(crate) status: Option<u16>,
     /// Headers, by name.
     pub(crate) headers: BTreeMap<String, Text>,
@@ -159,13 +166,13 @@ pub(crate) struct Expect {
     /// Numbers of a body of JSON, and what they may be at most.
     pub(crate) json_at_most: BTreeMap<String, f64>,
     /// How long the answer may take.
-    #[serde(deserialize_with = "some_duration")]
+    #[serde(deserialize_with = "some_time")]
     pub(crate) within: Option<Duration>,
 }
 
 /// What a header is to be.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "no text, no `{ has = \"part\" }` and no `{ matches = \"expression\" }`")]
 pub(crate) enum Text {
     /// This.
     Is(String),
@@ -194,15 +201,14 @@ pub(crate) enum Source {
 }
 
 /// Steps one after the other.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(crate) struct Journey {
     /// What it is called.
     pub(crate) name: String,
     /// What is broken if one of its steps fails that does not say otherwise.
     pub(crate) component: String,
     /// What it can be chosen by.
-    #[serde(default)]
     pub(crate) tags: BTreeSet<String>,
     /// Where it is done at all.
     pub(crate) when: Option<When>,
@@ -210,26 +216,6 @@ pub(crate) struct Journey {
     #[serde(rename = "step")]
     pub(crate) steps: Vec<Check>,
     /// What is done afterwards in any case, where all that it names was captured.
-    #[serde(default, rename = "cleanup")]
+    #[serde(rename = "cleanup")]
     pub(crate) cleanups: Vec<Check>,
-}
-
-fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(from)?;
-    parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no time: a number and ms, s or m")))
-}
-
-fn some_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    duration(from).map(Some)
-}
-
-fn parse(text: &str) -> Option<Duration> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
-    let factor = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(factor).map(Duration::from_millis)
 }

@@ -1,61 +1,105 @@
-//! What is wrong with a suite, all of it at once, before anything is asked.
+//! What is wrong with a suite whose keys are right, all of it at once, before anything is asked. Pure.
+
+mod circle;
 
 use std::collections::BTreeSet;
 
+use hyper::header::{HeaderName, HeaderValue};
 use serde_json::Value;
 
-use crate::suite::{Check, Expect, Suite, Text};
+use self::circle::{Next, circle};
+use crate::facts::Facts;
+use crate::judge::expression;
+use crate::read::{Part, Touched};
+use crate::run::UNIQUE;
+use crate::suite::{Check, Expect, Source, Suite, Text};
 use crate::values::{Values, names};
 
-/// Every mistake, in the order of the file.
-pub(crate) fn mistakes(suite: &Suite, values: &Values) -> Vec<String> {
-    let mut found = Vec::new();
-    for (name, component) in &suite.components {
-        for other in component.through.iter().chain(&component.needs) {
-            if !suite.components.contains_key(other) {
-                found.push(format!("components.{name} names `{other}`, which is no component"));
-            }
-        }
+/// Every mistake, in the order of the file; `touched` is of what something was taken away already.
+pub(crate) fn mistakes(suite: &Suite, facts: &Facts, touched: &Touched) -> Vec<String> {
+    let mut found = components(suite, touched);
+    if suite.checks.is_empty() && suite.journeys.is_empty() && touched.is_empty() {
+        found.push("it asks nothing: no `[[check]]` and no `[[journey]]` stands in it".to_owned());
     }
     let mut seen = BTreeSet::new();
-    let mut once = |name: &str, found: &mut Vec<String>| {
-        if name.is_empty() {
-            found.push("a check has no name".to_owned());
-        } else if !seen.insert(name.to_owned()) {
+    let mut once = |label: &str, name: &str, whole: bool, found: &mut Vec<String>| {
+        if name.is_empty() && whole {
+            found.push(format!("{label} has no name"));
+        } else if !name.is_empty() && !seen.insert(name.to_owned()) {
             found.push(format!("two checks are called `{name}`"));
         }
     };
-    let component = |owner: &str, name: Option<&String>, found: &mut Vec<String>| match name {
-        None => found.push(format!("`{owner}` names no component")),
-        Some(name) if !suite.components.contains_key(name) => found.push(format!("`{owner}` names `{name}`, which is no component")),
-        Some(_) => {}
+    let known = |name: &str| suite.components.contains_key(name) || touched.contains(&Part::Component(name.to_owned()));
+    let component = |label: &str, name: Option<&str>, whole: bool, found: &mut Vec<String>| match name {
+        None if whole => found.push(format!("{label} names no component")),
+        Some(name) if !known(name) => found.push(format!("{label} names `{name}`, which is no component")),
+        _ => {}
     };
-    for check in &suite.checks {
-        once(&check.name, &mut found);
+    let values = Values::new(facts.values.clone());
+    for (number, check) in suite.checks.iter().enumerate() {
+        let whole = !touched.contains(&Part::Check(number));
+        let label = if check.name.is_empty() { format!("check[{number}]") } else { format!("`{}`", check.name) };
+        once(&label, &check.name, whole, &mut found);
         // Where all are meant, each service is its own component.
         if check.service.as_deref() != Some("*") {
-            component(&check.name, check.component.as_ref(), &mut found);
+            component(&label, check.component.as_deref(), whole, &mut found);
         }
-        one(check, &mut values.clone(), false, &mut found);
+        if whole {
+            lacks(&label, check, false, &mut found);
+        }
+        wrong(&label, check, Some(&values), facts, &mut found);
     }
-    for journey in &suite.journeys {
-        once(&journey.name, &mut found);
-        component(&journey.name, Some(&journey.component), &mut found);
+    for (number, journey) in suite.journeys.iter().enumerate() {
+        let whole = !touched.contains(&Part::Journey(number));
+        let label = if journey.name.is_empty() { format!("journey[{number}]") } else { format!("`{}`", journey.name) };
+        once(&label, &journey.name, whole, &mut found);
+        let owner = Some(journey.component.as_str()).filter(|name| !name.is_empty());
+        component(&label, owner, whole, &mut found);
+        if whole && journey.steps.is_empty() {
+            found.push(format!("{label} has no step"));
+        }
         let mut values = values.clone();
+        values.set(UNIQUE, String::new());
         for step in journey.steps.iter().chain(&journey.cleanups) {
-            if let Some(name) = &step.component {
-                component(&step.name, Some(name), &mut found);
+            let label = if step.name.is_empty() { format!("a step of {label}") } else { format!("{label}, step `{}`,", step.name) };
+            if whole && step.name.is_empty() {
+                found.push(format!("{label} has no name"));
             }
-            one(step, &mut values, true, &mut found);
+            component(&label, step.component.as_deref(), false, &mut found);
+            if whole {
+                lacks(&label, step, true, &mut found);
+            }
+            // What was taken away may have given values.
+            wrong(&label, step, whole.then_some(&values), facts, &mut found);
+            step.capture.keys().for_each(|captured| values.set(captured, String::new()));
         }
     }
     found
 }
 
-/// What is wrong with one check or step; what it captures is known afterwards.
-fn one(check: &Check, values: &mut Values, in_journey: bool, found: &mut Vec<String>) {
-    let name = &check.name;
-    let mut say = |text: String| found.push(format!("`{name}` {text}"));
+/// What is wrong between the components.
+fn components(suite: &Suite, touched: &Touched) -> Vec<String> {
+    let mut found = Vec::new();
+    let known = |name: &String| suite.components.contains_key(name) || touched.contains(&Part::Component(name.clone()));
+    for (name, component) in &suite.components {
+        for other in component.through.iter().chain(&component.needs).filter(|other| !known(other)) {
+            found.push(format!("components.{name} names `{other}`, which is no component"));
+        }
+        let ways: [(_, Next); 2] = [("through", |component| &component.through), ("needs", |component| &component.needs)];
+        for (key, next) in ways {
+            match circle(&suite.components, name, next) {
+                Some(way) if way.len() == 2 => found.push(format!("components.{name}.{key} names itself")),
+                Some(way) => found.push(format!("components.{name}.{key} leads in a circle: {}", way.join(" → "))),
+                None => {}
+            }
+        }
+    }
+    found
+}
+
+/// What one check or step does not have, or has too much of.
+fn lacks(label: &str, check: &Check, in_journey: bool, found: &mut Vec<String>) {
+    let mut say = |text: &str| found.push(format!("{label} {text}"));
     let kinds = [
         check.request.is_some(),
         check.socket.is_some(),
@@ -65,50 +109,79 @@ fn one(check: &Check, values: &mut Values, in_journey: bool, found: &mut Vec<Str
         check.certificate_days.is_some(),
     ];
     match kinds.iter().filter(|kind| **kind).count() {
-        0 => say("asks nothing: it has none of request, socket, receive, closed, service and certificate_days".to_owned()),
+        0 => say("asks nothing: it has none of request, socket, receive, closed, service and certificate_days"),
         1 => {}
-        _ => say("asks more than one thing".to_owned()),
+        _ => say("asks more than one thing"),
     }
     if !in_journey && (check.socket.is_some() || check.receive.is_some()) {
-        say("is no step of a journey: only those have a socket".to_owned());
+        say("is no step of a journey: only those have a socket");
     }
-    for text in texts(check) {
-        for unknown in names(&text).into_iter().filter(|name| !values.has(name)) {
+    let path = check.request.as_ref().map(|request| &request.path).or(check.socket.as_ref());
+    if let Some(path) = path.filter(|path| !path.starts_with(['/', '{'])) {
+        say(&format!("asks for `{path}`: a path begins with `/`"));
+    }
+    let upload = check.request.as_ref().and_then(|request| request.upload.as_ref());
+    if upload.is_some_and(|upload| upload.field.is_empty() || upload.file.is_empty()) {
+        say("sends a file without `field` or `file`, the names that it has in a form");
+    }
+}
+
+/// What is wrong with that which one check or step has; `values` are those that were there before it, where they are known.
+fn wrong(label: &str, check: &Check, values: Option<&Values>, facts: &Facts, found: &mut Vec<String>) {
+    let mut say = |text: String| found.push(format!("{label} {text}"));
+    for text in values.iter().flat_map(|_| texts(check)) {
+        for unknown in names(&text).into_iter().filter(|name| values.is_some_and(|values| !values.has(name))) {
             say(format!("uses {{{unknown}}}, which nothing gives a value: no variable of the environment, and no `capture` before it"));
         }
     }
-    for pattern in patterns(check) {
-        if let Err(error) = regex_lite::Regex::new(pattern) {
-            say(format!("has `{pattern}`, which is no regular expression: {error}"));
+    for text in check.expect.headers.values() {
+        if let Text::Matches { matches } = text
+            && let Err(error) = expression(matches)
+        {
+            say(format!("has `{matches}`, which cannot be used as a regular expression: {error}"));
         }
     }
-    let pointers =
-        check.expect.json.keys().chain(check.expect.json_at_most.keys()).chain(check.receive.iter().flat_map(|fields| fields.keys()));
-    for pointer in pointers.filter(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
+    let mut pointers: Vec<&String> = check.expect.json.keys().chain(check.expect.json_at_most.keys()).collect();
+    pointers.extend(check.receive.iter().flat_map(|fields| fields.keys()));
+    let mut headers: Vec<&String> = check.expect.headers.keys().chain(&check.expect.no_headers).collect();
+    for (name, source) in &check.capture {
+        match source {
+            Source::Json(pointer) => pointers.push(pointer),
+            Source::Header(header) => headers.push(header),
+            Source::Body(pattern) => match expression(pattern) {
+                Err(error) => say(format!("has `{pattern}`, which cannot be used as a regular expression: {error}")),
+                Ok(regex) if regex.captures_len() < 2 => {
+                    say(format!("captures `{name}` with `{pattern}`, which has no group: what `(` and `)` are around is captured"));
+                }
+                Ok(_) => {}
+            },
+        }
+    }
+    for pointer in pointers.into_iter().filter(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
         say(format!("has `{pointer}`, which is no JSON pointer: it begins with `/`"));
     }
     if let Some(request) = &check.request {
-        if !request.path.starts_with(['/', '{']) {
-            say(format!("asks for `{}`: a path begins with `/`", request.path));
+        headers.extend(request.headers.keys());
+        for (name, value) in request.headers.iter().filter(|(_, value)| HeaderValue::from_str(value).is_err()) {
+            say(format!("sends the header `{name}` as {value:?}, which no header can be"));
         }
         let bodies = [request.json.is_some(), request.form.is_some(), request.upload.is_some()];
         if bodies.iter().filter(|body| **body).count() > 1 {
             say("sends more than one of json, form and upload".to_owned());
         }
     }
-    for captured in check.capture.keys() {
-        values.set(captured, String::new());
+    for name in headers.into_iter().filter(|name| HeaderName::from_bytes(name.as_bytes()).is_err()) {
+        say(format!("has the header {name:?}, which is no name of one"));
     }
-}
-
-fn patterns(check: &Check) -> impl Iterator<Item = &str> {
-    let headers =
-        check.expect.headers.values().filter_map(|text| if let Text::Matches { matches } = text { Some(matches.as_str()) } else { None });
-    let captures = check
-        .capture
-        .values()
-        .filter_map(|source| if let crate::suite::Source::Body(pattern) = source { Some(pattern.as_str()) } else { None });
-    headers.chain(captures)
+    if let Some(days) = check.certificate_days.filter(|days| *days < 0) {
+        say(format!("wants a certificate for {days} days"));
+    }
+    if let (Some(service), Some(services)) = (check.service.as_deref().filter(|service| *service != "*"), &facts.services)
+        && !services.iter().any(|known| known.name == service)
+    {
+        let names: Vec<&str> = services.iter().map(|known| known.name.as_str()).collect();
+        say(format!("asks for the service `{service}`, which the stack does not have: it has {}", names.join(", ")));
+    }
 }
 
 /// All texts that may have names in them.

@@ -92,7 +92,7 @@ fn prepare(common: &Common, request: &Request, memory: &Memory) -> Result<hyper:
     let path = fill(values, &request.path)?;
     let url = address(&common.facts.url, &path)?;
     let mut builder =
-        hyper::Request::builder().method(request.method.as_deref().unwrap_or("GET")).uri(url.as_str()).header(USER_AGENT, AGENT);
+        hyper::Request::builder().method(request.method.clone().unwrap_or_default()).uri(url.as_str()).header(USER_AGENT, AGENT);
     for (name, value) in &request.headers {
         builder = builder.header(name, fill(values, value)?);
     }

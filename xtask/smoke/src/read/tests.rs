@@ -1,0 +1,67 @@
+//! Suites with mistakes, and what is said of each.
+
+use crate::facts::Service;
+
+use super::*;
+
+fn facts() -> Facts {
+    let services = ["backend", "db"].map(|name| Service { name: name.to_owned(), problem: None });
+    Facts {
+        url: "http://localhost:8080".parse().expect("an address"),
+        services: Some(services.into()),
+        flags: String::new(),
+        values: [("environment", "local")].map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        trusted: None,
+    }
+}
+
+fn refused(text: &str) -> String {
+    parse(text, &facts()).expect_err("it has mistakes").join("\n")
+}
+
+#[test]
+fn the_suite_of_this_repository_is_right() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/smoke.toml");
+    let mut facts = facts();
+    facts.values.insert("MAX_ATTACHMENT_BYTES".to_owned(), "1".to_owned());
+    read(Path::new(file), &facts).expect("valid");
+}
+
+#[test]
+fn all_wrong_values_are_named_at_once() {
+    insta::assert_snapshot!("values", refused(include_str!("values.toml")));
+}
+
+#[test]
+fn all_that_does_not_fit_together_is_named_at_once() {
+    insta::assert_snapshot!("together", refused(include_str!("together.toml")));
+}
+
+#[test]
+fn a_file_without_a_question_is_told_so() {
+    let said = [refused(""), refused("# nothing\n"), refused("[defaults]\ntimeout = '1s'\n"), refused("[components.a]\n")];
+    assert!(said.iter().all(|text| text == &said[0]), "{said:#?}");
+    insta::assert_snapshot!("empty", said[0]);
+}
+
+#[test]
+fn what_is_no_toml_is_told_with_its_place() {
+    insta::assert_snapshot!("syntax", refused("[components.a]\n[[check]\nname = 'x'\n"));
+}
+
+#[test]
+fn a_file_that_is_wrong_or_not_there_is_refused_with_what_to_do() {
+    let missing = read(Path::new("no/such.toml"), &facts()).expect_err("it is not there");
+    let dir = std::env::temp_dir().join(format!("smoke-read-{}.toml", std::process::id()));
+    std::fs::write(&dir, "").expect("written");
+    let empty = read(&dir, &facts()).expect_err("it is empty").to_string().replace(&dir.display().to_string(), "empty.toml");
+    std::fs::remove_file(&dir).expect("removed");
+    insta::assert_snapshot!("refusals", format!("{missing}\n----\n{empty}"));
+}
+
+#[test]
+fn services_are_only_known_on_this_machine() {
+    let text = "[components.a]\n[[check]]\nname = 'x'\ncomponent = 'a'\nservice = 'mail'\nwhen = 'here'\n";
+    assert!(refused(text).contains("the service `mail`"), "{}", refused(text));
+    assert!(parse(text, &Facts { services: None, ..facts() }).is_ok());
+}
