@@ -55,7 +55,14 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match smoke() {
+    let runtime = tokio::runtime::Runtime::new().context("cannot start threads");
+    let result = runtime.and_then(|runtime| {
+        let result = runtime.block_on(smoke());
+        // An expression that still searches, or a name that is still looked up, interests nobody any more.
+        runtime.shutdown_background();
+        result
+    });
+    match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -65,7 +72,6 @@ fn main() -> ExitCode {
     }
 }
 
-#[tokio::main]
 async fn smoke() -> anyhow::Result<bool> {
     let options = Options::parse();
     let facts: Facts =
