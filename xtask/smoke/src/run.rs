@@ -123,7 +123,7 @@ impl Run {
             let fault = ask(&self.common, check, timeout, memory).await.err();
             // Whoever asked too much at once does as it is told.
             if let Some(later) = fault.as_ref().and_then(|fault| fault.later)
-                && begun.elapsed() + later < PATIENCE
+                && begun.elapsed().saturating_add(later) < PATIENCE
                 && !self.stop.load(Ordering::SeqCst)
             {
                 tokio::time::sleep(later).await;

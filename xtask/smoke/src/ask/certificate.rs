@@ -32,9 +32,10 @@ pub(super) async fn connect(common: &Common) -> Result<TlsStream<TcpStream>, Fau
 /// When nobody answers.
 pub(super) async fn tcp(common: &Common) -> Result<TcpStream, Fault> {
     let url = &common.facts.url;
-    let addresses =
-        url.socket_addrs(|| None).map_err(|error| Fault::unanswered(format!("{}: {error}", url.host_str().unwrap_or_default())))?;
-    TcpStream::connect(&addresses[..]).await.map_err(|error| Fault::unanswered(format!("{url}: {error}")))
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    // Only schemes without a port of their own have none, and no stack has one of those.
+    let port = url.port_or_known_default().unwrap_or_default();
+    TcpStream::connect((host, port)).await.map_err(|error| Fault::unanswered(format!("{url}: {error}")))
 }
 
 /// Whether the certificate is trusted, and is so for `days` more.

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::*;
 use crate::ask::{client, trust};
 use crate::facts::Facts;
-use crate::suite::Request;
+use crate::suite::{Expect, Request};
 
 /// So many checks.
 const CHECKS: usize = 500;
@@ -55,20 +55,44 @@ async fn serve(stream: TcpStream, wanted: usize, waiting: Arc<Waiting>) -> std::
     Ok(())
 }
 
+#[tokio::test]
+async fn whoever_says_never_is_not_waited_for() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await?;
+        let (mut stream, mut line) = (BufReader::new(stream), String::new());
+        while stream.read_line(&mut line).await? > 0 && !line.ends_with("\r\n\r\n") {}
+        let answer = format!("HTTP/1.1 429 Too Many Requests\r\nretry-after: {}\r\ncontent-length: 0\r\n\r\n", u64::MAX);
+        stream.write_all(answer.as_bytes()).await
+    });
+    let check = Check {
+        request: Some(Request { path: "/".to_owned(), ..Request::default() }),
+        expect: Expect { status: Some(200), ..Expect::default() },
+        ..Check::default()
+    };
+    let outcomes = run(&url).all(vec![check], Vec::new(), &Values::default(), 1).await;
+    let details: Vec<&str> = outcomes.iter().filter_map(|outcome| Some(outcome.fault.as_ref()?.detail.as_str())).collect();
+    assert_eq!(details, ["status 429 instead of 200"]);
+}
+
+fn run(url: &str) -> Arc<Run> {
+    let tls = trust(None).expect("TLS");
+    let facts =
+        Facts { url: url.parse().expect("an address"), services: None, flags: String::new(), values: BTreeMap::new(), trusted: None };
+    let common = Arc::new(Common { client: client(tls.clone()), tls, facts });
+    Arc::new(Run { common, defaults: Defaults { timeout: PATIENCE, retry: Duration::ZERO }, stop: Arc::default() })
+}
+
 /// Five hundred checks with as many at the same time as somebody wants; prints what docs/benchmarks.md has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn as_many_are_asked_at_the_same_time_as_somebody_wants_and_no_more() {
     for parallel in [1, 4, 16, 64] {
         let (url, waiting) = server(parallel).await;
-        let tls = trust(None).expect("TLS");
-        let facts =
-            Facts { url: url.parse().expect("an address"), services: None, flags: String::new(), values: BTreeMap::new(), trusted: None };
-        let common = Arc::new(Common { client: client(tls.clone()), tls, facts });
-        let run = Arc::new(Run { common, defaults: Defaults { timeout: PATIENCE, retry: Duration::ZERO }, stop: Arc::default() });
         let request = Request { path: "/".to_owned(), ..Request::default() };
         let check = |number| Check { name: format!("check {number}"), request: Some(request.clone()), ..Check::default() };
         let begun = Instant::now();
-        let outcomes = run.all((0..CHECKS).map(check).collect(), Vec::new(), &Values::default(), parallel).await;
+        let outcomes = run(&url).all((0..CHECKS).map(check).collect(), Vec::new(), &Values::default(), parallel).await;
         eprintln!("{CHECKS} checks of {FAR:?}, {parallel} at a time: {:.2} s", begun.elapsed().as_secs_f64());
         let names: Vec<&str> = outcomes.iter().map(|outcome| outcome.name.as_str()).collect();
         assert_eq!((names.first(), names.last(), names.len()), (Some(&"check 0"), Some(&"check 499"), CHECKS), "in the order of the file");
