@@ -31,3 +31,19 @@ pub(crate) struct Service {
     /// What is wrong with it, if anything.
     pub(crate) problem: Option<String>,
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A stack on this machine with `services`, all of them well.
+    pub(crate) fn here(services: &[&str]) -> Facts {
+        let services = services.iter().map(|name| Service { name: (*name).to_owned(), problem: None }).collect();
+        Facts { services: Some(services), ..elsewhere("http://localhost:8080") }
+    }
+
+    /// A stack at `url`, of which only that is known.
+    pub(crate) fn elsewhere(url: &str) -> Facts {
+        Facts { url: url.parse().expect("an address"), services: None, flags: String::new(), values: BTreeMap::new(), trusted: None }
+    }
+}

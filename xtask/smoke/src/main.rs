@@ -3,8 +3,10 @@
 
 mod ask;
 mod blame;
+mod choose;
 mod facts;
 mod judge;
+mod junit;
 mod outcome;
 mod read;
 mod refusal;
@@ -14,7 +16,6 @@ mod suite;
 mod validate;
 mod values;
 
-use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,9 +27,10 @@ use anyhow::Context as _;
 use clap::Parser;
 
 use crate::ask::Common;
+use crate::choose::choose;
 use crate::facts::Facts;
 use crate::report::Report;
-use crate::run::{Run, choose};
+use crate::run::Run;
 use crate::values::Values;
 
 /// How to ask.
@@ -77,14 +79,15 @@ async fn smoke() -> anyhow::Result<bool> {
     let facts: Facts =
         serde_json::from_reader(std::io::stdin()).context("stdin says nothing of the stack: `cargo xtask smoke` runs this program")?;
     let suite = read::read(&options.suite, &facts)?;
+    let tags = options.tag.into_iter().collect();
+    let (checks, journeys) = choose(&options.suite.display().to_string(), &suite, &tags, &facts)?;
     let values = Values::new(facts.values.clone());
+    if let Some(path) = &options.junit {
+        junit::prepare(path)?;
+    }
 
     let tls = ask::trust(facts.trusted.as_deref())?;
     let common = Common { client: ask::client(tls.clone()), tls, facts };
-    let tags: BTreeSet<String> = options.tag.into_iter().collect();
-    let (checks, journeys) = choose(&suite, &tags, &common);
-    anyhow::ensure!(!checks.is_empty() || !journeys.is_empty(), "no check of {} has one of these tags", options.suite.display());
-
     let stop = Arc::new(AtomicBool::new(false));
     tokio::spawn({
         let stop = Arc::clone(&stop);
@@ -101,7 +104,7 @@ async fn smoke() -> anyhow::Result<bool> {
     outcomes.iter_mut().for_each(|outcome| blame::heed(&suite.components, outcome));
     let report = Report::new(&outcomes, &suite.components, begun.elapsed());
     if let Some(path) = &options.junit {
-        std::fs::write(path, report.junit()).with_context(|| format!("cannot write {}", path.display()))?;
+        junit::write(path, &report.junit())?;
     }
     let mut lines = if options.verbose { report.lines() } else { Vec::new() };
     lines.push(if options.json { serde_json::to_string_pretty(&report.json())? } else { report.text() });

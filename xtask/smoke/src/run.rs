@@ -1,6 +1,5 @@
 //! All that is asked: checks at the same time, journeys step by step beside them, and what is cleaned up afterwards.
 
-use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::ask::{Common, Memory, ask};
 use crate::outcome::{Fault, Outcome};
-use crate::suite::{Check, Defaults, Journey, Suite, When};
+use crate::suite::{Check, Defaults, Journey};
 use crate::validate::texts;
 use crate::values::{Values, names};
 
@@ -33,30 +32,6 @@ pub(crate) struct Run {
     pub(crate) defaults: Defaults,
     /// Set once nobody wants to know any more: journeys then only clean up.
     pub(crate) stop: Arc<AtomicBool>,
-}
-
-/// The checks and journeys of `suite` that are asked here: those with one of `tags`, where there are any.
-pub(crate) fn choose(suite: &Suite, tags: &BTreeSet<String>, common: &Common) -> (Vec<Check>, Vec<Journey>) {
-    let here = |when: Option<When>| match when {
-        None => true,
-        Some(When::Here) => common.facts.services.is_some(),
-        Some(When::Elsewhere) => common.facts.services.is_none(),
-        Some(When::Https) => common.facts.url.scheme() == "https",
-        Some(When::Http) => common.facts.url.scheme() == "http",
-    };
-    let tagged = |own: &BTreeSet<String>| tags.is_empty() || !own.is_disjoint(tags);
-    let mut checks = Vec::new();
-    for check in suite.checks.iter().filter(|check| here(check.when) && tagged(&check.tags)) {
-        if check.service.as_deref() != Some("*") {
-            checks.push(check.clone());
-            continue;
-        }
-        for service in common.facts.services.iter().flatten() {
-            let name = format!("{}: {}", check.name, service.name);
-            checks.push(Check { name, component: Some(service.name.clone()), service: Some(service.name.clone()), ..check.clone() });
-        }
-    }
-    (checks, suite.journeys.iter().filter(|journey| here(journey.when) && tagged(&journey.tags)).cloned().collect())
 }
 
 impl Run {

@@ -71,6 +71,8 @@ pub(crate) struct Check {
     pub(crate) tags: BTreeSet<String>,
     /// Where it is asked at all.
     pub(crate) when: Option<When>,
+    /// Services that the stack has to have for it to be asked at all.
+    pub(crate) with: BTreeSet<String>,
     /// What to do, where the component says too little.
     pub(crate) hint: Option<String>,
     /// How long one answer may take.
@@ -212,6 +214,8 @@ pub(crate) struct Journey {
     pub(crate) tags: BTreeSet<String>,
     /// Where it is done at all.
     pub(crate) when: Option<When>,
+    /// Services that the stack has to have for it to be done at all.
+    pub(crate) with: BTreeSet<String>,
     /// What is done, up to the first failure.
     #[serde(rename = "step")]
     pub(crate) steps: Vec<Check>,

@@ -177,10 +177,14 @@ fn wrong(label: &str, check: &Check, values: Option<&Values>, facts: &Facts, fou
         say(format!("wants a certificate for {days} days"));
     }
     if let (Some(service), Some(services)) = (check.service.as_deref().filter(|service| *service != "*"), &facts.services)
+        && !check.with.contains(service)
         && !services.iter().any(|known| known.name == service)
     {
         let names: Vec<&str> = services.iter().map(|known| known.name.as_str()).collect();
-        say(format!("asks for the service `{service}`, which the stack does not have: it has {}", names.join(", ")));
+        say(format!(
+            "asks for the service `{service}`, which the stack does not have: it has {}; `with` asks only where it is",
+            names.join(", ")
+        ));
     }
 }
 

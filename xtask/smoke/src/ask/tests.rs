@@ -4,6 +4,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::facts::tests::elsewhere;
 use crate::outcome::Kind;
 use crate::suite::{Request, Source};
 
@@ -32,14 +33,7 @@ fn an_expression_that_searches_for_long_does_not_outlast_the_check() {
 async fn search_for_long() {
     let url = server("a".repeat(4_000_000)).await;
     let tls = trust(None).expect("TLS");
-    let facts = Facts {
-        url: url.parse().expect("an address"),
-        services: None,
-        flags: String::new(),
-        values: std::collections::BTreeMap::new(),
-        trusted: None,
-    };
-    let common = Common { client: client(tls.clone()), tls, facts };
+    let common = Common { client: client(tls.clone()), tls, facts: elsewhere(&url) };
     let request = Some(Request { path: "/".to_owned(), ..Request::default() });
     let capture = [("x".to_owned(), Source::Body("(a.{0,300}z)".to_owned()))].into();
     let check = Check { request, capture, ..Check::default() };

@@ -1,18 +1,11 @@
 //! Suites with mistakes, and what is said of each.
 
-use crate::facts::Service;
-
 use super::*;
+use crate::facts::tests::here;
 
 fn facts() -> Facts {
-    let services = ["backend", "db"].map(|name| Service { name: name.to_owned(), problem: None });
-    Facts {
-        url: "http://localhost:8080".parse().expect("an address"),
-        services: Some(services.into()),
-        flags: String::new(),
-        values: [("environment", "local")].map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-        trusted: None,
-    }
+    let values = [("environment".to_owned(), "local".to_owned())].into();
+    Facts { values, ..here(&["backend", "db"]) }
 }
 
 fn refused(text: &str) -> String {

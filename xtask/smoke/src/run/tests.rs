@@ -1,6 +1,5 @@
 //! How many are asked at the same time, and what that brings.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -9,7 +8,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::ask::{client, trust};
-use crate::facts::Facts;
+use crate::facts::tests::elsewhere;
 use crate::suite::{Expect, Request};
 
 /// So many checks.
@@ -78,9 +77,7 @@ async fn whoever_says_never_is_not_waited_for() {
 
 fn run(url: &str) -> Arc<Run> {
     let tls = trust(None).expect("TLS");
-    let facts =
-        Facts { url: url.parse().expect("an address"), services: None, flags: String::new(), values: BTreeMap::new(), trusted: None };
-    let common = Arc::new(Common { client: client(tls.clone()), tls, facts });
+    let common = Arc::new(Common { client: client(tls.clone()), tls, facts: elsewhere(url) });
     Arc::new(Run { common, defaults: Defaults { timeout: PATIENCE, retry: Duration::ZERO }, stop: Arc::default() })
 }
 
