@@ -1,6 +1,7 @@
 //! Suites with mistakes, and what is said of each.
 
 use super::*;
+use crate::choose::choose;
 use crate::facts::tests::here;
 
 fn facts() -> Facts {
@@ -17,7 +18,14 @@ fn the_suite_of_this_repository_is_right() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/smoke.toml");
     let mut facts = facts();
     facts.values.insert("MAX_ATTACHMENT_BYTES".to_owned(), "1".to_owned());
-    read(Path::new(file), &facts).expect("valid");
+    let suite = read(Path::new(file), &facts).expect("valid");
+    // Mail is caught, and shown by the proxy, in development only.
+    let asked = |services: &[&str]| {
+        let (checks, _) = choose(file, &suite, &["mail".to_owned()].into(), &here(services)).ok()?;
+        Some(checks.into_iter().filter_map(|check| check.component).collect::<Vec<_>>())
+    };
+    assert_eq!(asked(&["hub", "mail"]), Some(vec!["mail".to_owned()]));
+    assert_eq!((asked(&["hub"]), asked(&["mail"])), (None, None));
 }
 
 #[test]
