@@ -28,6 +28,17 @@ pub(crate) fn problem(model: &Model, service: &Service, container: Option<&Conta
     missing.map(|network| format!("it is not connected to the network `{network}`"))
 }
 
+/// Whether somebody stopped the service `name` or lets it pause: the engine starts again what ends by itself, where its service says so.
+pub(crate) fn stopped(model: &Model, containers: &[Container], name: &str) -> bool {
+    let Some(container) = containers.iter().find(|container| container.service() == name) else { return false };
+    let restart = model.services.get(name).and_then(|service| service.restart.as_deref());
+    match container.state.status.as_str() {
+        "paused" => true,
+        "exited" | "dead" => matches!(restart, Some("always" | "unless-stopped")),
+        _ => false,
+    }
+}
+
 /// What is wrong with the state of a container, whatever it should be connected to.
 pub(crate) fn state_problem(container: &Container) -> Option<String> {
     let state = &container.state;
@@ -110,6 +121,26 @@ mod tests {
         let mut killed = sample("worker", "exited", None);
         killed.state.oom_killed = true;
         assert!(of("worker", &[killed]).is_some_and(|problem| problem.contains("memory")));
+    }
+
+    #[test]
+    fn what_ends_by_itself_was_not_stopped() {
+        let json = r#"{"services":{"db":{"restart":"unless-stopped"},"migrate":{"restart":"no"},"worker":{}},"networks":{}}"#;
+        let model = Model::parse(json).expect("a model");
+        let cases = [
+            ("db", "exited", true),
+            ("db", "paused", true),
+            ("db", "restarting", false),
+            ("db", "created", false),
+            ("db", "running", false),
+            ("migrate", "exited", false),
+            ("worker", "exited", false),
+            ("worker", "paused", true),
+        ];
+        for (service, status, expected) in cases {
+            assert_eq!(stopped(&model, &[sample(service, status, None)], service), expected, "{service} {status}");
+        }
+        assert!(!stopped(&model, &[], "db"));
     }
 
     #[test]

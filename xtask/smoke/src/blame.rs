@@ -12,6 +12,8 @@ pub(crate) fn broken(components: &BTreeMap<String, Component>, found: &BTreeMap<
         let needs = closure(components, name, |component| &component.needs);
         let through = closure(components, name, |component| &component.through);
         match kind {
+            // Services do not stop each other: a fact of its own.
+            Kind::Stopped => false,
             // Seen from beside: only what it needs can be the reason.
             Kind::Seen => needs.iter().any(|other| is(other, Kind::Seen)),
             // Somebody said so. Who passes that on may be cut off from what it speaks of.
@@ -107,12 +109,12 @@ mod tests {
         assert_eq!(heard("status 503"), ("journey".to_owned(), Some(Unanswered)));
     }
 
-    use Kind::{Seen, Unanswered, Wrong};
+    use Kind::{Seen, Stopped, Unanswered, Wrong};
 
     #[test]
     fn one_reason_explains_all_that_follows_from_it() {
         let cases: [(&[(&str, Kind)], &str); 8] = [
-            // Stopped: the engine sees it, the backend says so, pages fail.
+            // Ended by itself: the engine sees it, the backend says so, pages fail.
             (&[("db", Seen), ("migrate", Wrong), ("frontend", Wrong), ("journey", Unanswered)], "db"),
             // Hung: only the backend says so.
             (&[("db", Wrong), ("migrate", Wrong), ("worker", Wrong), ("journey", Unanswered)], "db"),
@@ -134,6 +136,9 @@ mod tests {
     #[test]
     fn two_reasons_are_two_and_the_surer_one_is_named_first() {
         assert_eq!(named(&[("redis", Wrong), ("worker", Seen)]), ["worker", "redis"]);
+        assert_eq!(named(&[("worker", Stopped), ("redis", Stopped), ("frontend", Wrong)]), ["redis", "worker"]);
+        assert_eq!(named(&[("db", Stopped), ("backend", Stopped), ("migrate", Seen), ("frontend", Unanswered)]), ["db", "backend"]);
+        assert_eq!(named(&[("redis", Stopped), ("worker", Seen), ("backend", Seen)]), ["redis"], "ended because of it");
         assert_eq!(named(&[("db", Wrong), ("proxy", Wrong), ("frontend", Unanswered)]), ["db", "proxy"]);
     }
 

@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Wrong,
     /// The engine says so: no answer had to come through anything.
     Seen,
+    /// The engine says that somebody stopped it: no other component is the reason for that.
+    Stopped,
 }
 
 /// Why a check failed.
@@ -40,6 +42,11 @@ impl Fault {
     /// The engine says so.
     pub(crate) fn seen(detail: impl Into<String>) -> Self {
         Self { kind: Kind::Seen, detail: detail.into(), later: None }
+    }
+
+    /// The engine says that somebody stopped it.
+    pub(crate) fn stopped(detail: impl Into<String>) -> Self {
+        Self { kind: Kind::Stopped, detail: detail.into(), later: None }
     }
 }
 

@@ -132,9 +132,10 @@ fn seen(stack: &Stack, started: impl Fn(&str) -> bool) -> anyhow::Result<serde_j
             .hint(format!("`cargo xtask up{}` starts it; `--url` asks one that is elsewhere", project.flags()))
             .into());
     }
-    let services: Vec<_> = health::problems(&resolved.model, &resolved.containers)
+    let (model, containers) = (&resolved.model, &resolved.containers);
+    let services: Vec<_> = health::problems(model, containers)
         .filter(|(name, _)| started(name))
-        .map(|(name, problem)| json!({ "name": name, "problem": problem }))
+        .map(|(name, problem)| json!({ "name": name, "problem": problem, "stopped": health::stopped(model, containers, name) }))
         .collect();
     // One that was made here for a trial is known to nobody else.
     let own = stack.environment.tls.mode == TlsMode::SelfSigned;

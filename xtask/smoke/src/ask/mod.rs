@@ -15,7 +15,7 @@ use self::http::Cookies;
 pub(crate) use self::http::{Client, client};
 use self::socket::Socket;
 pub(crate) use self::trust::trust;
-use crate::facts::Facts;
+use crate::facts::{Facts, Service};
 use crate::judge::{capture, judge};
 use crate::outcome::{Answer, Fault};
 use crate::suite::Check;
@@ -116,7 +116,9 @@ fn service(common: &Common, name: &str) -> Result<(), Fault> {
     let services = common.facts.services.as_deref().unwrap_or_default();
     match services.iter().find(|service| service.name == name) {
         None => Err(Fault::seen(format!("the stack has no service `{name}`"))),
-        Some(service) => service.problem.as_ref().map_or(Ok(()), |problem| Err(Fault::seen(problem))),
+        Some(Service { problem: Some(problem), stopped: true, .. }) => Err(Fault::stopped(problem)),
+        Some(Service { problem: Some(problem), .. }) => Err(Fault::seen(problem)),
+        Some(Service { problem: None, .. }) => Ok(()),
     }
 }
 
