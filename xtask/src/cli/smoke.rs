@@ -1,6 +1,8 @@
 //! `smoke`: whether the stack does what it is for, asked from outside. What is asked stands in `infra/smoke.toml`; how is the business of the program
 //! `smoke`, which has the TLS and the async runtime that this one does without.
 
+mod address;
+
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -48,13 +50,11 @@ pub(crate) struct Smoke {
 
 impl Smoke {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
+        if let Some(url) = &self.url {
+            address::check(url)?;
+        }
         let stack = context.stack()?;
         let facts = match &self.url {
-            Some(url) if !url.starts_with("http://") && !url.starts_with("https://") => {
-                return Err(Failure::new(format!("`--url {url}` is no address of HTTP"))
-                    .hint("`--url https://board.example.com` asks a stack that is elsewhere")
-                    .into());
-            }
             Some(url) => json!({ "url": url, "services": null, "flags": stack.project.flags(), "values": values(&stack), "trusted": null }),
             None => seen(&stack, |_| true)?,
         };
