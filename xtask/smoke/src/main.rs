@@ -5,6 +5,7 @@ mod ask;
 mod blame;
 mod choose;
 mod facts;
+mod hints;
 mod judge;
 mod junit;
 mod outcome;

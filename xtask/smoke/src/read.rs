@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::facts::Facts;
+use crate::hints;
 use crate::refusal::Refusal;
 use crate::suite::Suite;
 use crate::validate;
@@ -24,8 +25,9 @@ pub(crate) fn read(path: &Path, facts: &Facts) -> Result<Suite, Refusal> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Refusal::new(format!("cannot read {file}: {error}"), "`cargo xtask smoke` without `--suite` asks what stands in `infra/smoke.toml`")
     })?;
-    let text = text.replace("`cargo xtask ", &format!("`cargo xtask{} ", facts.flags));
-    parse(&text, facts).map_err(|mistakes| Refusal::new(format!("{file} is not valid"), EXPLAINED).with(mistakes))
+    let mut suite = parse(&text, facts).map_err(|mistakes| Refusal::new(format!("{file} is not valid"), EXPLAINED).with(mistakes))?;
+    hints::fit(&mut suite, facts);
+    Ok(suite)
 }
 
 /// The suite in `text`.

@@ -57,6 +57,8 @@ pub(crate) struct Component {
     pub(crate) says: Option<String>,
     /// What to do when it is broken.
     pub(crate) hint: Option<String>,
+    /// The same where the stack is elsewhere, and no command here leads to it.
+    pub(crate) hint_elsewhere: Option<String>,
 }
 
 /// One question and what is right; or one step of a journey.
@@ -75,6 +77,8 @@ pub(crate) struct Check {
     pub(crate) with: BTreeSet<String>,
     /// What to do, where the component says too little.
     pub(crate) hint: Option<String>,
+    /// The same where the stack is elsewhere.
+    pub(crate) hint_elsewhere: Option<String>,
     /// How long one answer may take.
     #[serde(deserialize_with = "some_time")]
     pub(crate) timeout: Option<Duration>,
