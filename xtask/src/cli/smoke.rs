@@ -16,7 +16,7 @@ use crate::health;
 use crate::model::Kind as SecretKind;
 use crate::notify::Kind;
 use crate::process::Invocation;
-use crate::report::{ExitWith, Failure, product};
+use crate::report::{ExitWith, Failure, Volume, product};
 use crate::secrets;
 use crate::stack::Stack;
 
@@ -64,26 +64,14 @@ impl Smoke {
             return Ok(());
         }
         let facts = facts.to_string();
-        let code =
-            if stack.environment.notify.is_silent() { program.attach_with(facts)? } else { self.tell(context, &stack, &program, facts)? };
+        // Whoever is told of this stack hears nothing of others, nor of what somebody tries in a file of their own.
+        let own = self.url.is_none() && self.suite.is_none();
+        let code = if own && !stack.environment.notify.is_silent() {
+            tell(context, &stack, &program, facts)?
+        } else {
+            program.attach_with(facts)?
+        };
         if code == 0 { Ok(()) } else { Err(ExitWith(code).into()) }
-    }
-
-    /// Runs the program and shows what it says; where something is broken, whoever wants to know is told the same.
-    fn tell(&self, context: &Context, stack: &Stack, program: &Invocation, facts: String) -> anyhow::Result<i32> {
-        let output = program.capture_with(facts)?;
-        let report = output.stdout.trim_end();
-        if !report.is_empty() {
-            product(report);
-        }
-        context.volume().say(output.stderr.trim_end());
-        // Without a report it was the question that was wrong.
-        if output.code != 0 && !report.is_empty() {
-            let place = self.url.as_ref().map_or_else(String::new, |url| format!(" of {url}"));
-            let text = format!("a smoke test{place} found something broken");
-            notify::tell_of(context, stack, Kind::SmokeFailed, &text, report.lines().map(str::to_owned).collect());
-        }
-        Ok(output.code)
     }
 
     /// All checks, said in short.
@@ -109,6 +97,25 @@ impl Smoke {
         let flags = [("--json", self.json), ("--verbose", verbose && !self.json)];
         Ok(program.args(flags.into_iter().filter(|(_, on)| *on).map(|(flag, _)| flag)))
     }
+}
+
+/// Runs the program and shows what it says; where something is broken, whoever wants to know is told the same.
+fn tell(context: &Context, stack: &Stack, program: &Invocation, facts: String) -> anyhow::Result<i32> {
+    let output = program.capture_with(facts)?;
+    let (report, talk) = (output.stdout.trim_end(), output.stderr.trim_end());
+    if !report.is_empty() {
+        product(report);
+    }
+    if !talk.is_empty() {
+        // What went wrong is said to whoever wants quiet, too.
+        Volume::Normal.say(talk);
+    }
+    // Without a report it was the question that was wrong.
+    if output.code != 0 && !report.is_empty() {
+        let details = report.lines().map(str::to_owned).collect();
+        notify::tell_of(context, stack, Kind::SmokeFailed, "a smoke test found something broken", details);
+    }
+    Ok(output.code)
 }
 
 /// Asks `stack`, of whose services only those that are `started` have to run.

@@ -26,5 +26,6 @@ mod repository;
 mod restart;
 mod secrets;
 mod shell;
+mod smoke;
 mod status;
 mod up;

@@ -8,7 +8,7 @@ mod running;
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::net::TcpListener;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -218,6 +218,14 @@ impl Checkout {
         for name in names {
             symlink(&docker, bin.join(name)).expect("linked");
         }
+        self
+    }
+
+    /// A machine that has the program `name` beside `docker`: a script of the shell, which finds no others.
+    pub(crate) fn program(self, name: &str, script: &str) -> Self {
+        let path = self.dir.path().join("bin").join(name);
+        write(&path, &format!("#!/bin/sh\n{script}\n"));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("made executable");
         self
     }
 

@@ -1,0 +1,57 @@
+//! `smoke`: what is refused before anything is asked, what the program that asks is told, and who is told what it found.
+
+use insta::assert_snapshot;
+
+use crate::harness::Checkout;
+
+/// Takes what it is told, and finds what stands in `found` of the checkout; nothing where that is not there.
+const PROGRAM: &str = r#"while read -r line; do :; done
+if [ -e found ]; then read -r line <found; echo "$line"; exit 1; fi
+echo "1 passed, 0 failed, in 0.01 s""#;
+/// Notes that it was told.
+const TOLD: &str = r#"["/bin/sh", "-c", "while read -r line; do echo \"$line\" >>told; done"]"#;
+
+fn running() -> Checkout {
+    let checkout = Checkout::new().program("cargo", PROGRAM);
+    checkout.environment(&format!("port = {}\nport_fallback = true\n[notify]\ncommand = {TOLD}", checkout.port));
+    checkout.run(["up"]).success();
+    checkout
+}
+
+/// How often somebody was told.
+fn told(checkout: &Checkout) -> usize {
+    std::fs::read_to_string(checkout.root().join("told")).map_or(0, |text| text.lines().count())
+}
+
+#[test]
+fn an_address_with_a_path_is_refused() {
+    let outcome = Checkout::new().run(["smoke", "--url", "https://board.example.com/sub?a=b"]);
+    assert!(outcome.log.is_empty(), "{outcome}");
+    assert_snapshot!(outcome);
+}
+
+#[test]
+fn what_does_not_run_is_not_asked() {
+    assert_snapshot!(Checkout::new().run(["smoke"]));
+}
+
+#[test]
+fn what_is_well_is_one_line_and_nobody_is_told() {
+    let checkout = running();
+    assert_snapshot!(checkout.run(["smoke"]));
+    assert_eq!(told(&checkout), 0);
+}
+
+#[test]
+fn what_is_broken_is_told_where_it_is_this_stack_that_was_asked_what_it_always_is() {
+    let checkout = running();
+    checkout.file("found", "broken: db\n");
+    assert_snapshot!(checkout.run(["smoke"]));
+    assert_eq!(told(&checkout), 1);
+    for other in [["smoke", "--url", "https://board.example.com"], ["smoke", "--suite", "mine.toml"]] {
+        let outcome = checkout.run(other);
+        assert_eq!((outcome.code, outcome.stdout.as_str(), told(&checkout)), (Some(1), "broken: db\n", 1), "{other:?}: {outcome}");
+    }
+    checkout.run(["smoke", "--tag", "routes"]);
+    assert_eq!(told(&checkout), 2);
+}
