@@ -40,6 +40,9 @@ pub(crate) fn parse(text: &str, facts: &Facts) -> Result<Suite, Vec<String>> {
     let touched = wrong.iter().filter_map(|mistake| mistake.part.clone()).collect();
     let mut mistakes: Vec<String> = wrong.iter().map(|mistake| mistake.text(text, &suite)).collect();
     mistakes.extend(validate::mistakes(&suite, facts, &touched));
+    if wrong.is_empty() && suite.checks.is_empty() && suite.journeys.is_empty() {
+        mistakes.push("it asks nothing: no `[[check]]` and no `[[journey]]` stands in it".to_owned());
+    }
     if mistakes.is_empty() { Ok(suite) } else { Err(mistakes) }
 }
 
@@ -96,7 +99,7 @@ fn decode(mut document: Spanned<DeTable<'_>>) -> (Suite, Vec<Mistake>) {
         let part = part(error.path());
         mistakes.push(Mistake {
             key: error.path().to_string(),
-            reason: inner.message().trim().replace("a sequence", "a list"),
+            reason: inner.message().trim().replace("a sequence", "a list").replace(" map", " table"),
             part,
             offset: inner.span().map(|span| span.start),
         });

@@ -18,9 +18,6 @@ use crate::values::{Values, names};
 /// Every mistake, in the order of the file; `touched` is of what something was taken away already.
 pub(crate) fn mistakes(suite: &Suite, facts: &Facts, touched: &Touched) -> Vec<String> {
     let mut found = components(suite, touched);
-    if suite.checks.is_empty() && suite.journeys.is_empty() && touched.is_empty() {
-        found.push("it asks nothing: no `[[check]]` and no `[[journey]]` stands in it".to_owned());
-    }
     let mut seen = BTreeSet::new();
     let mut once = |label: &str, name: &str, whole: bool, found: &mut Vec<String>| {
         if name.is_empty() && whole {

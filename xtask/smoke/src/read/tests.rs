@@ -46,6 +46,11 @@ fn a_file_without_a_question_is_told_so() {
 }
 
 #[test]
+fn what_is_no_list_or_table_has_nothing_that_follows_from_it() {
+    insta::assert_snapshot!("kinds", refused("check = 5\ncomponents = 1\n[journey]\nname = 'x'\n"));
+}
+
+#[test]
 fn what_is_no_toml_is_told_with_its_place() {
     insta::assert_snapshot!("syntax", refused("[components.a]\n[[check]\nname = 'x'\n"));
 }
