@@ -9,9 +9,8 @@ const COMMAND: &str = "`cargo xtask ";
 /// Makes the hints of `suite` fit for the stack of `facts`: commands lead to it, and where it is elsewhere there are none.
 pub(crate) fn fit(suite: &mut Suite, facts: &Facts) {
     let here = facts.services.is_some();
-    let command = format!("`cargo xtask{} ", facts.flags);
     let fitting = |hint: Option<String>, elsewhere: Option<String>| {
-        if here { hint.map(|hint| hint.replace(COMMAND, &command)) } else { elsewhere.or(hint).filter(|hint| !hint.contains(COMMAND)) }
+        if here { hint.map(|hint| with_flags(&hint, &facts.flags)) } else { elsewhere.or(hint).filter(|hint| !hint.contains(COMMAND)) }
     };
     for (name, component) in &mut suite.components {
         let hint = fitting(component.hint.take(), component.hint_elsewhere.take());
@@ -21,6 +20,16 @@ pub(crate) fn fit(suite: &mut Suite, facts: &Facts) {
     for Check { hint, hint_elsewhere, .. } in suite.checks.iter_mut().chain(steps) {
         *hint = fitting(hint.take(), hint_elsewhere.take());
     }
+}
+
+/// `hint` with `flags` at the end of each command of ours.
+fn with_flags(hint: &str, flags: &str) -> String {
+    let mut pieces = hint.split(COMMAND);
+    let begin = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(begin, |text, piece| {
+        let (command, rest) = piece.split_at(piece.find('`').unwrap_or(piece.len()));
+        format!("{text}{COMMAND}{command}{flags}{rest}")
+    })
 }
 
 #[cfg(test)]
@@ -56,11 +65,11 @@ hint = 'close the port'
     fn commands_lead_to_the_stack() {
         let facts = Facts { flags: " --env test".to_owned(), ..here(&[]) };
         let hints = [
-            Some("`cargo xtask --env test logs a`; `cargo xtask --env test restart a`"),
-            Some("`cargo xtask --env test logs b`"),
+            Some("`cargo xtask logs a --env test`; `cargo xtask restart a --env test`"),
+            Some("`cargo xtask logs b --env test`"),
             Some("look at the sky"),
             None,
-            Some("`cargo xtask --env test secrets rotate`"),
+            Some("`cargo xtask secrets rotate --env test`"),
             Some("close the port"),
         ];
         assert_eq!(fitted(&facts), hints.map(|hint| hint.map(str::to_owned)));

@@ -231,11 +231,12 @@ impl Agent<'_> {
 
 /// `hint` with `flags` at the end of each command of ours.
 fn with_flags(hint: &str, flags: &str) -> String {
-    let mut pieces = hint.split('`').enumerate();
-    let first = pieces.next().map_or_else(String::new, |(_, piece)| piece.to_owned());
-    pieces.fold(first, |text, (at, piece)| {
-        let flags = if at % 2 == 1 && piece.starts_with("cargo xtask ") { flags } else { "" };
-        format!("{text}`{piece}{flags}")
+    const COMMAND: &str = "`cargo xtask ";
+    let mut pieces = hint.split(COMMAND);
+    let begin = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(begin, |text, piece| {
+        let (command, rest) = piece.split_at(piece.find('`').unwrap_or(piece.len()));
+        format!("{text}{COMMAND}{command}{flags}{rest}")
     })
 }
 
