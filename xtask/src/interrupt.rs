@@ -1,12 +1,13 @@
 //! Ctrl-C and SIGTERM: counted, so that a long task can undo what it began, and forwarded to whoever waits.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context as _;
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
-static HANDED_OVER: AtomicBool = AtomicBool::new(false);
 
 type Listener = Box<dyn Fn() + Send>;
 static LISTENER: Mutex<Option<Listener>> = Mutex::new(None);
@@ -17,9 +18,6 @@ static LISTENER: Mutex<Option<Listener>> = Mutex::new(None);
 /// When the handler cannot be installed.
 pub(crate) fn install() -> anyhow::Result<()> {
     ctrlc::set_handler(|| {
-        if HANDED_OVER.load(Ordering::SeqCst) {
-            return;
-        }
         if COUNT.fetch_add(1, Ordering::SeqCst) >= 2 {
             std::process::exit(crate::report::Interrupted::CODE);
         }
@@ -28,11 +26,6 @@ pub(crate) fn install() -> anyhow::Result<()> {
         }
     })
     .context("cannot handle Ctrl-C")
-}
-
-/// Leaves Ctrl-C to the child that has the terminal from here on: in psql it ends a query, not the session.
-pub(crate) fn hand_over() {
-    HANDED_OVER.store(true, Ordering::SeqCst);
 }
 
 /// Whether somebody asked to stop.
@@ -46,6 +39,18 @@ pub(crate) fn listen(listener: impl Fn() + Send + 'static) {
         listener();
     }
     *LISTENER.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(listener));
+}
+
+/// Waits; true where somebody asks to stop meanwhile, or has asked already.
+pub(crate) fn wait(time: Duration) -> bool {
+    let (send, receive) = channel();
+    // Nobody waits any more where the time is over.
+    listen(move || {
+        let _ = send.send(());
+    });
+    let asked = receive.recv_timeout(time).is_ok();
+    listen(|| {});
+    asked
 }
 
 /// Forgets the requests so far: the task has dealt with them.

@@ -230,15 +230,15 @@ impl Context {
         }
     }
 
-    /// Gives the terminal to a command and ends with its exit code; with `--dry-run` prints it instead.
+    /// Gives the terminal to a command and ends with its exit code, and it with us; with `--dry-run` prints it instead.
     fn hand_over(&self, invocation: &Invocation) -> anyhow::Result<()> {
         if self.dry_run() {
             crate::report::product(invocation.to_string());
             return Ok(());
         }
-        interrupt::hand_over();
-        match invocation.attach()? {
+        match invocation.hand_over()? {
             0 => Ok(()),
+            _ if interrupt::requested() => Err(Interrupted.into()),
             code => Err(ExitWith(code).into()),
         }
     }

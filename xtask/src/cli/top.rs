@@ -1,15 +1,17 @@
 //! `top`: processor and memory use, live.
 
+use std::io::IsTerminal as _;
+
 use clap::Args;
 
 use super::Context;
-use crate::report::Failure;
+use crate::report::{Failure, Interrupted};
 use crate::{commands, start};
 
 /// Show processor, memory and network use of each service, live
 #[derive(Args)]
 pub(crate) struct Top {
-    /// Show it once
+    /// Show it once, as where stdout is no terminal
     #[arg(long)]
     once: bool,
 }
@@ -23,10 +25,15 @@ impl Top {
                 .hint(format!("`cargo xtask up{}` starts it", stack.project.flags()))
                 .into());
         }
-        let mut invocation = commands::engine::top(&running);
-        if self.once {
-            invocation = invocation.arg("--no-stream");
+        let invocation = commands::engine::top(&running);
+        // What is drawn again and again is of no use in a file.
+        if self.once || !std::io::stdout().is_terminal() {
+            return context.hand_over(&invocation.arg("--no-stream"));
         }
-        context.hand_over(&invocation)
+        match context.hand_over(&invocation) {
+            // There is no other way to end it.
+            Err(error) if error.is::<Interrupted>() => Ok(()),
+            outcome => outcome,
+        }
     }
 }

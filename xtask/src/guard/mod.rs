@@ -47,24 +47,12 @@ pub(crate) fn run(project: &Project, volume: Volume) -> anyhow::Result<()> {
             Err(error) => volume.say(format!("{error:#}")),
         }
         // Nobody would ever stop one whose checkout is gone.
-        if wait(pause) || !project.infra().is_dir() {
+        if interrupt::wait(pause) || !project.infra().is_dir() {
             break;
         }
         pause = (pause * 2).min(LONGEST_ENGINE_PAUSE);
     }
     Ok(())
-}
-
-/// Waits; true where somebody asked to stop meanwhile.
-fn wait(time: Duration) -> bool {
-    let (send, receive) = channel();
-    // Nobody waits any more where the time is over.
-    interrupt::listen(move || {
-        let _ = send.send(());
-    });
-    let asked = receive.recv_timeout(time).is_ok();
-    interrupt::listen(|| {});
-    asked
 }
 
 struct Guard<'a> {

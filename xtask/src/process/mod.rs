@@ -1,5 +1,6 @@
 //! Child processes: an [`Invocation`] is plain data that builders return and tests compare; running it happens here and nowhere else.
 
+mod attentive;
 mod conversation;
 mod detached;
 mod stream;
@@ -100,16 +101,7 @@ impl Invocation {
         expression
     }
 
-    /// Runs with the terminal's own streams; returns the exit code.
-    ///
-    /// # Errors
-    /// When the program cannot be started.
-    pub(crate) fn attach(&self) -> anyhow::Result<i32> {
-        let output = self.expression().unchecked().run().with_context(|| format!("cannot run `{}`", self.program))?;
-        Ok(output.status.code().unwrap_or(-1))
-    }
-
-    /// The same with `input` on stdin.
+    /// Runs with `input` on stdin and the terminal's own streams otherwise; returns the exit code.
     ///
     /// # Errors
     /// When the program cannot be started.

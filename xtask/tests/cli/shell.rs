@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::harness::{Checkout, Reply};
+use crate::harness::{Checkout, Reply, Target};
 
 fn running() -> Checkout {
     let checkout = Checkout::new();
@@ -36,6 +36,17 @@ fn a_service_that_does_not_run_is_refused() {
     assert_snapshot!(checkout.run(["shell", "redis"]));
     assert_snapshot!("an_unknown_service_is_refused", checkout.run(["shell", "bakcend"]));
     assert_snapshot!("nothing_runs", Checkout::new().run(["shell", "db"]));
+}
+
+/// A child that went on would hold our stderr, and the test would wait for it in vain.
+#[test]
+fn a_signal_for_us_ends_the_command_too() {
+    for name in ["TERM", "INT"] {
+        let shell = running();
+        let shell = shell.start(["shell", "backend", "--", "hang"]).until("call container exec");
+        let outcome = shell.signal(name, Target::Process).finish();
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(130), "interrupted\n"), "{name}");
+    }
 }
 
 #[test]

@@ -128,6 +128,14 @@ fn an_engine_that_does_not_answer_is_the_reason() {
 }
 
 #[test]
+fn top_shows_it_once_where_there_is_no_terminal() {
+    let checkout = running().docker("stats *", Reply::says("backend\n"));
+    let outcome = checkout.run(["top"]).success();
+    assert_eq!(outcome.stdout, "backend\n");
+    assert!(outcome.log.iter().any(|line| line.starts_with("call stats") && line.contains(" --no-stream")), "{:?}", outcome.log);
+}
+
+#[test]
 fn nothing_runs() {
     assert_snapshot!(Checkout::new().run(["status"]));
     assert_snapshot!("nothing_runs_for_top", Checkout::new().run(["top"]));
