@@ -4,14 +4,22 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use crate::commands;
 use crate::config::environment::Notify;
-use crate::process::Invocation;
+use crate::process::{Invocation, Output};
 use crate::project::Project;
-use crate::report::Failure;
+use crate::report::{Failure, Interrupted, Volume};
+use crate::{commands, interrupt};
 
 /// How long a program may take that brings a message somewhere.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A server that is restarted is back by then.
+const RESTART: Duration = Duration::from_secs(120);
+/// Whoever tries whether messages arrive wants to know it soon.
+const TRIAL: Duration = Duration::from_secs(15);
+/// Before the second try; it doubles with each.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// How curl ends where the address is none, and the engine where it has no container for curl: the next try would end the same.
+const HOPELESS: [i32; 6] = [1, 2, 3, 125, 126, 127];
 
 /// What happened.
 #[derive(Clone, Copy, Debug, Serialize, PartialEq, Eq)]
@@ -73,35 +81,57 @@ impl Message {
     }
 }
 
+/// Who waits until a message is taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wait {
+    /// Nobody: whoever sends it goes on meanwhile.
+    Nobody,
+    /// A person or a script, who is told what is waited for, and whose first Ctrl-C ends it.
+    Somebody(Volume),
+}
+
 /// Where messages go, and who brings them there.
 pub(crate) struct Messenger<'a> {
     settings: &'a Notify,
     project: &'a Project,
     /// An image with curl in it.
     image: Option<&'a str>,
+    wait: Wait,
 }
 
 impl<'a> Messenger<'a> {
     /// As `settings` say; `image` has the program that posts.
-    pub(crate) fn new(settings: &'a Notify, project: &'a Project, image: Option<&'a str>) -> Self {
-        Self { settings, project, image }
+    pub(crate) fn new(settings: &'a Notify, project: &'a Project, image: Option<&'a str>, wait: Wait) -> Self {
+        Self { settings, project, image, wait }
     }
 
     /// Tells everybody; each of them, also where another one cannot be told.
     ///
     /// # Errors
-    /// When somebody could not be told.
+    /// When somebody could not be told, or somebody who waits for it does so no longer.
     pub(crate) fn send(&self, message: &Message) -> anyhow::Result<()> {
         let text = serde_json::to_string(message)?;
-        let told = [self.run(&text), self.post(&text)];
+        let told = [self.run(&text), self.post(&text, if message.event == Kind::Test { TRIAL } else { RESTART })];
         told.into_iter().collect()
+    }
+
+    /// Runs `program` with `input` on its stdin; nothing where it takes too long.
+    fn capture(&self, program: &Invocation, input: String, limit: Duration) -> anyhow::Result<Option<Output>> {
+        let deadline = Instant::now() + limit;
+        match self.wait {
+            Wait::Nobody => program.capture_with_until(input, deadline),
+            Wait::Somebody(_) => program.capture_unless_interrupted(input, deadline),
+        }
     }
 
     fn run(&self, text: &str) -> anyhow::Result<()> {
         let Some((program, arguments)) = self.settings.command.split_first() else { return Ok(()) };
         let program = Invocation::new(program).args(arguments.iter().cloned()).dir(&self.project.root);
-        let output = program.capture_with_until(format!("{text}\n"), Instant::now() + PATIENCE);
-        let output = output.map_err(|error| Failure::new(format!("{error:#}")).hint("`notify.command` names it"))?;
+        let output = self.capture(&program, format!("{text}\n"), PATIENCE);
+        let output = output.map_err(|error| match error.is::<Interrupted>() {
+            true => error,
+            false => Failure::new(format!("{error:#}")).hint("`notify.command` names it").into(),
+        })?;
         let Some(output) = output else {
             let text = format!("`{}` did not end within {} s", program.short(), PATIENCE.as_secs());
             return Err(Failure::new(text).hint("`notify.command` names it; it was ended").into());
@@ -112,18 +142,43 @@ impl<'a> Messenger<'a> {
         }
     }
 
-    fn post(&self, text: &str) -> anyhow::Result<()> {
+    /// Posts it, again and again for as long as `patience` says until it is taken.
+    fn post(&self, text: &str, patience: Duration) -> anyhow::Result<()> {
         let Some(address) = &self.settings.webhook.0 else { return Ok(()) };
         let Some(image) = self.image else { return Err(Failure::new("there is no image of the proxy to post a message with").into()) };
-        let output = commands::notify::post(image).capture_with(commands::notify::request(address, text))?;
-        match output.code {
-            0 => Ok(()),
-            // The address itself is a secret for most.
-            _ => Err(Failure::new("the message could not be posted")
-                .detail(output.stderr.trim().lines().last().unwrap_or_default().replace(address, "…"))
-                .hint("`notify.webhook` is the address; `cargo xtask notify test` tries again")
-                .into()),
+        let (begin, mut pause) = (Instant::now(), FIRST_PAUSE);
+        loop {
+            let output = self.capture(&commands::notify::post(image), commands::notify::request(address, text), PATIENCE)?;
+            let (code, said) = output.map_or((-1, "no answer".to_owned()), |output| (output.code, output.stderr));
+            if code == 0 {
+                return Ok(());
+            }
+            // The engine has more to say after its reason. The address itself is a secret for most.
+            let why = said.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim().replace(address, "…");
+            let left = patience.saturating_sub(begin.elapsed());
+            if left.is_zero() || HOPELESS.contains(&code) {
+                return Err(Failure::new("the message could not be posted")
+                    .detail(why)
+                    .hint("`notify.webhook` is the address; `cargo xtask notify test` tries again")
+                    .into());
+            }
+            self.pause(pause.min(left), &why)?;
+            pause *= 2;
         }
+    }
+
+    fn pause(&self, time: Duration, why: &str) -> anyhow::Result<()> {
+        match self.wait {
+            Wait::Nobody => std::thread::sleep(time),
+            Wait::Somebody(volume) => {
+                let seconds = time.as_secs_f64().ceil();
+                volume.say(format!("the message could not be posted: {why}; it is tried again in {seconds} s"));
+                if interrupt::wait(time) {
+                    return Err(Interrupted.into());
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -154,11 +209,11 @@ mod tests {
         let settings = |script: &str| Notify { command: ["sh", "-c", script].map(str::to_owned).into(), webhook: Webhook::default() };
         let message = Message::new(&project, Kind::Test, "a test");
         let good = settings("cat > heard");
-        Messenger::new(&good, &project, None).send(&message).expect("told");
+        Messenger::new(&good, &project, None, Wait::Nobody).send(&message).expect("told");
         let heard = std::fs::read_to_string(dir.path().join("heard")).expect("heard");
         assert!(heard.contains("\"event\":\"test\"") && heard.ends_with("}\n"), "{heard}");
         let bad = settings("echo nobody is there >&2; exit 3");
-        let error = Messenger::new(&bad, &project, None).send(&message).expect_err("not told").to_string();
+        let error = Messenger::new(&bad, &project, None, Wait::Nobody).send(&message).expect_err("not told").to_string();
         assert!(error.contains("nobody is there") && error.contains("notify.command"), "{error}");
         let silent = Notify { command: Vec::new(), webhook: Webhook::default() };
         assert!(silent.is_silent() && !good.is_silent());

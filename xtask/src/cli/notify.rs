@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::Context;
-use crate::notify::{Kind, Message, Messenger};
+use crate::notify::{Kind, Message, Messenger, Wait};
 use crate::ports::PROXY;
 use crate::report::Failure;
 use crate::stack::Stack;
@@ -34,7 +34,7 @@ impl Notify {
             context.volume().say("a test message would be sent");
             return Ok(());
         }
-        send(&stack, &Message::new(&stack.project, Kind::Test, "this is a test"))?;
+        send(context, &stack, &Message::new(&stack.project, Kind::Test, "this is a test"))?;
         context.volume().say("the message was taken");
         Ok(())
     }
@@ -43,13 +43,13 @@ impl Notify {
 /// Sends a message to whoever the environment names.
 ///
 /// # Errors
-/// When somebody could not be told.
-fn send(stack: &Stack, message: &Message) -> anyhow::Result<()> {
+/// When somebody could not be told, or whoever waits for it does so no longer.
+fn send(context: &Context, stack: &Stack, message: &Message) -> anyhow::Result<()> {
     let notify = &stack.environment.notify;
     // Only who posts needs the image of the proxy, and the engine.
     let model = if notify.webhook.0.is_some() { Some(stack.resolve()?.model) } else { None };
     let image = model.as_ref().and_then(|model| model.services.get(PROXY.0)?.image.as_deref());
-    Messenger::new(notify, &stack.project, image).send(message)
+    Messenger::new(notify, &stack.project, image, Wait::Somebody(context.volume())).send(message)
 }
 
 /// The same about something that failed, which is what the command ends with, whoever could not be told.
@@ -57,7 +57,7 @@ pub(super) fn tell_of(context: &Context, stack: &Stack, event: Kind, text: &str,
     if context.dry_run() || stack.environment.notify.is_silent() {
         return;
     }
-    if let Err(error) = send(stack, &Message::new(&stack.project, event, text).with(details)) {
+    if let Err(error) = send(context, stack, &Message::new(&stack.project, event, text).with(details)) {
         context.volume().say(format!("nobody could be told of it: {error:#}"));
     }
 }

@@ -8,7 +8,7 @@ pub(crate) fn post(image: &str) -> Invocation {
     aside().args(["--interactive", "--network", "host", "--entrypoint", "curl", image, "--config", "-"])
 }
 
-/// What curl is told: to post `body`, which is JSON on one line, to `address`. Neither of them stands in a command line, which others can see.
+/// What curl is told: to post `body`, which is JSON on one line, to `address`, once. Neither of them stands in a command line, which others can see.
 pub(crate) fn request(address: &str, body: &str) -> String {
     let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
     let lines = [
@@ -16,8 +16,7 @@ pub(crate) fn request(address: &str, body: &str) -> String {
         "header = \"content-type: application/json\"".to_owned(),
         format!("data-raw = {}", quoted(body)),
         "fail\nsilent\nshow-error".to_owned(),
-        // A server that is restarted is back within two minutes.
-        "max-time = 10\nretry = 8\nretry-all-errors\nretry-max-time = 120".to_owned(),
+        "max-time = 10".to_owned(),
     ];
     lines.join("\n") + "\n"
 }
@@ -37,9 +36,6 @@ mod tests {
         silent
         show-error
         max-time = 10
-        retry = 8
-        retry-all-errors
-        retry-max-time = 120
         "#);
     }
 }

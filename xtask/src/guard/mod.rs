@@ -13,7 +13,7 @@ use crate::engine::containers::Container;
 use crate::engine::events::{self, Change, Event};
 use crate::interrupt;
 use crate::lock::Lock;
-use crate::notify::{Kind, Message, Messenger};
+use crate::notify::{Kind, Message, Messenger, Wait};
 use crate::ports::PROXY;
 use crate::project::Project;
 use crate::report::Volume;
@@ -205,7 +205,7 @@ impl Guard<'_> {
         let (project, volume) = (self.project.clone(), self.volume);
         // Whoever is told may take minutes to answer; what hangs meanwhile does not wait for that.
         std::thread::spawn(move || {
-            if let Err(error) = Messenger::new(&settings, &project, image.as_deref()).send(&message) {
+            if let Err(error) = Messenger::new(&settings, &project, image.as_deref(), Wait::Nobody).send(&message) {
                 volume.say(format!("{} {error:#}", stamp()));
             }
         });

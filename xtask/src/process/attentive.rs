@@ -1,11 +1,14 @@
 //! Children that we wait for, and that end when somebody asks us to stop.
 
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Instant;
 
 use anyhow::Context as _;
 
-use super::Invocation;
+use super::{Invocation, Output};
 use crate::interrupt;
+use crate::report::Interrupted;
 
 impl Invocation {
     /// Runs with the terminal's own streams, and passes on each request to stop; returns the exit code.
@@ -13,20 +16,46 @@ impl Invocation {
     /// # Errors
     /// When the program cannot be started.
     pub(crate) fn hand_over(&self) -> anyhow::Result<i32> {
-        let output = self.attend(&self.expression(), terminate)?;
-        Ok(output.status.code().unwrap_or(-1))
-    }
-
-    fn attend(&self, expression: &duct::Expression, end: fn(&duct::Handle)) -> anyhow::Result<std::process::Output> {
         let place = || format!("cannot run `{}`", self.program);
-        let handle = Arc::new(expression.unchecked().start().with_context(place)?);
+        let handle = Arc::new(self.expression().unchecked().start().with_context(place)?);
         interrupt::listen({
             let handle = handle.clone();
-            move || end(&handle)
+            move || terminate(&handle)
         });
-        let output = handle.wait().cloned().with_context(place);
+        let output = handle.wait().with_context(place);
         interrupt::listen(|| {});
-        output
+        Ok(output?.status.code().unwrap_or(-1))
+    }
+
+    /// Runs with `input` on stdin and keeps what it writes; nothing where it has not ended by `deadline`: it is ended then.
+    ///
+    /// # Errors
+    /// When the program cannot be started, or somebody asks to stop: it is ended then as well.
+    pub(crate) fn capture_unless_interrupted(&self, input: String, deadline: Instant) -> anyhow::Result<Option<Output>> {
+        let place = || format!("cannot run `{}`", self.program);
+        let expression = self.expression().stdin_bytes(input).stdout_capture().stderr_capture();
+        let handle = Arc::new(expression.unchecked().start().with_context(place)?);
+        let (send, ends) = channel();
+        interrupt::listen({
+            let send = send.clone();
+            // Nobody waits any more where it has ended.
+            move || drop(send.send(None))
+        });
+        // On a thread of its own, because what a child has started may keep its streams open after it.
+        std::thread::spawn({
+            let handle = handle.clone();
+            move || drop(send.send(Some(handle.wait_deadline(deadline).map(|output| output.map(Output::from)))))
+        });
+        let end = ends.recv();
+        interrupt::listen(|| {});
+        if !matches!(end, Ok(Some(Ok(Some(_))))) {
+            // One that ended meanwhile is what was wanted.
+            let _ = handle.kill();
+        }
+        match end {
+            Ok(Some(output)) => output.with_context(place),
+            _ => Err(Interrupted.into()),
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod images;
 mod logs;
 mod malformed;
 mod migrate;
+mod notify;
 mod rebuild;
 mod repository;
 mod restart;
