@@ -1,6 +1,7 @@
 //! The checkout: its environment, its secrets, who may read and write, its toolchain.
 
 use super::{first_line, unanswered, untold};
+use crate::doctor::facts::Past;
 use crate::doctor::{Check, Facts};
 use crate::secrets::State;
 
@@ -89,19 +90,51 @@ fn committed(facts: &Facts) -> Check {
     if facts.checkout.exposed.is_none() {
         return Check::good("secrets-committed", "not a git checkout");
     }
-    match &facts.checkout.committed {
-        Err(why) => unanswered("secrets-committed", why, facts),
-        Ok(files) if files.is_empty() => Check::good("secrets-committed", "git has none"),
-        Ok(files) => Check::bad(
+    let files = match &facts.checkout.committed {
+        Err(why) => return unanswered("secrets-committed", why, facts),
+        Ok(files) => files,
+    };
+    if !files.is_empty() {
+        return Check::bad(
             "secrets-committed",
             format!("git has {}", files.join(", ")),
-            format!(
-                "`git rm --cached {}` and commit; then new values, `cargo xtask secrets rotate NAME{}`: the old ones stay in its history",
-                files.join(" "),
-                facts.flags
-            ),
+            format!("`git rm --cached {}` and commit; {}", files.join(" "), renewal(files, facts)),
+        );
+    }
+    let past = match &facts.checkout.past {
+        // It may be long, and is asked for what was mended once: no reason to call a machine ill.
+        Err(why) => {
+            return Check::good("secrets-committed", format!("git has none; what its history has is not known: {}", first_line(why)));
+        }
+        Ok(past) => past,
+    };
+    let paths = |past: &[&Past]| past.iter().map(|past| past.path.clone()).collect::<Vec<_>>();
+    let (used, unused): (Vec<_>, Vec<_>) = past.iter().partition(|past| past.used);
+    match (paths(&used), paths(&unused)) {
+        (used, unused) if used.is_empty() && unused.is_empty() => Check::good("secrets-committed", "git has none"),
+        (used, unused) if used.is_empty() => Check::good(
+            "secrets-committed",
+            format!("git has none; its history has {}, with what is in no file any more", unused.join(", ")),
+        ),
+        (used, _) => Check::bad(
+            "secrets-committed",
+            format!("the history of git has {}, and the same is still in use", used.join(", ")),
+            renewal(&used, facts),
         ),
     }
+}
+
+/// What there is to do about secrets that others may have got with `files`.
+fn renewal(files: &[String], facts: &Facts) -> String {
+    let (overrides, secrets): (Vec<_>, Vec<_>) = files.iter().map(String::as_str).partition(|file| file.ends_with(".override.toml"));
+    let mut ways = Vec::new();
+    if !secrets.is_empty() {
+        ways.push(format!("`cargo xtask secrets rotate NAME{}`", facts.flags));
+    }
+    if !overrides.is_empty() {
+        ways.push(format!("in {} by hand, from whoever gives them out", overrides.join(", ")));
+    }
+    format!("removing takes nothing out of the history, so new values too: {}", ways.join("; "))
 }
 
 fn writable(facts: &Facts) -> Check {

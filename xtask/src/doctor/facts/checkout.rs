@@ -1,5 +1,6 @@
 //! What doctor asks of the checkout: git, the toolchain, who may read and write.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::ask::{Ask, Known, answer};
@@ -14,6 +15,8 @@ pub(crate) struct Checkout {
     pub(crate) exposed: Option<Vec<String>>,
     /// Files of secrets that git has.
     pub(crate) committed: Known<Vec<String>>,
+    /// Files of secrets that its history has, of every branch.
+    pub(crate) past: Known<Vec<Past>>,
     /// The directory of secrets, where others on this machine can read it.
     pub(crate) open: Option<String>,
     /// Directories that cannot be written.
@@ -22,6 +25,15 @@ pub(crate) struct Checkout {
     pub(crate) pinned: Option<String>,
     /// The Rust version that answers in the checkout.
     pub(crate) rust: Known<String>,
+}
+
+/// A file of secrets that git had once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Past {
+    /// Its path then.
+    pub(crate) path: String,
+    /// A file of secrets that is there now has the same content.
+    pub(crate) used: bool,
 }
 
 impl Checkout {
@@ -34,12 +46,19 @@ impl Checkout {
         std::thread::scope(|scope| {
             let ignored = git(&["check-ignore"]).args(secret.clone());
             let ignored = scope.spawn(move || ask.output(&ignored));
-            let listed = git(&["ls-files", "--", "infra/secrets", "infra/env/*.override.toml"]);
+            let listed = git(&["ls-files", "--"]).args(SECRETS);
             let listed = scope.spawn(move || ask.output(&listed));
+            let had = git(&["log", "--all", "--format=", "--raw", "--no-abbrev", "--no-renames", "--diff-filter=AM", "--"]).args(SECRETS);
+            let had = scope.spawn(move || ask.output(&had));
+            let present = scope.spawn(|| match files(&project.infra()) {
+                files if files.is_empty() => Ok(String::new()),
+                files => ask.read(&git(&["hash-object", "--no-filters", "--"]).args(files)),
+            });
             let rust = ask.read(&Invocation::new("rustc").arg("--version").dir(root));
             Self {
                 exposed: answer(ignored).ok().and_then(|output| exposed(&output, &secret)),
                 committed: answer(listed).map(|output| committed(&output)),
+                past: answer(had).and_then(|had| Ok(past(&had.stdout, &answer(present)?))),
                 open: file::is_open(&root.join(&directory)).then_some(directory),
                 unwritable: [root.clone(), root.join("target")].into_iter().filter(|dir| !writable(dir)).collect(),
                 pinned: pinned(root),
@@ -47,6 +66,29 @@ impl Checkout {
             }
         })
     }
+}
+
+/// Where secrets are.
+const SECRETS: [&str; 2] = ["infra/secrets", "infra/env/*.override.toml"];
+/// What is there beside them.
+const README: &str = "infra/secrets/README.md";
+
+/// The files of secrets below `infra`, of every environment.
+fn files(infra: &Path) -> Vec<String> {
+    let list = |directory: &Path| std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    let secrets = list(&infra.join("secrets")).flat_map(|directory| list(&directory).collect::<Vec<_>>());
+    let overrides = list(&infra.join("env")).filter(|path| path.to_string_lossy().ends_with(".override.toml"));
+    secrets.chain(overrides).filter(|path| path.is_file()).map(|path| path.display().to_string()).collect()
+}
+
+/// The files that `git log --raw` names, and whether the content of one of them is among `present`, lines of what git calls a content.
+fn past(log: &str, present: &str) -> Vec<Past> {
+    let present: BTreeSet<&str> = present.lines().collect();
+    let mut used: BTreeMap<&str, bool> = BTreeMap::new();
+    for (change, path) in log.lines().filter_map(|line| line.split_once('\t')).filter(|(_, path)| *path != README) {
+        *used.entry(path).or_default() |= change.split_whitespace().nth(3).is_some_and(|content| present.contains(content));
+    }
+    used.into_iter().map(|(path, used)| Past { path: path.to_owned(), used }).collect()
 }
 
 /// Which of `paths` git would add: `git check-ignore` names the others, and ends with more than 1 outside a checkout.
@@ -57,7 +99,7 @@ fn exposed(output: &Output, paths: &[String]) -> Option<Vec<String>> {
 
 /// The files that `git ls-files` names; none outside a checkout.
 fn committed(output: &Output) -> Vec<String> {
-    output.stdout.lines().filter(|path| *path != "infra/secrets/README.md").map(str::to_owned).collect()
+    output.stdout.lines().filter(|path| *path != README).map(str::to_owned).collect()
 }
 
 /// Whether the directory `path`, or what it would be made in, can be written.
@@ -95,6 +137,44 @@ mod tests {
         assert_eq!(exposed(&output(1, ""), &paths), Some(paths.to_vec()));
         assert_eq!(exposed(&output(128, ""), &paths), None);
         assert_eq!(committed(&output(0, "infra/secrets/README.md\ninfra/secrets/local/key\n")), ["infra/secrets/local/key"]);
+    }
+
+    #[test]
+    fn the_history_of_every_branch_is_looked_at_and_what_is_there_now() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let root = dir.path();
+        let write = |path: &str, text: &str| {
+            std::fs::create_dir_all(root.join(path).with_file_name("")).expect("created");
+            std::fs::write(root.join(path), text).expect("written");
+        };
+        let git = |line: &str| {
+            let known = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "core.hooksPath=/dev/null"];
+            Invocation::new("git").args(known).args(line.split(' ')).dir(root).read().expect("git")
+        };
+        let project = Project::new(root.to_owned(), "local", None).expect("valid names");
+        let past = || Checkout::find(Ask::for_at_most(std::time::Duration::from_secs(60)), &project).past;
+        git("init --quiet");
+        assert_eq!(past(), Ok(Vec::new()), "nothing was ever committed");
+        for (path, text) in
+            [(README, "words"), ("infra/secrets/local/key", "old"), ("infra/env/a.override.toml", "x = 1"), ("other", "old")]
+        {
+            write(path, text);
+        }
+        git("add --force .");
+        git("commit --quiet --message all");
+        git("checkout --quiet -b later");
+        write("infra/secrets/local/key", "newer");
+        git("commit --quiet --all --message newer");
+        git("checkout --quiet -b last");
+        git("rm --quiet -r infra");
+        git("commit --quiet --message none");
+        let found = |used| {
+            let found = [("infra/env/a.override.toml", false), ("infra/secrets/local/key", used)];
+            Ok(found.map(|(path, used)| Past { path: path.to_owned(), used }).to_vec())
+        };
+        assert_eq!(past(), found(false));
+        write("infra/secrets/production/key", "newer");
+        assert_eq!(past(), found(true), "whatever it is called now");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use backup::Phase;
 
 pub(crate) use self::ask::{Ask, Known};
-pub(crate) use self::checkout::Checkout;
+pub(crate) use self::checkout::{Checkout, Past};
 pub(crate) use self::engine::Engine;
 #[cfg(test)]
 pub(crate) use self::engine::{Checkout as Elsewhere, Host, Waste};

@@ -74,6 +74,7 @@ pub(super) fn well() -> Facts {
         checkout: Checkout {
             exposed: Some(Vec::new()),
             committed: Ok(Vec::new()),
+            past: Ok(Vec::new()),
             open: None,
             unwritable: Vec::new(),
             pinned: text("1.95.0"),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use self::machine::{entry, environment, host, well};
 use super::*;
 use crate::doctor::Report;
-use crate::doctor::facts::{Contents, Data, Elsewhere, Images, Inotify, LookUp, Outdated, Running, Waste};
+use crate::doctor::facts::{Contents, Data, Elsewhere, Images, Inotify, LookUp, Outdated, Past, Running, Waste};
 use crate::engine::Trouble;
 use crate::migrations::drift;
 use crate::model::Named;
@@ -15,6 +15,10 @@ use crate::secrets::State;
 
 /// A fault: the check that finds it, and how it comes about.
 type Fault = (&'static str, fn(&mut Facts));
+
+fn past(path: &str, used: bool) -> Past {
+    Past { path: path.to_owned(), used }
+}
 
 fn contents(facts: &mut Facts) -> &mut Contents {
     facts.contents.as_mut().expect("known")
@@ -64,6 +68,13 @@ const FAULTS: [Fault; 49] = [
     ("secrets-private", |facts| facts.checkout.open = Some("infra/secrets/local".to_owned())),
     ("secrets-ignored", |facts| facts.checkout.exposed = Some(vec!["infra/secrets/local/any".to_owned()])),
     ("secrets-committed", |facts| facts.checkout.committed = Ok(vec!["infra/secrets/local/key".to_owned()])),
+    ("secrets-committed", |facts| {
+        let both = ["infra/secrets/local/key", "infra/env/local.override.toml"];
+        facts.checkout.committed = Ok(both.map(str::to_owned).to_vec());
+    }),
+    ("secrets-committed", |facts| {
+        facts.checkout.past = Ok(vec![past("infra/env/a.override.toml", true), past("infra/secrets/a/key", false)]);
+    }),
     ("secrets-committed", |facts| facts.checkout.committed = Err("`git ls-files` did not answer in time".to_owned())),
     ("writable", |facts| facts.checkout.unwritable = vec!["/repo".into(), "/repo/target".into()]),
     ("toolchain", |facts| facts.checkout.rust = Ok("1.94.0".to_owned())),
@@ -150,8 +161,21 @@ fn every_check_has_a_fault_that_it_finds() {
 }
 
 #[test]
+fn every_check_is_documented() {
+    let text = include_str!("../../../../../docs/health.md");
+    let table = text.split("## Doctor").nth(1).and_then(|text| text.split("\n#").next()).expect("a chapter");
+    let first = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('|').next());
+    let documented: BTreeSet<&str> = first.flat_map(|names| names.split(['`', ',', ' '])).filter(|name| !name.is_empty()).collect();
+    let mut facts = well();
+    production(&mut facts);
+    let healthy = all(&facts).into_iter();
+    let checks: BTreeSet<&str> = healthy.map(|check| check.name).chain(FAULTS.map(|(name, _)| name)).chain(["client"]).collect();
+    assert_eq!(documented, checks);
+}
+
+#[test]
 fn what_is_no_fault_is_told_all_the_same() {
-    let shades: [Fault; 10] = [
+    let shades: [Fault; 12] = [
         ("clock", |facts| facts.engine.ahead = Some(4)),
         ("disk", |facts| facts.engine.free = None),
         ("dns", |facts| facts.machine.name_server = Some(([192, 0, 2, 1].into(), false))),
@@ -162,6 +186,8 @@ fn what_is_no_fault_is_told_all_the_same() {
         ("container-dns", |facts| facts.running.look_up = Some(Ok(LookUp { name: "backend".to_owned(), found: None }))),
         ("secrets-ignored", |facts| facts.checkout.exposed = None),
         ("secrets-committed", |facts| (facts.checkout.exposed, facts.checkout.committed) = (None, Err("cannot run `git`".to_owned()))),
+        ("secrets-committed", |facts| facts.checkout.past = Ok(vec![past("infra/secrets/local/key", false)])),
+        ("secrets-committed", |facts| facts.checkout.past = Err("`git log` did not answer in time".to_owned())),
     ];
     let lines = shades.map(|(name, shade)| {
         let report = all(&with(shade));
