@@ -62,6 +62,17 @@ impl Redactor {
             (r#"(https?://)[^/\s:@"']+@"#, format!("${{1}}{REDACTED}@")),
             // A file of settings that is not valid is quoted where it is told of.
             (r#"(webhook"?\s*[=:]\s*")[^"]+"#, format!("${{1}}{REDACTED}")),
+            // What a client proves itself with, to the end of the header: a cookie is many values, and some schemes have many parts. In JSON a header
+            // ends with a quote, and begins with one that may be escaped itself.
+            (r#"(?i)(\b(?:set-)?cookie\\?"?[ \t]*[:=][ \t]*\[?\\?"?)[^"\r\n\\]+"#, format!("${{1}}{REDACTED}")),
+            (r"(?i)(\bdigest[ \t]+)username\b[^\r\n]*", format!("${{1}}{REDACTED}")),
+            (
+                r#"(?i)(\bauthorization\\?"?[ \t]*[:=][ \t]*\[?\\?"?(?:(?:basic|bearer|digest|token)[ \t]+)?)[^"\s\\][^"\r\n\\]*"#,
+                format!("${{1}}{REDACTED}"),
+            ),
+            (r"(?i)(\bbearer[ \t]+)[A-Za-z0-9._~+/=-]+", format!("${{1}}{REDACTED}")),
+            // In a statement that PostgreSQL logs because it is slow, or wrong; to the end of the line where it is cut off.
+            (r"(?i)(\bpassword[ \t]*=?[ \t]*)E?'(?:[^'\r\n]|'')*'?", format!("${{1}}'{REDACTED}'")),
         ];
         let rules = rules.into_iter().filter_map(|(rule, by)| Some((Regex::new(rule).ok()?, by))).collect();
         Self { forms, rules }
@@ -160,6 +171,73 @@ mod tests {
             @r#"redis://:«redacted»@a:6379/0 smtp://u:«redacted»@b:25 "https://«redacted»@c/1" http://localhost:8080/ ssh://git@d/e"#
         );
         assert_eq!(redacted(&[], "in `webhook = \"https://a/b\"`"), format!("in `webhook = \"{REDACTED}\"`"));
+    }
+
+    #[test]
+    fn what_a_client_proves_itself_with_is_secret() {
+        insta::assert_snapshot!(
+            redacted(
+                &[],
+                &[
+                    "> Authorization: Bearer eyJh.bGci_-~+/=",
+                    "authorization: basic dTpw",
+                    "Authorization: Digest username=\"u\", response=\"0123\"",
+                    "Proxy-Authorization: opaque and more",
+                    r#"{"authorization":"Bearer xyz","path":"/a"}"#,
+                    r#"{"message":"headers: {\"authorization\": \"Token abc\", \"host\": \"a\"}"}"#,
+                    "it sent Bearer xyz, which is no token",
+                    "Cookie: session=abc; theme=dark",
+                    "< set-cookie: session=abc; HttpOnly",
+                    r#"{"set-cookie":["session=abc"],"status":200}"#,
+                ]
+                .join("\n")
+            ),
+            @r#"
+        > Authorization: Bearer «redacted»
+        authorization: basic «redacted»
+        Authorization: Digest «redacted»
+        Proxy-Authorization: «redacted»
+        {"authorization":"Bearer «redacted»","path":"/a"}
+        {"message":"headers: {\"authorization\": \"Token «redacted»\", \"host\": \"a\"}"}
+        it sent Bearer «redacted», which is no token
+        Cookie: «redacted»
+        < set-cookie: «redacted»
+        {"set-cookie":["«redacted»"],"status":200}
+        "#
+        );
+        for innocent in ["cookies are off", "no authorization", "a bearer", "the cookie_secure setting"] {
+            assert_eq!(redacted(&[], innocent), innocent);
+        }
+    }
+
+    #[test]
+    fn the_password_in_a_statement_is_secret() {
+        insta::assert_snapshot!(
+            redacted(
+                &[],
+                &[
+                    "STATEMENT:  ALTER ROLE slipway WITH LOGIN PASSWORD 'it''s' VALID UNTIL 'infinity'",
+                    "create user a password E'pw' createdb;",
+                    r#"{"query":"ALTER USER a WITH ENCRYPTED PASSWORD 'pw'","rows":0}"#,
+                    "CREATE USER a PASSWORD 'cut off",
+                    "host=db password='p w' user=a",
+                ]
+                .join("\n")
+            ),
+            @r#"
+        STATEMENT:  ALTER ROLE slipway WITH LOGIN PASSWORD '«redacted»' VALID UNTIL 'infinity'
+        create user a password '«redacted»' createdb;
+        {"query":"ALTER USER a WITH ENCRYPTED PASSWORD '«redacted»'","rows":0}
+        CREATE USER a PASSWORD '«redacted»'
+        host=db password='«redacted»' user=a
+        "#
+        );
+    }
+
+    #[test]
+    fn who_a_log_line_connects_as_is_no_secret_but_the_password_is() {
+        let line = r#"{"level":"ERROR","message":"cannot connect to postgres://user:pw@host:5432/db?sslmode=disable"}"#;
+        assert_eq!(redacted(&[], line), line.replace(":pw@", &format!(":{REDACTED}@")));
     }
 
     #[test]
