@@ -125,6 +125,12 @@ fn sanitize(name: &str) -> String {
     if trimmed.is_empty() { "worktree".to_owned() } else { trimmed.chars().take(40).collect() }
 }
 
+/// A name that a person would choose in the place of `name`. Worktrees have the plain one: two of them must not get the same.
+fn suggestion(name: &str) -> String {
+    let name = sanitize(name);
+    name.split('-').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
+}
+
 pub(crate) fn check_name(what: &str, name: &str) -> anyhow::Result<()> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if (1..=40).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with('-') && !name.ends_with('-') {
@@ -132,7 +138,7 @@ pub(crate) fn check_name(what: &str, name: &str) -> anyhow::Result<()> {
     }
     Err(Failure::new(format!("{what} `{name}` is not a usable name"))
         .detail("a name has 1 to 40 characters of a-z, 0-9 and `-`, and neither begins nor ends with `-`")
-        .hint(format!("for example `--{} {}`", if what == "environment" { "env" } else { what }, sanitize(name)))
+        .hint(format!("for example `--{} {}`", if what == "environment" { "env" } else { what }, suggestion(name)))
         .into())
 }
 
@@ -185,6 +191,10 @@ mod tests {
     fn a_bad_name_is_refused_with_a_good_one() {
         let error = check_name("instance", "My Feature!").expect_err("refused").to_string();
         assert!(error.ends_with("hint: for example `--instance my-feature`"), "{error}");
+        let error = check_name("instance", "a____x").expect_err("refused").to_string();
+        assert!(error.ends_with("hint: for example `--instance a-x`"), "{error}");
+        let error = check_name("instance", &format!("{} x", "a".repeat(39))).expect_err("refused").to_string();
+        assert!(error.ends_with(&format!("`--instance {}`", "a".repeat(39))), "a name does not end with a dash: {error}");
         assert!(check_name("environment", "../etc").is_err());
         assert!(check_name("environment", "").is_err());
     }

@@ -29,7 +29,8 @@ const CALM: Duration = Duration::from_secs(2);
 /// So many log lines are sent with a message.
 const LINES: usize = 20;
 
-/// Guards the stack of `project` until it has no container any more, or until interrupted; at once where it is guarded already.
+/// Guards the stack of `project` until it has no container any more, or until interrupted. Ends at once where it has none, and where it is guarded
+/// already.
 ///
 /// # Errors
 /// When the stack's files are wrong, or the engine does not answer at the begin.
@@ -91,6 +92,12 @@ impl Guard<'_> {
 
     fn heed(&self, events: &Receiver<Option<Event>>) -> anyhow::Result<bool> {
         let mut known = self.read()?;
+        // A start that makes containers leaves a guard behind when it is done; until then it may find this one here.
+        if !Lock::is_changing(self.project) && known.stack.containers()?.is_empty() {
+            let (name, flags) = (self.project.compose_name(), self.project.flags());
+            self.volume.say(format!("{name} has no containers: there is nothing to guard; `cargo xtask up{flags}` starts it"));
+            return Ok(true);
+        }
         let mut due: Vec<(Instant, String)> = Vec::new();
         self.look(&mut known, &mut due)?;
         // The files, and what is not well, may be others after somebody else was at work.

@@ -15,6 +15,7 @@ mod down;
 mod dry_run;
 mod env;
 mod environment;
+mod guard;
 mod harness;
 mod help;
 mod images;
