@@ -43,6 +43,7 @@ pub(crate) struct Logs {
 impl Logs {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         let filter = Filter::new(self.grep.as_deref().map(Grep::new).transpose()?, self.level);
+        self.since.as_deref().map_or(Ok(()), logs::since::check)?;
         let stack = context.stack_on_engine()?;
         let mut containers = stack.containers()?;
         self.check(&stack, &containers)?;

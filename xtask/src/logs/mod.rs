@@ -10,6 +10,7 @@ mod level;
 mod merge;
 mod render;
 mod seen;
+pub(crate) mod since;
 mod source;
 pub(crate) mod stamp;
 

@@ -52,9 +52,9 @@ fn dry_run_prints_the_command_lines() {
 #[test]
 fn a_log_that_cannot_be_read_is_a_failure() {
     let checkout = running();
-    let refusal = "invalid value for \"since\": failed to parse value as time or duration: \"soon\"\n";
-    let checkout = checkout.docker("container logs --timestamps --since soon *", Reply::fails(1, refusal));
-    assert_snapshot!(checkout.run(["logs", "db", "--since", "soon"]));
+    let refusal = "invalid value for \"since\": failed to parse value as time or duration: \"2026-13-01\"\n";
+    let checkout = checkout.docker("container logs --timestamps --since 2026-13-01 *", Reply::fails(1, refusal));
+    assert_snapshot!(checkout.run(["logs", "db", "--since", "2026-13-01"]));
 }
 
 #[test]
@@ -88,6 +88,12 @@ fn a_bad_expression_is_refused() {
     let outcome = running().run(["logs", "--grep", "(open"]);
     assert!(!outcome.log.iter().any(|line| line.contains("logs")), "{:?}", outcome.log);
     assert_snapshot!(outcome);
+}
+
+#[test]
+fn a_time_that_is_none_is_refused() {
+    assert_snapshot!(running().run(["logs", "--since", "banana"]));
+    assert_snapshot!("a_time_that_is_none_is_refused_also_to_follow", running().run(["logs", "--follow", "--since", "10 m"]));
 }
 
 #[test]
