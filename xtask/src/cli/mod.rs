@@ -162,6 +162,19 @@ fn program() -> anyhow::Result<String> {
     path.to_str().map(str::to_owned).ok_or_else(|| Failure::new(format!("the path {} is not Unicode", path.display())).into())
 }
 
+/// Says that `program` of this repository is compiled first, where cargo has never done it: that takes long, and cargo is asked to be silent.
+///
+/// # Errors
+/// When the path of this program is unknown.
+fn announce_build(context: &Context, program: &str, what: &str) -> anyhow::Result<()> {
+    // Cargo puts all programs into one directory.
+    let path = std::env::current_exe()?.with_file_name(format!("{program}{}", std::env::consts::EXE_SUFFIX));
+    if !path.exists() && !context.dry_run() {
+        context.volume().say(format!("compiling {what}: the first time takes a minute"));
+    }
+    Ok(())
+}
+
 /// A command of the cargo that runs us, so that the toolchain is the same.
 fn cargo<const N: usize>(args: [&str; N]) -> Invocation {
     Invocation::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())).args(args)

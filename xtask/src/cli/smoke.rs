@@ -87,6 +87,7 @@ impl Smoke {
         // Relative paths are those of whoever typed them.
         let here = std::env::current_dir()?;
         let suite = self.suite.as_ref().map_or_else(|| root.join(SUITE), |path| here.join(path));
+        super::announce_build(context, "smoke", "the smoke test")?;
         let mut program = cargo(["run", "--quiet", "--package", "smoke", "--", "--suite"]).dir(root);
         program = program.args([text(&suite)?, "--parallel".to_owned(), self.parallel.to_string()]);
         program = program.args(self.tag.iter().map(|tag| format!("--tag={tag}")));
