@@ -32,7 +32,7 @@ enum Verb {
     Run(run::Run),
     /// Build programs when the control socket asks for it
     Agent(agent::Agent),
-    /// Succeed if the first build of `agent` did
+    /// Succeed if the first build of `agent` did, and it answers
     Built(agent::built::Built),
     /// Connect standard input and output with a control socket
     Control {

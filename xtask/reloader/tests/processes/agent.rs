@@ -237,6 +237,27 @@ fn the_newest_build_wins_and_cancelled_ones_leave_nothing_running() {
     eventually("the program is copied", || bench.out().join(".builds/slow-1").exists());
 }
 
+/// What the guard does about one that is unhealthy would end a build (R9.2).
+#[test]
+fn an_agent_that_hangs_is_unhealthy_and_one_that_builds_is_not() {
+    let mut bench = Bench::new();
+    let mut client = bench.start();
+    client.answer(0, "done");
+    client.send(&build(1, &["slow"]));
+    let script = bench.workspace().join("started");
+    eventually("the build script runs", || script.exists());
+    assert!(bench.is_built());
+    let agent = bench.agent.as_ref().unwrap();
+    agent.signal("STOP");
+    assert!(!bench.is_built());
+    agent.signal("CONT");
+    assert!(bench.is_built());
+    bench.write("gate", "");
+    assert_eq!(client.answer(1, "done")["ok"], true);
+    bench.agent.take().unwrap().terminate();
+    assert!(!bench.is_built(), "nobody listens");
+}
+
 #[test]
 fn sigterm_ends_a_build_that_runs() {
     let mut bench = Bench::new();
