@@ -38,7 +38,7 @@ fn production(facts: &mut Facts) {
     facts.flags = " --env production".to_owned();
 }
 
-const FAULTS: [Fault; 49] = [
+const FAULTS: [Fault; 51] = [
     ("engine", |facts| facts.engine.server = None),
     ("compose", |facts| facts.engine.compose = Ok(None)),
     ("buildx", |facts| facts.engine.buildx = Ok(None)),
