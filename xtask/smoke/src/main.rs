@@ -94,7 +94,7 @@ async fn smoke() -> anyhow::Result<bool> {
         let stop = Arc::clone(&stop);
         async move {
             // What was begun is cleaned up, however often somebody asks.
-            if tokio::signal::ctrl_c().await.is_ok() {
+            if asked_to_end().await.is_ok() {
                 stop.store(true, Ordering::SeqCst);
             }
         }
@@ -111,4 +111,18 @@ async fn smoke() -> anyhow::Result<bool> {
     lines.push(if options.json { serde_json::to_string_pretty(&report.json())? } else { report.text() });
     writeln!(std::io::stdout(), "{}", lines.join("\n"))?;
     Ok(report.ok())
+}
+
+/// Waits until somebody asks this program to end.
+async fn asked_to_end() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminated.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
 }

@@ -13,6 +13,7 @@ use serde_json::json;
 use super::{Context, cargo, notify};
 use crate::config::environment::TlsMode;
 use crate::health;
+use crate::interrupt;
 use crate::model::Kind as SecretKind;
 use crate::notify::Kind;
 use crate::process::Invocation;
@@ -69,7 +70,7 @@ impl Smoke {
         let code = if own && !stack.environment.notify.is_silent() {
             tell(context, &stack, &program, facts)?
         } else {
-            program.attach_with(facts)?
+            program.hand_over_with(facts)?
         };
         if code == 0 { Ok(()) } else { Err(ExitWith(code).into()) }
     }
@@ -102,7 +103,7 @@ impl Smoke {
 
 /// Runs the program and shows what it says; where something is broken, whoever wants to know is told the same.
 fn tell(context: &Context, stack: &Stack, program: &Invocation, facts: String) -> anyhow::Result<i32> {
-    let output = program.capture_with(facts)?;
+    let output = program.attend_with(facts)?;
     let (report, talk) = (output.stdout.trim_end(), output.stderr.trim_end());
     if !report.is_empty() {
         product(report);
@@ -111,8 +112,8 @@ fn tell(context: &Context, stack: &Stack, program: &Invocation, facts: String) -
         // What went wrong is said to whoever wants quiet, too.
         Volume::Normal.say(talk);
     }
-    // Without a report it was the question that was wrong.
-    if output.code != 0 && !report.is_empty() {
+    // Without a report it was the question that was wrong, and whoever ended it knows.
+    if output.code != 0 && !report.is_empty() && !interrupt::requested() {
         let details = report.lines().map(str::to_owned).collect();
         notify::tell_of(context, stack, Kind::SmokeFailed, "a smoke test found something broken", details);
     }
@@ -125,7 +126,7 @@ fn tell(context: &Context, stack: &Stack, program: &Invocation, facts: String) -
 /// When something is broken; what, is shown.
 pub(super) fn ask(context: &Context, stack: &Stack, started: impl Fn(&str) -> bool) -> anyhow::Result<()> {
     let program = Smoke::whole().program(context, stack)?;
-    match program.attach_with(seen(stack, started)?.to_string())? {
+    match program.hand_over_with(seen(stack, started)?.to_string())? {
         0 => Ok(()),
         _ => Err(Failure::new(format!("{} does not do what it is for", stack.project.compose_name())).into()),
     }

@@ -16,15 +16,35 @@ impl Invocation {
     /// # Errors
     /// When the program cannot be started.
     pub(crate) fn hand_over(&self) -> anyhow::Result<i32> {
+        Ok(self.attend(self.expression())?.code)
+    }
+
+    /// The same with `input` on stdin.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub(crate) fn hand_over_with(&self, input: String) -> anyhow::Result<i32> {
+        Ok(self.attend(self.expression().stdin_bytes(input))?.code)
+    }
+
+    /// The same, but keeps what it writes.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub(crate) fn attend_with(&self, input: String) -> anyhow::Result<Output> {
+        self.attend(self.expression().stdin_bytes(input).stdout_capture().stderr_capture())
+    }
+
+    fn attend(&self, expression: duct::Expression) -> anyhow::Result<Output> {
         let place = || format!("cannot run `{}`", self.program);
-        let handle = Arc::new(self.expression().unchecked().start().with_context(place)?);
+        let handle = Arc::new(expression.unchecked().start().with_context(place)?);
         interrupt::listen({
             let handle = handle.clone();
             move || terminate(&handle)
         });
         let output = handle.wait().with_context(place);
         interrupt::listen(|| {});
-        Ok(output?.status.code().unwrap_or(-1))
+        Ok(Output::from(output?))
     }
 
     /// Runs with `input` on stdin and keeps what it writes; nothing where it has not ended by `deadline`: it is ended then.

@@ -101,15 +101,6 @@ impl Invocation {
         expression
     }
 
-    /// Runs with `input` on stdin and the terminal's own streams otherwise; returns the exit code.
-    ///
-    /// # Errors
-    /// When the program cannot be started.
-    pub(crate) fn attach_with(&self, input: String) -> anyhow::Result<i32> {
-        let output = self.expression().stdin_bytes(input).unchecked().run().with_context(|| format!("cannot run `{}`", self.program))?;
-        Ok(output.status.code().unwrap_or(-1))
-    }
-
     /// Runs with its stdout sent to our stderr, where talk belongs; returns the exit code.
     ///
     /// # Errors
