@@ -55,6 +55,9 @@ struct Options {
     /// Write JUnit XML to this file
     #[arg(long)]
     junit: Option<PathBuf>,
+    /// Write what `--json` prints to this file too, for whoever looks at the stack later
+    #[arg(long)]
+    record: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -99,13 +102,17 @@ async fn smoke() -> anyhow::Result<bool> {
             }
         }
     });
-    let begun = Instant::now();
+    let (begun, stopped) = (Instant::now(), Arc::clone(&stop));
     let run = Arc::new(Run { common: Arc::new(common), defaults: suite.defaults.clone(), stop });
     let mut outcomes = run.all(checks, journeys, &values, usize::from(options.parallel)).await;
     outcomes.iter_mut().for_each(|outcome| blame::heed(&suite.components, outcome));
     let report = Report::new(&outcomes, &suite.components, begun.elapsed());
     if let Some(path) = &options.junit {
         junit::write(path, &report.junit())?;
+    }
+    // What was ended before all was asked says nothing of the whole.
+    if let Some(path) = options.record.filter(|_| !stopped.load(Ordering::SeqCst)) {
+        std::fs::write(&path, report.json().to_string()).with_context(|| format!("cannot write {}", path.display()))?;
     }
     let mut lines = if options.verbose { report.lines() } else { Vec::new() };
     lines.push(if options.json { serde_json::to_string_pretty(&report.json())? } else { report.text() });

@@ -5,7 +5,7 @@ mod address;
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -20,6 +20,7 @@ use crate::process::Invocation;
 use crate::report::{ExitWith, Failure, Volume, product};
 use crate::secrets;
 use crate::stack::Stack;
+use crate::status;
 
 /// The checks, from the root.
 const SUITE: &str = "infra/smoke.toml";
@@ -59,14 +60,17 @@ impl Smoke {
             Some(url) => json!({ "url": url, "services": null, "flags": stack.project.flags(), "values": values(&stack), "trusted": null }),
             None => seen(&stack, |_| true)?,
         };
-        let program = self.program(context, &stack)?;
+        // Whoever is told of this stack, or looks at it, hears nothing of others, nor of what somebody tries in a file of their own.
+        let own = self.url.is_none() && self.suite.is_none();
+        let mut program = self.program(context, &stack)?;
+        if own && self.tag.is_empty() {
+            program = program.arg(format!("--record={}", text(&status::smoke_record(&stack.project))?));
+        }
         if context.dry_run() {
             product(program.to_string());
             return Ok(());
         }
         let facts = facts.to_string();
-        // Whoever is told of this stack hears nothing of others, nor of what somebody tries in a file of their own.
-        let own = self.url.is_none() && self.suite.is_none();
         let code = if own && !stack.environment.notify.is_silent() {
             tell(context, &stack, &program, facts)?
         } else {
@@ -82,9 +86,6 @@ impl Smoke {
 
     fn program(&self, context: &Context, stack: &Stack) -> anyhow::Result<Invocation> {
         let root = &stack.project.root;
-        let text = |path: &std::path::Path| {
-            path.to_str().map(str::to_owned).ok_or_else(|| Failure::new(format!("the path {} is not Unicode", path.display())))
-        };
         // Relative paths are those of whoever typed them.
         let here = std::env::current_dir()?;
         let suite = self.suite.as_ref().map_or_else(|| root.join(SUITE), |path| here.join(path));
@@ -99,6 +100,10 @@ impl Smoke {
         let flags = [("--json", self.json), ("--verbose", verbose && !self.json)];
         Ok(program.args(flags.into_iter().filter(|(_, on)| *on).map(|(flag, _)| flag)))
     }
+}
+
+fn text(path: &Path) -> Result<String, Failure> {
+    path.to_str().map(str::to_owned).ok_or_else(|| Failure::new(format!("the path {} is not Unicode", path.display())))
 }
 
 /// Runs the program and shows what it says; where something is broken, whoever wants to know is told the same.

@@ -3,6 +3,7 @@
 mod render;
 mod report;
 mod restarts;
+mod smoke;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -10,6 +11,7 @@ use std::time::Instant;
 pub(crate) use self::render::render;
 use self::report::{Evidence, ServiceReport, Usage};
 pub(crate) use self::report::{Guard, Report};
+pub(crate) use self::smoke::record as smoke_record;
 use crate::data::{agent, interrupted};
 use crate::engine::containers::Container;
 use crate::engine::ends::{self, End};
@@ -98,7 +100,8 @@ impl View {
         );
         // One that goes on is none that was interrupted.
         let restore = interrupted::phase(&agent::directory(&self.stack)).filter(|_| !Lock::is_changing(project));
-        Report::new(project, url, guard, restore, services)
+        let smoke = smoke::last(&smoke::record(project), containers);
+        Report::new(project, url, guard, restore, smoke, services)
     }
 
     /// Those that have a container, and those that should have one; none where the stack does not run at all.

@@ -28,14 +28,24 @@ pub(crate) fn render(report: &Report, width: usize, now: Stamp) -> Vec<String> {
     };
     let mut lines = vec![format!("{}, environment {}{guard}", report.project, report.environment)];
     lines.extend(report.url.clone());
+    let well = report.smoke.as_ref().filter(|smoke| smoke.failed == 0);
+    lines.extend(well.map(|smoke| format!("smoke: {} checks passed {} ago", smoke.passed, age(&smoke.at, now))));
     lines.push(String::new());
     lines.extend(table(report, width, now));
-    let below = [restore, below(report, now)].concat();
+    let below = [restore, smoke(report, now), below(report, now)].concat();
     if !below.is_empty() {
         lines.push(String::new());
     }
     lines.extend(below);
     lines
+}
+
+/// What the last smoke test found, where that was not all as it should be.
+fn smoke(report: &Report, now: Stamp) -> Vec<String> {
+    let Some(smoke) = report.smoke.as_ref().filter(|smoke| smoke.failed > 0) else { return Vec::new() };
+    let all = smoke.passed.saturating_add(smoke.failed);
+    let found = format!("smoke: {} of {all} checks failed {} ago; broken: {}", smoke.failed, age(&smoke.at, now), smoke.broken.join(", "));
+    vec![found, format!("  `cargo xtask smoke{}` asks again, and says what to do", report.flags)]
 }
 
 fn table(report: &Report, width: usize, now: Stamp) -> Vec<String> {

@@ -4,6 +4,7 @@ use backup::Phase;
 use serde::Serialize;
 
 use super::restarts::{self, Restart};
+use super::smoke::LastSmoke;
 use crate::engine::containers::Container;
 use crate::engine::ends::End;
 use crate::health;
@@ -22,6 +23,8 @@ pub(crate) struct Report {
     pub(super) guard: Guard,
     /// How far a restore was when it was interrupted; nothing where none was.
     pub(super) interrupted_restore: Option<Phase>,
+    /// What the last smoke test found; nothing where none was made of these containers.
+    pub(super) smoke: Option<LastSmoke>,
     pub(super) services: Vec<ServiceReport>,
     /// What leads to this project again, for hints.
     #[serde(skip)]
@@ -118,6 +121,7 @@ impl Report {
         url: Option<String>,
         guard: Guard,
         interrupted_restore: Option<Phase>,
+        smoke: Option<LastSmoke>,
         services: Vec<ServiceReport>,
     ) -> Self {
         let whole = interrupted_restore != Some(Phase::Commit);
@@ -130,6 +134,7 @@ impl Report {
             well: whole && !services.is_empty() && services.iter().all(|service| service.problem.is_none()),
             guard,
             interrupted_restore,
+            smoke,
             services,
             flags: project.flags(),
         }
@@ -146,7 +151,14 @@ impl Report {
             let ServiceReport { name, state, health, since, restarts, guard_restarts, problem, .. } = service;
             format!("{name} {state} {health:?} {since:?} {restarts} {guard_restarts} {problem:?}\n")
         };
-        format!("{:?} {:?} {:?}\n{}", self.url, self.guard, self.interrupted_restore, self.services.iter().map(service).collect::<String>())
+        let smoke = self.smoke.as_ref().map(|smoke| (&smoke.at, &smoke.broken));
+        format!(
+            "{:?} {:?} {:?} {smoke:?}\n{}",
+            self.url,
+            self.guard,
+            self.interrupted_restore,
+            self.services.iter().map(service).collect::<String>()
+        )
     }
 }
 
@@ -248,7 +260,9 @@ pub(super) mod tests {
             service(&worker, Some("it is paused")),
         ];
         let project = Project::new(Path::new("/nowhere").to_owned(), "local", Some("main")).expect("names");
-        Report::new(&project, Some("http://localhost:8080".to_owned()), Guard::Missing, Some(Phase::Commit), services)
+        let broken = ["backend", "worker"].map(str::to_owned).into();
+        let smoke = LastSmoke { at: "2026-01-01T00:01:00Z".to_owned(), passed: 30, failed: 10, broken };
+        Report::new(&project, Some("http://localhost:8080".to_owned()), Guard::Missing, Some(Phase::Commit), Some(smoke), services)
     }
 
     #[test]

@@ -99,10 +99,24 @@ async fn the_component_that_is_broken_is_named_first() {
         assert_eq!(report["broken"][0], fault.component, "{}: {found:#?}", fault.what);
         let own = |line: &&String| line.starts_with(&format!("\"{}\"", fault.component));
         assert!(found.iter().filter(own).any(|line| line.contains(fault.says)), "{}: {found:#?}", fault.what);
+        let status = stack.xtask(&["status"]).good().stdout;
+        assert!(status.contains(&format!("ago; broken: {}", fault.component)), "{}: {status}", fault.what);
         drop(mend);
         let well = well_again(&stack, fault.what).await;
         eprintln!("{}: {} named after {named:.1} s, well {well:.1} s after it was mended", fault.what, fault.component);
     }
+    // From elsewhere nobody sees containers, and the proxy's own answer for a backend that is not there is no word about the database.
+    let backend = stack.stop("backend");
+    let report = smoke(&stack, &["--url", &stack.url]);
+    assert_eq!(report["broken"], serde_json::json!(["backend"]), "{:#?}", failures(&report));
+    backend.start();
+    well_again(&stack, "a backend that is elsewhere").await;
+    // Two that were stopped are two.
+    let stopped = ["redis", "worker"].map(|service| stack.stop(service));
+    let report = smoke(&stack, &[]);
+    assert_eq!(report["broken"], serde_json::json!(["redis", "worker"]), "{:#?}", failures(&report));
+    drop(stopped);
+    well_again(&stack, "two that were stopped").await;
     // Settings that were never loaded: those of another environment are expected.
     let begin = Instant::now();
     let other = stack.xtask_as("local", &["smoke", "--json", "--url", &stack.url, "--tag", "settings"]);

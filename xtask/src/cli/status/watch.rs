@@ -27,7 +27,7 @@ enum Message {
     /// The engine told of a change.
     Changed,
     /// It was asked, and this is what there is to say.
-    Seen(anyhow::Result<Report>),
+    Seen(anyhow::Result<Box<Report>>),
 }
 
 /// Shows `view` and each change of it until somebody asks to stop.
@@ -64,7 +64,7 @@ fn looker(mut view: View, send: Sender<Message>) -> Sender<()> {
     let (ask, asked) = channel();
     std::thread::spawn(move || {
         for () in asked {
-            let seen = view.refresh().map(|()| view.report());
+            let seen = view.refresh().map(|()| Box::new(view.report()));
             // Nobody listens any more once it is over.
             let _ = send.send(Message::Seen(seen));
         }
