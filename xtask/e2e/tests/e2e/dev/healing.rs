@@ -23,6 +23,19 @@ async fn what_hangs_or_ends_comes_back() {
     .await;
     serves(&workshop.stack, "backend").await;
 
+    // Caught mail is shown through the proxy; a mail service that hangs is named by who asks for it, and comes back as well.
+    let smoke = || workshop.stack.xtask(&["smoke", "--tag", "mail"]);
+    smoke().good();
+    workshop.stack.signal_service("mail", "STOP");
+    let found = smoke();
+    assert!(found.code == 1 && found.stdout.contains("mail"), "{found:?}");
+    eventually("mail is shown again", PATIENCE, || async {
+        let found = smoke();
+        ensure!(found.code == 0, "{found:?}");
+        Ok(())
+    })
+    .await;
+
     // A builder that ends in the middle of a build.
     rename(&workshop, "half built");
     workshop.stack.docker(&["kill", &workshop.stack.container("builder")]).good();
