@@ -52,6 +52,17 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// `hint` with `flags` at the end of each command of ours: they lead to the stack that is meant.
+pub(crate) fn with_flags(hint: &str, flags: &str) -> String {
+    const COMMAND: &str = "`cargo xtask ";
+    let mut pieces = hint.split(COMMAND);
+    let begin = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(begin, |text, piece| {
+        let (command, rest) = piece.split_at(piece.find('`').unwrap_or(piece.len()));
+        format!("{text}{COMMAND}{command}{flags}{rest}")
+    })
+}
+
 /// Ends the process with a child's own exit code, without a message of ours.
 #[derive(Debug)]
 pub(crate) struct ExitWith(pub(crate) i32);
@@ -243,5 +254,19 @@ mod tests {
     fn a_table_is_as_wide_as_its_widest_cell() {
         let rows = [["db".to_owned(), "healthy".to_owned()], ["frontend".to_owned(), "-".to_owned()]];
         assert_eq!(table(["SERVICE", "HEALTH"], &rows), "SERVICE   HEALTH\ndb        healthy\nfrontend  -");
+    }
+
+    #[test]
+    fn commands_in_hints_lead_to_the_same_stack() {
+        let hints =
+            ["`cargo xtask logs redis` says why; `cargo xtask up` starts it", "`restic repair` and its documentation", "no command"];
+        assert_eq!(
+            hints.map(|hint| with_flags(hint, " --instance a")),
+            [
+                "`cargo xtask logs redis --instance a` says why; `cargo xtask up --instance a` starts it",
+                "`restic repair` and its documentation",
+                "no command"
+            ]
+        );
     }
 }

@@ -15,6 +15,9 @@ pub const WORK: &str = ".work";
 pub struct Journal {
     /// What is replaced.
     pub parts: Vec<Source>,
+    /// What else an older save point of that name has, which is gone with it.
+    #[serde(default)]
+    pub others: Vec<Source>,
     /// The save point that what is there becomes.
     pub kept: String,
     /// How far it is.
@@ -64,7 +67,7 @@ mod tests {
         assert_eq!(Journal::read(backups.path()).expect("none"), None);
         std::fs::create_dir(backups.path().join(WORK)).expect("a directory");
         std::fs::write(Journal::path(backups.path()), r#"{"parts":[],"kept":"before-restore","phase":"commit"}"#).expect("written");
-        let journal = Journal { parts: Vec::new(), kept: "before-restore".to_owned(), phase: Phase::Commit };
+        let journal = Journal { parts: Vec::new(), others: Vec::new(), kept: "before-restore".to_owned(), phase: Phase::Commit };
         assert_eq!(Journal::read(backups.path()).expect("one"), Some(journal));
         std::fs::write(Journal::path(backups.path()), "{}").expect("written");
         assert!(Journal::read(backups.path()).is_err());

@@ -1,6 +1,6 @@
 //! What is known of a backup: written as its last member, and beside it as `<id>.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,14 @@ impl Manifest {
         let address = self.repository.iter().flat_map(|snapshot| [&snapshot.address, &snapshot.id]);
         let parts = self.parts.iter().flat_map(|part| [&part.name, &part.digest]);
         let mut texts = facts.into_iter().chain(more).chain(images).chain(address).chain(parts);
-        texts.all(|text| !text.contains(char::is_control)) && (0.0..1e12).contains(&self.seconds)
+        let plain = texts.all(|text| !text.contains(char::is_control));
+        // A name is that of a directory, and of one part.
+        let named = |name: &str| {
+            !name.is_empty() && !name.starts_with('.') && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+        };
+        let names: BTreeSet<&str> = self.parts.iter().map(|part| part.name.as_str()).collect();
+        let parted = names.len() == self.parts.len() && names.into_iter().all(named);
+        plain && parted && crate::time::parse(&self.created_at).is_some() && (0.0..1e12).contains(&self.seconds)
     }
 
     /// The bytes of all parts, as they are where they are used.
@@ -161,6 +168,34 @@ impl Kind {
         match self {
             Self::Files => format!("volumes/{name}"),
             Self::Postgres | Self::Redis => name.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(created_at: &str, parts: &[&str]) -> Vec<u8> {
+        let parts = parts.iter().map(|name| format!(r#"{{"name":"{name}","kind":"files","bytes":1,"entries":1,"digest":""}}"#));
+        let parts = parts.collect::<Vec<_>>().join(",");
+        let rest = r#""environment":"local","revision":null,"images":{},"postgres":null,"migration":null,"quiesced":false,"seconds":1.5"#;
+        format!(r#"{{"schema":1,"id":"a","created_at":"{created_at}","project":"slipway",{rest},"parts":[{parts}]}}"#).into_bytes()
+    }
+
+    #[test]
+    fn one_that_says_what_none_of_ours_says_is_none() {
+        const NOW: &str = "2026-11-21T22:45:01Z";
+        assert!(Manifest::parse(&text(NOW, &["db", "media", "user.uploads_2"])).is_some());
+        for (created_at, parts) in [
+            ("not a date", &["db"][..]),
+            (NOW, &["db", "db"]),
+            (NOW, &["../../backups"]),
+            (NOW, &[""]),
+            (NOW, &[".slipway"]),
+            (NOW, &["a\\u001b"]),
+        ] {
+            assert!(Manifest::parse(&text(created_at, parts)).is_none(), "{created_at} {parts:?}");
         }
     }
 }

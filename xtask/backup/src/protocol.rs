@@ -56,6 +56,8 @@ pub enum Request {
         parts: Vec<Source>,
         /// The newest migration that the code here knows; a backup with a newer one is refused.
         newest_migration: Option<String>,
+        /// What else the save point has that this one replaces: it is gone with it.
+        others: Vec<Source>,
     },
     /// Finish what was interrupted.
     Recover {
@@ -75,6 +77,8 @@ pub enum Request {
         name: String,
         /// What to bring back.
         parts: Vec<Source>,
+        /// What else the save point has that this one replaces: it is gone with it.
+        others: Vec<Source>,
     },
     /// Remove save points.
     Remove {

@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What is in use becomes this one when a backup is restored.
+pub const BEFORE_RESTORE: &str = "before-restore";
+/// What is in use becomes this one when a save point is loaded.
+pub const BEFORE_LOAD: &str = "before-load";
+
 /// One save point.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct Savepoint {

@@ -15,7 +15,7 @@ use crate::engine::containers::Container;
 use crate::images::tag::Source;
 use crate::migrations::{self, drift};
 use crate::model::{Migrations, Model};
-use crate::report::Failure;
+use crate::report::{ExitWith, Failure, Volume, product, with_flags};
 use crate::stack::{Resolved, Stack};
 
 /// Apply database migrations, list them, begin a new one, go one back, or look for what is wrong with them
@@ -58,7 +58,7 @@ impl Migrate {
                 let stack = context.stack()?;
                 let resolved = stack.resolve()?;
                 let migrations = running(&stack, &resolved)?;
-                context.hand_over(&resolved.compose.run(&migrations.service, &migrations.status))
+                status(context, &stack, &resolved.compose, migrations)
             }
             Action::New { name } => {
                 let stack = context.stack()?;
@@ -72,6 +72,28 @@ impl Migrate {
             }
         }
     }
+}
+
+/// Shows what the program of `compose` says, and which files of `stack` it does not know.
+fn status(context: &Context, stack: &Stack, compose: &Compose, migrations: &Migrations) -> anyhow::Result<()> {
+    let status = compose.run(&migrations.service, &migrations.status);
+    if context.dry_run() {
+        return context.hand_over(&status);
+    }
+    let output = status.capture()?;
+    let (told, talk) = (output.stdout.trim_end(), output.stderr.trim_end());
+    if !told.is_empty() {
+        product(told);
+    }
+    if output.code != 0 {
+        Volume::Normal.say(talk);
+        return Err(ExitWith(output.code).into());
+    }
+    for finding in drift::unbuilt(&drift::parse(told), &migrations::read(&directory(stack, migrations))?) {
+        let build = with_flags(finding.kind.fix(), &stack.project.flags());
+        context.volume().say(format!("warning: {} {}; {build}", finding.file, finding.text));
+    }
+    Ok(())
 }
 
 fn up(context: &Context) -> anyhow::Result<()> {

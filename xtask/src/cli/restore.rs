@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use backup::{Event, Kind, Location, Manifest, Request};
+use backup::{BEFORE_RESTORE, Event, Kind, Location, Manifest, Request};
 use clap::Args;
 
 use super::Context;
@@ -47,7 +47,9 @@ impl Restore {
         };
         let data = self.parts(&session, &manifest)?;
         let names: Vec<&str> = data.iter().map(|data| data.source.name.as_str()).collect();
-        let request = Request::Restore { backup, parts: sources(&data), newest_migration: newest(&session)? };
+        let others = session.others(BEFORE_RESTORE, &data)?;
+        let (parts, others_named) = (sources(&data), sources(&others));
+        let request = Request::Restore { backup, parts, newest_migration: newest(&session)?, others: others_named };
         if context.dry_run() {
             product(agent.command(Access::Write, &data).to_string());
             return Ok(());
@@ -59,6 +61,11 @@ impl Restore {
                 .volume()
                 .say(format!("the backup is of {}, environment {}, and goes to {}, environment {}", from.0, from.1, own.0, own.1));
         }
+        let left = session.data.iter().map(|data| data.source.name.as_str()).filter(|name| manifest.part(name).is_none());
+        for name in left.filter(|_| self.only.is_empty()) {
+            context.volume().say(format!("the backup has no {name}, which stays as it is"));
+        }
+        tell_others(context, BEFORE_RESTORE, &others);
         let question = format!(
             "Replace {} of {}, environment {}, by the backup of {}? What is there becomes the save point `before-restore`",
             names.join(", "),
@@ -70,7 +77,7 @@ impl Restore {
             return Err(Failure::new("nothing was changed").into());
         }
         session.start(&data)?;
-        session.replace(&agent, &request, &data)?;
+        session.replace(&agent, &request, &data, &others)?;
         context.volume().say(format!("back as of {}: {}", manifest.created_at, names.join(", ")));
         context.volume().say(format!("`cargo xtask snapshot load before-restore{}` takes it back", project.flags()));
         self.migrate(context, &session, &data)
@@ -119,6 +126,14 @@ impl Restore {
         };
         let ran = session.resolved.containers.iter().any(|container| container.service() == migrations.service);
         if ran { context.perform(&session.resolved.compose.run(&migrations.service, &migrations.up)) } else { Ok(()) }
+    }
+}
+
+/// Says that a save point goes which has more than the one that takes its place.
+pub(super) fn tell_others(context: &Context, name: &str, others: &[Data]) {
+    let others: Vec<&str> = others.iter().map(|data| data.source.name.as_str()).collect();
+    if !others.is_empty() {
+        context.volume().say(format!("the save point `{name}` that is there also has {}: it is gone then", others.join(", ")));
     }
 }
 

@@ -1,12 +1,13 @@
 //! `snapshot`: save points of all data, beside the data, for going back in seconds.
 
-use backup::{Request, Savepoint};
+use backup::{BEFORE_LOAD, Request, Savepoint};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::Context;
 use super::backup::Session;
 use super::confirm::confirm;
+use super::restore::tell_others;
 use crate::data::agent::{self, Access, sources};
 use crate::data::store;
 use crate::model::Data;
@@ -109,6 +110,8 @@ fn load(context: &Context, name: Option<String>) -> anyhow::Result<()> {
         product(agent.command(Access::Write, &data).to_string());
         return Ok(());
     }
+    let others = session.others(BEFORE_LOAD, &data)?;
+    tell_others(context, BEFORE_LOAD, &others);
     let project = &session.stack.project;
     let question = format!(
         "Replace {names} of {}, environment {}, by `{name}`? What is there becomes the save point `before-load`",
@@ -118,7 +121,7 @@ fn load(context: &Context, name: Option<String>) -> anyhow::Result<()> {
     if !confirm(&question, context.globals.yes)? {
         return Err(Failure::new("nothing was changed").into());
     }
-    session.replace(&agent, &Request::Load { name: name.clone(), parts: sources(&data) }, &data)?;
+    session.replace(&agent, &Request::Load { name: name.clone(), parts: sources(&data), others: sources(&others) }, &data, &others)?;
     context.volume().say(format!("back as of `{name}`, after {}: {names}", human(begun.elapsed())));
     Ok(())
 }

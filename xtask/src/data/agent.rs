@@ -8,20 +8,21 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
-use backup::{Event, Kind, Request, Source};
+use backup::{Event, Kind, Phase, Request, Source};
 
 pub(crate) use self::place::{check_key, directory, prepare, repository};
 use self::place::{check_place, mountable};
 use self::progress::Line;
 use self::sources::digest;
 use crate::commands;
+use crate::data::interrupted;
 use crate::engine::containers;
 use crate::images::tag;
 use crate::interrupt;
 use crate::model::{Data, Model};
 use crate::process::last_lines;
 use crate::project::Project;
-use crate::report::{Failure, Interrupted, Volume};
+use crate::report::{Failure, Interrupted, Volume, with_flags};
 use crate::stack::{Resolved, Stack};
 use crate::statusline;
 
@@ -199,7 +200,12 @@ impl Agent<'_> {
                 let said = conversation.said();
                 let failure = Failure::new(format!("the backup agent of {} ended in the middle of its work", self.project.compose_name()));
                 let failure = last_lines(&said, 8).into_iter().fold(failure, Failure::detail);
-                Err(failure.hint("run the same command again: it finishes or undoes what was begun").into())
+                Err(if interrupted::phase(&self.directory) == Some(Phase::Commit) {
+                    failure.hint("run the same command again: it finishes what was begun")
+                } else {
+                    failure.detail("nothing was changed").hint("run the same command again: it removes what was left")
+                }
+                .into())
             }
         }
     }
@@ -229,37 +235,7 @@ impl Agent<'_> {
     }
 }
 
-/// `hint` with `flags` at the end of each command of ours.
-fn with_flags(hint: &str, flags: &str) -> String {
-    const COMMAND: &str = "`cargo xtask ";
-    let mut pieces = hint.split(COMMAND);
-    let begin = pieces.next().unwrap_or_default().to_owned();
-    pieces.fold(begin, |text, piece| {
-        let (command, rest) = piece.split_at(piece.find('`').unwrap_or(piece.len()));
-        format!("{text}{COMMAND}{command}{flags}{rest}")
-    })
-}
-
 /// The parts that the agent is told of.
 pub(crate) fn sources(data: &[Data]) -> Vec<Source> {
     data.iter().map(|data| data.source.clone()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commands_in_hints_lead_to_the_same_stack() {
-        let hints =
-            ["`cargo xtask logs redis` says why; `cargo xtask up` starts it", "`restic repair` and its documentation", "no command"];
-        assert_eq!(
-            hints.map(|hint| with_flags(hint, " --instance a")),
-            [
-                "`cargo xtask logs redis --instance a` says why; `cargo xtask up --instance a` starts it",
-                "`restic repair` and its documentation",
-                "no command"
-            ]
-        );
-    }
 }

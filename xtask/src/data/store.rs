@@ -158,20 +158,29 @@ pub(crate) fn mark_verified(directory: &Path, id: &str, seconds: u64) -> anyhow:
     std::fs::write(&path, format!("{}\n", time::rfc3339(seconds))).with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// Forgets that a backup was found to be as it was.
+///
+/// # Errors
+/// When that cannot be removed.
+pub(crate) fn unmark_verified(directory: &Path, id: &str) -> anyhow::Result<()> {
+    remove_file(&directory.join(format!("{id}.verified")))
+}
+
 /// Removes a backup. What says of it goes first: without that it is in no list.
 ///
 /// # Errors
 /// When a file cannot be removed.
 pub(crate) fn remove(directory: &Path, id: &str) -> anyhow::Result<()> {
-    ["json", "tar.zst", "verified"].iter().try_for_each(|extension| {
-        let path = directory.join(format!("{id}.{extension}"));
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("cannot remove {}", path.display()))
-            }
-            _ => Ok(()),
+    ["json", "tar.zst", "verified"].iter().try_for_each(|extension| remove_file(&directory.join(format!("{id}.{extension}"))))
+}
+
+fn remove_file(path: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
         }
-    })
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -223,6 +232,9 @@ pub(crate) mod tests {
         assert_eq!(list(dir.path()).expect("readable"), [first.clone(), second]);
         mark_verified(dir.path(), first.id(), 1_795_226_400).expect("written");
         assert_eq!(list(dir.path()).expect("readable")[0].verified_at.as_deref(), Some("2026-11-21T02:00:00Z"));
+        unmark_verified(dir.path(), first.id()).expect("removed");
+        unmark_verified(dir.path(), first.id()).expect("it is not there");
+        assert_eq!(list(dir.path()).expect("readable")[0].verified_at, None);
         remove(dir.path(), first.id()).expect("removed");
         assert_eq!(list(dir.path()).expect("readable").len(), 1);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::report::{Style, paint};
+use crate::report::{Style, paint, with_flags};
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -125,8 +125,8 @@ impl Report {
         self
     }
 
-    /// A line for each finding, then what to do about each kind.
-    pub(crate) fn render(&self) -> String {
+    /// A line for each finding, then what to do about each kind, with commands that have `flags`.
+    pub(crate) fn render(&self, flags: &str) -> String {
         let line = |finding: &Finding| {
             let line = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
             let rows = finding.rows.map(|rows| format!(", about {rows} rows")).unwrap_or_default();
@@ -143,7 +143,7 @@ impl Report {
         if !kinds.is_empty() {
             lines.push(String::new());
         }
-        lines.extend(kinds.into_iter().map(|kind| format!("fix for {}: {}", kind.name(), kind.fix())));
+        lines.extend(kinds.into_iter().map(|kind| format!("fix for {}: {}", kind.name(), with_flags(kind.fix(), flags))));
         lines.join("\n")
     }
 }
@@ -161,13 +161,13 @@ mod tests {
         };
         let findings = vec![lock("tasks"), lock("users"), Finding::of("20260101000000", Kind::Missing, "was applied and is not here")];
         let report = Report::new(findings, true).sizes(&BTreeMap::from([("tasks".to_owned(), 1200)]));
-        insta::assert_snapshot!(report.render(), @r"
+        insta::assert_snapshot!(report.render(" --env test"), @r"
         1_a.up.sql:3: locks: an index on `tasks`, about 1200 rows
         1_a.up.sql:3: locks: an index on `users`
         20260101000000: missing: was applied and is not here
 
         fix for locks: let nobody wait (docs/migrations.md says how), or say why that is fine: `-- locks: <why>`
-        fix for missing: go to the branch that has it, or let the version that has it run `cargo xtask migrate revert`
+        fix for missing: go to the branch that has it, or let the version that has it run `cargo xtask migrate revert --env test`
         ");
         assert!(!report.ok() && Report::new(Vec::new(), false).ok());
     }

@@ -218,6 +218,11 @@ impl Reader {
             Err(error) => return Err(damaged(format!("{error:#}")).into()),
             Ok(digest) => digest,
         };
+        let counts = (digest.bytes, digest.count);
+        ensure!(
+            counts == (part.bytes, part.entries),
+            damaged(format!("it has {} bytes in {} entries, it had {} in {}", counts.0, counts.1, part.bytes, part.entries))
+        );
         let found = digest.finish();
         ensure!(found == part.digest, damaged(format!("its digest is {found}, it was {}", part.digest)));
         Ok(digest)

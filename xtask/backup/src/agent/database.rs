@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::failure::Failure;
+use super::failure::{Failure, explain};
 use super::lifeline;
 use super::psql::{Server, Session, identifier, literal};
 
@@ -98,14 +98,6 @@ impl Moment {
     /// When the connection was lost before: what was copied since then is of another moment.
     pub(crate) fn release(mut self) -> anyhow::Result<()> {
         self.session.run("COMMIT").context("the connection to the database was lost meanwhile")
-    }
-}
-
-fn explain(error: anyhow::Error, message: &str) -> anyhow::Error {
-    match error.downcast::<Failure>() {
-        Ok(failure) => failure.told_as(message).into(),
-        Err(error) if error.is::<lifeline::Gone>() => error,
-        Err(error) => Failure::new(message).detail(error.to_string()).into(),
     }
 }
 

@@ -49,6 +49,15 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// `error` told as `message`; what it says becomes a line of why.
+pub(crate) fn explain(error: anyhow::Error, message: &str) -> anyhow::Error {
+    match error.downcast::<Failure>() {
+        Ok(failure) => failure.told_as(message).into(),
+        Err(error) if error.is::<Gone>() => error,
+        Err(error) => Failure::new(message).detail(error.to_string()).into(),
+    }
+}
+
 /// What is said of `error`.
 pub(crate) fn event(error: &anyhow::Error) -> Event {
     if error.is::<Gone>() {

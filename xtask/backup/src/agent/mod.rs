@@ -82,17 +82,17 @@ fn act(request: Request, place: &Place) -> anyhow::Result<Event> {
                 Some(repository) => repository::create(place, about, &parts, options, &repository),
             }
         }
-        Request::Restore { backup, parts, newest_migration } => {
+        Request::Restore { backup, parts, newest_migration, others } => {
             restore::recover(place, &parts)?;
-            restore::restore(place, &backup, &parts, newest_migration.as_deref())
+            restore::restore(place, &backup, (&parts, &others), newest_migration.as_deref())
         }
         Request::Save { name, parts } => {
             restore::recover(place, &parts)?;
             savepoint::save(place, &name, &parts)
         }
-        Request::Load { name, parts } => {
+        Request::Load { name, parts, others } => {
             restore::recover(place, &parts)?;
-            savepoint::load(place, &name, &parts)
+            savepoint::load(place, &name, (&parts, &others))
         }
         Request::Remove { names, parts } => savepoint::remove_all(place, &names, &parts),
     }

@@ -6,8 +6,9 @@ use anyhow::{Context as _, ensure};
 use backup::{Kind, Location, Manifest, Part};
 
 use super::archive::{Reader, refused, unpack};
-use super::failure::Failure;
+use super::failure::{Failure, explain};
 use super::place::Place;
+use super::process::Running;
 use super::repository::Opened;
 use super::swap::Root;
 use super::talk::Meter;
@@ -41,6 +42,14 @@ impl<'a> Origin<'a> {
         }
     }
 
+    /// How much room a part may take, in bytes. tar keeps all holes of files, restic only long ones.
+    pub(crate) fn room(&self, part: &Part) -> u64 {
+        match self {
+            Self::File(_) => part.allocated.unwrap_or(part.bytes),
+            Self::Snapshot(_) => part.bytes,
+        }
+    }
+
     /// Puts the files of a part into `directory`, and compares them with what they were; says how the root is to be.
     ///
     /// # Errors
@@ -66,11 +75,12 @@ fn unpacked(reader: &Reader, part: &Part, directory: &Path, strip: usize) -> any
     let mut tar = unpack(directory, strip).start()?;
     let stdin = tar.stdin()?;
     let digest = reader.part(&part.name, stdin, &mut Meter::new(&part.name, Some(part.bytes)));
+    let unpacked = |tar: Running| tar.succeed().map_err(|error| explain(error, &format!("the part `{}` could not be unpacked", part.name)));
     match digest {
         // Where tar ended early, its reason is the one to tell, and not the pipe that broke.
-        Err(error) if refused(&error) => tar.succeed().and(Err(error)),
+        Err(error) if refused(&error) => unpacked(tar).and(Err(error)),
         Err(error) => Err(error),
-        Ok(digest) => tar.succeed().map(|()| digest),
+        Ok(digest) => unpacked(tar).map(|()| digest),
     }
 }
 

@@ -1,10 +1,12 @@
 //! Data comes back: everything is put beside what is in use and compared with what it should be, and only then takes its place, in one step that the
 //! next run finishes if this one cannot.
 
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
-use backup::{Event, Journal, Kind, Location, Manifest, Part, Phase, Source};
+use backup::{BEFORE_RESTORE, Event, Journal, Kind, Location, Manifest, Part, Phase, Source};
 
 use super::database::{self, Staged};
 use super::failure::Failure;
@@ -16,35 +18,37 @@ use super::swap::{Root, Volume};
 use super::talk;
 use super::{journal, redis, savepoint};
 
-/// The save point that what is in use becomes.
-const KEPT: &str = "before-restore";
-
-/// Brings `parts` of a backup back.
+/// Brings `parts` of a backup back; what is in use becomes the save point [`BEFORE_RESTORE`], of which older `others` go.
 ///
 /// # Errors
 /// When the backup is damaged, newer than the code, or does not fit; nothing was changed then.
-pub(crate) fn restore(place: &Place, backup: &Location, parts: &[Source], newest_migration: Option<&str>) -> anyhow::Result<Event> {
+pub(crate) fn restore(
+    place: &Place,
+    backup: &Location,
+    (parts, others): (&[Source], &[Source]),
+    newest_migration: Option<&str>,
+) -> anyhow::Result<Event> {
     let origin = Origin::open(place, backup)?;
     check(origin.manifest(), parts, newest_migration)?;
-    room(place, origin.manifest(), parts)?;
-    let restored = replace(place, parts, KEPT, |source| stage(place, &origin, source))?;
+    room(place, &origin, parts)?;
+    let restored = replace(place, (parts, others), BEFORE_RESTORE, |source| stage(place, &origin, source))?;
     Ok(Event::Done { parts: restored })
 }
 
-/// Stages each of `parts` with `stage`, and lets them take the place of what is there, which becomes the save point `kept`.
+/// Stages each of `parts` with `stage`, and lets them take the place of what is there, which becomes the save point `kept`. What an older one of that
+/// name has of `others` goes: one save point is of one moment.
 ///
 /// # Errors
 /// Whatever `stage` fails at: nothing was changed then, and nothing is left of it.
 pub(crate) fn replace<T: Send>(
     place: &Place,
-    parts: &[Source],
+    (parts, others): (&[Source], &[Source]),
     kept: &str,
     stage: impl Fn(&Source) -> anyhow::Result<T> + Sync,
 ) -> anyhow::Result<Vec<T>> {
-    let mut record = Journal { parts: parts.to_vec(), kept: kept.to_owned(), phase: Phase::Staging };
+    let mut record = Journal { parts: parts.to_vec(), others: others.to_vec(), kept: kept.to_owned(), phase: Phase::Staging };
     journal::write(&record, place)?;
     let staged = stage_all(parts, stage).and_then(|staged| {
-        savepoint::forget(place, kept, parts)?;
         talk::step("putting it into place");
         lifeline::hold()?;
         record.phase = Phase::Commit;
@@ -88,7 +92,7 @@ pub(crate) fn recover(place: &Place, parts: &[Source]) -> anyhow::Result<()> {
     let Some(journal) = journal::read(place)? else { return Ok(()) };
     let known = |part: &Source| parts.iter().any(|other| other == part);
     ensure!(
-        journal.parts.iter().all(known),
+        journal.parts.iter().chain(&journal.others).all(known),
         Failure::new("a restore was interrupted, and the stack does not have all that it was of any more")
             .hint("bring back what was removed from `x-backup` in the compose files, and run the same command again")
     );
@@ -146,14 +150,18 @@ fn order(migration: &str) -> (usize, &str) {
 }
 
 /// Whether there is room for everything beside what is there. A server that fills its disk ends for all who use it.
-fn room(place: &Place, manifest: &Manifest, parts: &[Source]) -> anyhow::Result<()> {
-    for part in manifest.parts.iter().filter(|part| parts.iter().any(|source| source.name == part.name)) {
+fn room(place: &Place, origin: &Origin<'_>, parts: &[Source]) -> anyhow::Result<()> {
+    let mut taken: BTreeMap<u64, u64> = BTreeMap::new();
+    for part in origin.manifest().parts.iter().filter(|part| parts.iter().any(|source| source.name == part.name)) {
+        let needed = origin.room(part);
         // Databases are unpacked beside the backups first.
         let scratch = (part.kind != Kind::Files).then(|| place.backups.clone());
         for root in scratch.into_iter().chain([place.volume(&part.name)]) {
-            let found = rustix::fs::statvfs(&root).with_context(|| format!("cannot look at {}", root.display()))?;
-            let free = found.f_bavail * found.f_frsize;
-            let needed = part.allocated.unwrap_or(part.bytes);
+            let unseen = || format!("cannot look at {}", root.display());
+            let found = rustix::fs::statvfs(&root).with_context(unseen)?;
+            // What several parts are put on has to have room for all of them.
+            let taken = taken.entry(root.metadata().with_context(unseen)?.dev()).or_default();
+            let free = (found.f_bavail * found.f_frsize).saturating_sub(*taken);
             if free < needed {
                 let text = format!("there is no room for `{}`: it has {needed} bytes, {free} are free at {}", part.name, root.display());
                 return Err(Failure::new(text)
@@ -161,6 +169,7 @@ fn room(place: &Place, manifest: &Manifest, parts: &[Source]) -> anyhow::Result<
                     .hint("make room there, or bring back less with `--only`")
                     .into());
             }
+            *taken += needed;
         }
     }
     Ok(())
@@ -180,7 +189,7 @@ fn stage(place: &Place, origin: &Origin<'_>, source: &Source) -> anyhow::Result<
             origin.extract(part, &directory)?;
             let server = Server::from_environment()?;
             let rows = Staged::restore(&server, &directory)?;
-            ensure!(rows == part.rows, Failure::new(format!("the restored `{}` has other rows than the backup says", source.name)));
+            check_rows(&source.name, &rows, &part.rows)?;
             remove(&directory)?;
         }
         Kind::Redis => {
@@ -191,6 +200,17 @@ fn stage(place: &Place, origin: &Origin<'_>, source: &Source) -> anyhow::Result<
         }
     }
     Ok(part.clone())
+}
+
+/// Whether a restored database has the rows that it should have.
+fn check_rows(name: &str, found: &BTreeMap<String, u64>, wanted: &BTreeMap<String, u64>) -> Result<(), Failure> {
+    let number = |rows: &BTreeMap<String, u64>, table: &String| rows.get(table).map_or_else(|| "no table".to_owned(), u64::to_string);
+    let other = found.keys().chain(wanted.keys()).find(|table| found.get(*table) != wanted.get(*table));
+    other.map_or(Ok(()), |table| {
+        Err(Failure::new(format!("the restored `{name}` has other rows than the backup says"))
+            .detail(format!("{table}: {} here, {} in the backup", number(found, table), number(wanted, table)))
+            .hint("`cargo xtask backup verify --all` tells which backups are whole"))
+    })
 }
 
 /// Puts a snapshot of Redis beside what is there.
@@ -235,6 +255,7 @@ fn commit(place: &Place, journal: &Journal) -> anyhow::Result<()> {
         Some(_) => database::swap(&Server::from_environment()?, &journal.kept, files)?,
         None => files()?,
     }
+    savepoint::forget_parts(place, &journal.kept, &journal.others)?;
     savepoint::note(place, &journal.kept, &journal.parts)?;
     journal::close(place)?;
     restarted

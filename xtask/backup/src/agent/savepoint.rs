@@ -2,7 +2,7 @@
 //! no backups: what destroys the volume destroys them.
 
 use anyhow::{Context as _, ensure};
-use backup::{Event, Kind, SCHEMA, Savepoint, Source, time};
+use backup::{BEFORE_LOAD, Event, Kind, SCHEMA, Savepoint, Source, time};
 
 use super::database::{self, Staged};
 use super::failure::Failure;
@@ -11,9 +11,6 @@ use super::psql::Server;
 use super::restore::replace;
 use super::swap::Volume;
 use super::{redis, talk};
-
-/// The save point that what is in use becomes when another one is loaded.
-const KEPT: &str = "before-load";
 
 /// Makes the save point `name` of `parts`, in the place of an older one.
 ///
@@ -45,11 +42,11 @@ pub(crate) fn save(place: &Place, name: &str, parts: &[Source]) -> anyhow::Resul
     saved.map(|()| Event::Done { parts: Vec::new() })
 }
 
-/// Goes back to the save point `name`; what is in use becomes the save point `before-load`.
+/// Goes back to the save point `name`; what is in use becomes the save point [`BEFORE_LOAD`], of which older `others` go.
 ///
 /// # Errors
 /// When there is none, or it does not have all of `parts`.
-pub(crate) fn load(place: &Place, name: &str, parts: &[Source]) -> anyhow::Result<Event> {
+pub(crate) fn load(place: &Place, name: &str, (parts, others): (&[Source], &[Source])) -> anyhow::Result<Event> {
     for part in parts {
         let there = match part.kind {
             Kind::Postgres => database::has_savepoint(&Server::from_environment()?, name)?,
@@ -60,7 +57,7 @@ pub(crate) fn load(place: &Place, name: &str, parts: &[Source]) -> anyhow::Resul
             Failure::new(format!("the save point `{name}` has no `{}`", part.name)).hint("`cargo xtask snapshot list` shows what there is")
         );
     }
-    replace(place, parts, KEPT, |part| {
+    replace(place, (parts, others), BEFORE_LOAD, |part| {
         talk::step(format!("loading {}", part.name));
         match part.kind {
             Kind::Postgres => Staged::copy(&Server::from_environment()?, name),
@@ -86,6 +83,14 @@ pub(crate) fn remove_all(place: &Place, names: &[String], parts: &[Source]) -> a
 pub(crate) fn forget(place: &Place, name: &str, parts: &[Source]) -> anyhow::Result<()> {
     // What says that it is there goes first.
     remove(&note_path(place, name))?;
+    forget_parts(place, name, parts)
+}
+
+/// Removes `parts` of the save point `name`.
+///
+/// # Errors
+/// When that is not possible.
+pub(crate) fn forget_parts(place: &Place, name: &str, parts: &[Source]) -> anyhow::Result<()> {
     for part in parts {
         match part.kind {
             Kind::Postgres => database::forget(&Server::from_environment()?, name)?,

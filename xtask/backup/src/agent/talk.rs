@@ -45,6 +45,11 @@ impl Meter {
         self.total.is_some_and(|total| self.bytes > total.saturating_mul(2).saturating_add(64 << 20))
     }
 
+    /// Whether files of so many bytes, with their holes, are more than it was to be.
+    pub(crate) fn exceeds(&self, bytes: u64) -> bool {
+        self.total.is_some_and(|total| bytes > total)
+    }
+
     /// So many more.
     pub(crate) fn add(&mut self, bytes: u64) {
         self.bytes += bytes;

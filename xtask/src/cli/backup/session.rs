@@ -10,7 +10,7 @@ use crate::cli::up::build;
 use crate::cli::{Context, images};
 use crate::commands;
 use crate::data::agent::{self, Access, Agent, SERVICE, sources};
-use crate::data::interrupted;
+use crate::data::{interrupted, store};
 use crate::engine::containers::Container;
 use crate::images::tag::Source;
 use crate::lock::Lock;
@@ -116,12 +116,23 @@ impl<'a> Session<'a> {
         agent.ask(&Request::Recover { parts: sources(&self.data) }, Access::Write, &self.data).map(drop)
     }
 
-    /// Asks `agent` to replace `data`. Where it ends while it puts things into place, another one finishes that.
+    /// What else than `data` the save point `name` has: one that takes its place is of another moment, and has not.
+    ///
+    /// # Errors
+    /// When the directory of backups cannot be read.
+    pub(in crate::cli) fn others(&self, name: &str, data: &[Data]) -> anyhow::Result<Vec<Data>> {
+        let savepoints = store::savepoints(&self.directory())?;
+        let has =
+            |part: &str| savepoints.iter().any(|savepoint| savepoint.name == name && savepoint.parts.iter().any(|other| other == part));
+        Ok(self.data.iter().filter(|other| !data.contains(other) && has(&other.source.name)).cloned().collect())
+    }
+
+    /// Asks `agent` to replace `data`, with `others` in its reach. Where it ends while it puts things into place, another one finishes that.
     ///
     /// # Errors
     /// When it fails, or when interrupted: nothing was changed then, unless the message says so.
-    pub(in crate::cli) fn replace(&self, agent: &Agent<'_>, request: &Request, data: &[Data]) -> anyhow::Result<()> {
-        match agent.ask(request, Access::Write, data) {
+    pub(in crate::cli) fn replace(&self, agent: &Agent<'_>, request: &Request, data: &[Data], others: &[Data]) -> anyhow::Result<()> {
+        match agent.ask(request, Access::Write, &[data, others].concat()) {
             Err(error) if interrupted::phase(&self.directory()) == Some(Phase::Commit) => {
                 self.context.volume().say(format!("warning: {}", error.to_string().lines().next().unwrap_or_default()));
                 // It may be that only nobody hears it any more.
@@ -131,7 +142,12 @@ impl<'a> Session<'a> {
                 }
                 if interrupted::phase(&self.directory()).is_some() { self.recover(agent) } else { Ok(()) }
             }
-            answer => answer.map(drop),
+            Err(error) => Err(match error.downcast::<Failure>() {
+                Ok(failure) if !failure.to_string().contains("nothing was changed") => failure.detail("nothing was changed").into(),
+                Ok(failure) => failure.into(),
+                Err(error) => error,
+            }),
+            Ok(_) => Ok(()),
         }
     }
 

@@ -47,8 +47,9 @@ impl Verify {
         let mut damaged = None;
         for backup in chosen {
             let request = |backup| Request::Verify { backup, read_data: self.read_data };
-            let outcome = backup.location(repository.as_ref()).map_err(Into::into);
-            match outcome.and_then(|backup| agent.ask(&request(backup), Access::None, &[])) {
+            let location = backup.location(repository.as_ref());
+            let in_reach = location.is_ok();
+            match location.map_err(Into::into).and_then(|backup| agent.ask(&request(backup), Access::None, &[])) {
                 Ok(_) => {
                     if self.drill {
                         drill(context, &session, backup)?;
@@ -57,12 +58,19 @@ impl Verify {
                     metrics::record(&session.directory());
                     product(format!("{}  as it was{}", backup.id(), if self.drill { ", and restored" } else { "" }));
                 }
-                // Each of them is looked at; the first failure is the answer.
-                Err(error) if self.all && error.is::<Failure>() => {
+                Err(error) => {
+                    if in_reach && error.is::<Failure>() {
+                        // That it was whole once is of no use to anybody now.
+                        store::unmark_verified(&session.directory(), backup.id())?;
+                        metrics::record(&session.directory());
+                    }
+                    // Each of them is looked at; the first failure is the answer.
+                    if !self.all || !error.is::<Failure>() {
+                        return Err(error);
+                    }
                     product(format!("{}  {error}", backup.id()));
                     damaged = damaged.or(Some(error));
                 }
-                Err(error) => return Err(error),
             }
         }
         damaged.map_or(Ok(()), Err)

@@ -37,7 +37,7 @@ pub(super) fn check(context: &Context, json: bool) -> anyhow::Result<()> {
     if json {
         product(serde_json::to_string_pretty(&report)?);
     } else if !report.ok() {
-        product(report.render());
+        product(report.render(&stack.project.flags()));
     }
     match error {
         Some(error) => Err(error),

@@ -5,7 +5,7 @@ use crate::cli::Context;
 use crate::cli::confirm::confirm;
 use crate::cli::snapshot;
 use crate::migrations::drift;
-use crate::report::{Failure, product};
+use crate::report::{Failure, product, with_flags};
 
 /// What was there becomes this save point.
 const SAVEPOINT: &str = "before-revert";
@@ -33,7 +33,7 @@ pub(super) fn revert(context: &Context) -> anyhow::Result<()> {
     if let Some(finding) = newest.drift() {
         return Err(Failure::new(format!("migration {} cannot be reverted: it {}", finding.file, finding.text))
             .detail("nothing was changed")
-            .hint(finding.kind.fix())
+            .hint(with_flags(finding.kind.fix(), &stack.project.flags()))
             .into());
     }
     let project = &stack.project;

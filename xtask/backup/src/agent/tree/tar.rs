@@ -9,10 +9,9 @@ use std::io::{BufReader, BufWriter, Read, Write};
 use anyhow::{Context as _, bail, ensure};
 use sha2::{Digest as _, Sha256};
 
-use self::header::{Header, Records, number, parse_records, time};
+use self::header::{Header, Records, XATTR, decoded, number, parse_records, time};
 use self::sparse::Expand;
 use super::digest::{Attributes, Digest, Node, Shape, shown};
-use super::walk::carried;
 use crate::agent::place::OWN;
 use crate::agent::talk::Meter;
 
@@ -39,7 +38,7 @@ pub(crate) enum End {
 pub(crate) fn scan(stream: impl Read, out: impl Write, prefix: &str, end: End, meter: &mut Meter) -> anyhow::Result<Digest> {
     // Headers are small, and each of them alone would wake whoever is at the other end of a pipe.
     let (stream, out) = (BufReader::with_capacity(PIECE, stream), BufWriter::with_capacity(PIECE, out));
-    let mut scan = Scan { stream, out, buffer: vec![0; PIECE], allocated: 0, meter };
+    let mut scan = Scan { stream, out, buffer: vec![0; PIECE], bytes: 0, allocated: 0, meter };
     let mut digest = Digest::default();
     let mut records = BTreeMap::new();
     loop {
@@ -72,7 +71,9 @@ struct Scan<'a, R, W> {
     stream: R,
     out: W,
     buffer: Vec<u8>,
-    /// What is stored of files, with the maps of their holes.
+    /// How large the files are that were met.
+    bytes: u64,
+    /// What is stored of them, with the maps of their holes.
     allocated: u64,
     meter: &'a mut Meter,
 }
@@ -123,7 +124,11 @@ impl<R: Read, W: Write> Scan<'_, R, W> {
             b'0' | b'7' | 0 => {
                 let stored = number(text("size")).unwrap_or(header.size);
                 self.allocated = self.allocated.saturating_add(stored);
-                let (bytes, content) = match number(text("GNU.sparse.realsize")) {
+                let size = number(text("GNU.sparse.realsize"));
+                // A hole costs nobody anything but the patience of those who read it.
+                self.bytes = self.bytes.saturating_add(size.unwrap_or(stored));
+                ensure!(!self.meter.exceeds(self.bytes), "it has more than its manifest says");
+                let (bytes, content) = match size {
                     Some(size) => self.sparse(stored, size)?,
                     None => self.plain(stored)?,
                 };
@@ -138,8 +143,8 @@ impl<R: Read, W: Write> Scan<'_, R, W> {
         let mode = if header.kind == b'2' { 0o777 } else { header.mode & 0o7777 };
         let mut extended = BTreeMap::new();
         for (key, value) in records {
-            if let Some(name) = key.strip_prefix(b"SCHILY.xattr.").map(decoded).filter(|name| carried(name)) {
-                extended.insert(name, value.clone());
+            if let Some(name) = key.strip_prefix(XATTR) {
+                extended.insert(decoded(name), value.clone());
             } else if let Some(kind) = key.strip_prefix(b"SCHILY.acl.").filter(|_| header.kind != b'2') {
                 extended.insert([b"acl.", kind].concat(), Vec::new());
             }
@@ -185,21 +190,6 @@ fn below(path: &[u8], prefix: &str) -> anyhow::Result<Vec<u8>> {
     // What is ours is in no backup, and in a volume it is the journal of what happens to it.
     ensure!(rest.split(|byte| *byte == b'/').next() != Some(OWN.as_bytes()), "{} is nothing of the volume", shown(path));
     Ok(rest.to_vec())
-}
-
-/// The name of an extended attribute: in a record it has no `=`.
-fn decoded(name: &[u8]) -> Vec<u8> {
-    let (mut decoded, mut rest) = (Vec::new(), name);
-    while let Some((first, others)) = rest.split_first() {
-        let (byte, others) = match rest {
-            [b'%', b'3', b'D', others @ ..] => (b'=', others),
-            [b'%', b'2', b'5', others @ ..] => (b'%', others),
-            _ => (*first, others),
-        };
-        decoded.push(byte);
-        rest = others;
-    }
-    decoded
 }
 
 #[cfg(test)]

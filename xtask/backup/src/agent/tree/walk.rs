@@ -165,6 +165,6 @@ fn extended(path: &Path) -> std::io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
 }
 
 /// Whether an extended attribute belongs to the file, and not to the machine it lies on.
-pub(super) fn carried(name: &[u8]) -> bool {
+pub(in crate::agent::tree) fn carried(name: &[u8]) -> bool {
     name.starts_with(b"user.") || name == b"security.capability"
 }

@@ -91,8 +91,19 @@ async fn everything_comes_back_as_it_was() {
     assert_eq!(ship.marks(), ["2", "2", "2", "2"]);
 
     // A single part comes back alone.
-    ship.stack().xtask(&["restore", &plain, "--only", "media", "--yes"]).good();
+    ship.stack().xtask(&["snapshot", "save", "whole"]).good();
+    ship.stack().xtask(&["restore", &plain, "--yes"]).good();
+    ship.stack().xtask(&["snapshot", "load", "whole", "--yes"]).good();
+    let alone = ship.stack().xtask(&["restore", &plain, "--only", "media", "--yes"]).good();
+    assert!(alone.stderr.contains("the save point `before-restore` that is there also has db, redis: it is gone then"), "{alone:?}");
     assert_eq!(ship.marks(), ["2", "2", "1", "1"]);
+    let left = ship.sql("SELECT count(*) FROM pg_database WHERE datname LIKE '%snapshot_before-restore'");
+    let kept = ship.within("ls -d /redis/.slipway/snapshots/before-restore /media/.slipway/snapshots/before-restore").stdout;
+    assert_eq!(
+        (left, kept.as_str()),
+        (vec!["0".to_owned()], "/media/.slipway/snapshots/before-restore\n"),
+        "one save point is of one moment"
+    );
     ship.stack().xtask(&["snapshot", "load", "before-restore", "--yes"]).good();
     assert_eq!(ship.marks(), ["2", "2", "2", "2"]);
 

@@ -6,6 +6,10 @@ use std::io::Write;
 use anyhow::{Context as _, ensure};
 
 use super::BLOCK;
+use crate::agent::tree::walk::carried;
+
+/// What the key of a record of an extended attribute begins with.
+pub(super) const XATTR: &[u8] = b"SCHILY.xattr.";
 
 /// The records of an extended header, by key.
 pub(super) type Records = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -46,8 +50,26 @@ fn understood(key: &[u8], value: &[u8]) -> bool {
     match key {
         b"GNU.sparse.major" => value == b"1",
         b"GNU.sparse.minor" => value == b"0",
-        _ => KEYS.contains(&key) || key.starts_with(b"SCHILY.xattr.") || key.starts_with(b"SCHILY.acl."),
+        _ => match key.strip_prefix(XATTR) {
+            Some(name) => carried(&decoded(name)),
+            None => KEYS.contains(&key) || key.starts_with(b"SCHILY.acl."),
+        },
     }
+}
+
+/// The name of an extended attribute: in a record it has no `=`.
+pub(super) fn decoded(name: &[u8]) -> Vec<u8> {
+    let (mut decoded, mut rest) = (Vec::new(), name);
+    while let Some((first, others)) = rest.split_first() {
+        let (byte, others) = match rest {
+            [b'%', b'3', b'D', others @ ..] => (b'=', others),
+            [b'%', b'2', b'5', others @ ..] => (b'%', others),
+            _ => (*first, others),
+        };
+        decoded.push(byte);
+        rest = others;
+    }
+    decoded
 }
 
 /// What a header block says.

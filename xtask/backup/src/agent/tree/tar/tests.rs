@@ -141,6 +141,13 @@ fn more_than_was_announced_is_not_taken() {
     let read = |total| scan(bytes.as_slice(), std::io::sink(), "volumes/media", End::Closed, &mut Meter::new("media", Some(total)));
     read(65 << 20).expect("as announced");
     assert!(read(1 << 10).map(|_| ()).expect_err("refused").to_string().contains("more than its manifest says"));
+    // Nobody waits for the end of a hole that was not announced.
+    let hole =
+        [member(b'5', "volumes/media/", "", ""), record("GNU.sparse.realsize", "99999999999999"), member(b'0', "volumes/media/a", "", "")];
+    let hole = [&hole.concat()[..], &[0; 2 * BLOCK]].concat();
+    let mut meter = Meter::new("media", Some(5));
+    let said = scan(hole.as_slice(), std::io::sink(), "volumes/media", End::Closed, &mut meter).map(drop).expect_err("refused");
+    assert_eq!(said.to_string(), "it has more than its manifest says");
 }
 
 /// A member of an archive, without content.
@@ -196,6 +203,7 @@ fn what_our_tar_never_writes_is_refused() {
         refused(&[file("a"), file("a")]),
         refused(&[member(b'g', "GlobalHead", "", ""), file("a")]),
         refused(&[record("GNU.sparse.map", "0,1"), file("a")]),
+        refused(&[record("SCHILY.xattr.trusted.a", "1"), file("a")]),
         refused(&[record("GNU.sparse.minor", "1"), file("a")]),
         scanned(&[file("a")]).expect_err("refused").to_string(),
     ];
@@ -209,6 +217,7 @@ fn what_our_tar_never_writes_is_refused() {
     `a` is there twice
     `GlobalHead` is not in `volumes/media`
     a record of the unknown kind `GNU.sparse.map`
+    a record of the unknown kind `SCHILY.xattr.trusted.a`
     a record of the unknown kind `GNU.sparse.minor`
     `a` is in no directory
     ");
