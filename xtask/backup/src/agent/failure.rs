@@ -49,6 +49,16 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// `error`, with the word that nothing was changed where a person can act on it.
+pub(crate) fn unchanged(error: anyhow::Error) -> anyhow::Error {
+    const WORD: &str = "nothing was changed";
+    match error.downcast::<Failure>() {
+        Ok(failure) if failure.details.iter().any(|detail| detail == WORD) => failure.into(),
+        Ok(failure) => failure.detail(WORD).into(),
+        Err(error) => error,
+    }
+}
+
 /// `error` told as `message`; what it says becomes a line of why.
 pub(crate) fn explain(error: anyhow::Error, message: &str) -> anyhow::Error {
     match error.downcast::<Failure>() {

@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use backup::{BEFORE_RESTORE, Event, Journal, Kind, Location, Manifest, Part, Phase, Source};
 
 use super::database::{self, Staged};
-use super::failure::Failure;
+use super::failure::{Failure, unchanged};
 use super::lifeline::{self, Job};
 use super::origin::Origin;
 use super::place::{Place, remove};
@@ -28,9 +28,8 @@ pub(crate) fn restore(
     (parts, others): (&[Source], &[Source]),
     newest_migration: Option<&str>,
 ) -> anyhow::Result<Event> {
-    let origin = Origin::open(place, backup)?;
-    check(origin.manifest(), parts, newest_migration)?;
-    room(place, &origin, parts)?;
+    let origin = Origin::open(place, backup).map_err(unchanged)?;
+    check(origin.manifest(), parts, newest_migration).and_then(|()| room(place, &origin, parts)).map_err(unchanged)?;
     let restored = replace(place, (parts, others), BEFORE_RESTORE, |source| stage(place, &origin, source))?;
     Ok(Event::Done { parts: restored })
 }
@@ -65,7 +64,7 @@ pub(crate) fn replace<T: Send>(
         Err(error) => {
             // What cannot be removed now is removed by the next run: the journal stays until then.
             let _ = undo(place, &record);
-            Err(error)
+            Err(unchanged(error))
         }
     }
 }

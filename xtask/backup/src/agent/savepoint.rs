@@ -54,7 +54,9 @@ pub(crate) fn load(place: &Place, name: &str, (parts, others): (&[Source], &[Sou
         };
         ensure!(
             there,
-            Failure::new(format!("the save point `{name}` has no `{}`", part.name)).hint("`cargo xtask snapshot list` shows what there is")
+            Failure::new(format!("the save point `{name}` has no `{}`", part.name))
+                .detail("nothing was changed")
+                .hint("`cargo xtask snapshot list` shows what there is")
         );
     }
     replace(place, (parts, others), BEFORE_LOAD, |part| {

@@ -142,12 +142,7 @@ impl<'a> Session<'a> {
                 }
                 if interrupted::phase(&self.directory()).is_some() { self.recover(agent) } else { Ok(()) }
             }
-            Err(error) => Err(match error.downcast::<Failure>() {
-                Ok(failure) if !failure.to_string().contains("nothing was changed") => failure.detail("nothing was changed").into(),
-                Ok(failure) => failure.into(),
-                Err(error) => error,
-            }),
-            Ok(_) => Ok(()),
+            answer => answer.map(drop),
         }
     }
 
