@@ -20,12 +20,16 @@ pub(crate) fn problem(model: &Model, service: &Service, container: Option<&Conta
     if let Some(problem) = state_problem(container) {
         return Some(problem);
     }
+    cut_off(model, service, container).map(|network| format!("it is not connected to the network `{network}`"))
+}
+
+/// The network that `service` should be in and its container is not: Compose looks for no such thing, and a restart does not mend it.
+pub(crate) fn cut_off<'a>(model: &Model, service: &'a Service, container: &Container) -> Option<&'a str> {
     let connected: Vec<&str> = container.networks().collect();
-    let missing = service.networks().find(|network| {
+    service.networks().find(|network| {
         let name = model.networks.get(*network).map_or(*network, |network| network.name.as_str());
         !connected.contains(&name)
-    });
-    missing.map(|network| format!("it is not connected to the network `{network}`"))
+    })
 }
 
 /// Whether somebody stopped the service `name` or lets it pause: the engine starts again what ends by itself, where its service says so.

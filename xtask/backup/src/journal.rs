@@ -51,7 +51,8 @@ impl Journal {
     pub fn read(backups: &Path) -> std::io::Result<Option<Self>> {
         match std::fs::read(Self::path(backups)) {
             Ok(text) => Ok(serde_json::from_slice(&text).map(Some)?),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            // Below a file there is nothing either.
+            Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -69,6 +70,7 @@ mod tests {
         std::fs::write(Journal::path(backups.path()), r#"{"parts":[],"kept":"before-restore","phase":"commit"}"#).expect("written");
         let journal = Journal { parts: Vec::new(), others: Vec::new(), kept: "before-restore".to_owned(), phase: Phase::Commit };
         assert_eq!(Journal::read(backups.path()).expect("one"), Some(journal));
+        assert_eq!(Journal::read(&Journal::path(backups.path())).expect("none below a file"), None);
         std::fs::write(Journal::path(backups.path()), "{}").expect("written");
         assert!(Journal::read(backups.path()).is_err());
     }

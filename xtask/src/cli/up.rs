@@ -12,6 +12,7 @@ use crate::commands;
 use crate::config::environment::{Environment, TlsMode};
 use crate::data::metrics;
 use crate::engine::containers::Container;
+use crate::health;
 use crate::images::tag::Source;
 use crate::interrupt;
 use crate::ports;
@@ -115,7 +116,8 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
     for image in &missing {
         context.perform(&commands::engine::pull(image)).map_err(|error| unreachable_registry(&error, image))?;
     }
-    let changed = !services.is_empty() || !missing.is_empty();
+    let removed = remove_cut_off(context, &resolved)?;
+    let changed = !services.is_empty() || !missing.is_empty() || removed;
     if changed && !context.dry_run() {
         resolved = stack.resolve()?;
     }
@@ -134,6 +136,28 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
         context.volume().say(format!("port {} was taken meanwhile, {} is next", resolved.address.port, again.address.port));
         resolved = again;
     }
+}
+
+/// Removes containers that somebody took out of a network, so that they are made anew: Compose would leave them as they are. Says whether there was one.
+fn remove_cut_off(context: &Context, resolved: &Resolved) -> anyhow::Result<bool> {
+    let mut services = Vec::new();
+    let mut ids = Vec::new();
+    for container in resolved.containers.iter().filter(|container| container.running()) {
+        let service = resolved.model.services.get(container.service());
+        if let Some(network) = service.and_then(|service| health::cut_off(&resolved.model, service, container)) {
+            context
+                .volume()
+                .say(format!("{} is not connected to the network `{network}`: its container is made anew", container.service()));
+            services.push(container.service().to_owned());
+            ids.push(container.id.clone());
+        }
+    }
+    if ids.is_empty() {
+        return Ok(false);
+    }
+    context.perform(&resolved.compose.stop(&services))?;
+    context.perform(&commands::engine::remove(&ids))?;
+    Ok(true)
 }
 
 /// The domain that this repository comes with belongs to nobody, so no certificate is for it.

@@ -80,6 +80,9 @@ fn below(report: &Report, now: Stamp) -> Vec<String> {
         lines.extend(service.problem.as_ref().map(|problem| format!("{name}: {problem}")));
         let restart = service.last_restart.as_ref();
         lines.extend(restart.map(|restart| format!("{name}: restarted {} ago: {}", age(&restart.at, now), restart.why)));
+        if service.given_up {
+            lines.push(format!("{name}: the guard restarts it no more, which did not help"));
+        }
         lines.extend(service.next.as_ref().map(|next| format!("  {next}")));
     }
     if report.guard == Guard::Missing {

@@ -76,6 +76,8 @@ pub(crate) struct ServiceReport {
     pub(super) exit_code: Option<i64>,
     /// By the guard, because its health check failed, since its container was made.
     pub(super) guard_restarts: usize,
+    /// The guard restarts it no more: that did not help.
+    pub(super) given_up: bool,
     pub(super) last_restart: Option<Restart>,
     pub(super) problem: Option<String>,
     /// What to do about it.
@@ -148,8 +150,8 @@ impl Report {
     /// What a reader would call a change: everything but figures and what was checked when.
     pub(crate) fn gist(&self) -> String {
         let service = |service: &ServiceReport| {
-            let ServiceReport { name, state, health, since, restarts, guard_restarts, problem, .. } = service;
-            format!("{name} {state} {health:?} {since:?} {restarts} {guard_restarts} {problem:?}\n")
+            let ServiceReport { name, state, health, since, restarts, guard_restarts, given_up, problem, .. } = service;
+            format!("{name} {state} {health:?} {since:?} {restarts} {guard_restarts} {given_up} {problem:?}\n")
         };
         let smoke = self.smoke.as_ref().map(|smoke| (&smoke.at, &smoke.broken));
         format!(
@@ -189,6 +191,7 @@ impl ServiceReport {
             exit_code: Some(state.exit_code).filter(|_| !running && state.status != "created"),
             last_restart: restarts::latest(guard.last(), restarts::by_engine(container, evidence.end)),
             guard_restarts: guard.len(),
+            given_up: evidence.problem.is_some() && restarts::given_up(evidence.log, container.service(), &state.started_at),
             problem: evidence.problem,
             next,
         }
@@ -210,6 +213,7 @@ impl ServiceReport {
             ports: Vec::new(),
             exit_code: None,
             guard_restarts: 0,
+            given_up: false,
             last_restart: None,
             problem: Some("it was never started".to_owned()),
             next: Some(health::next_step(name, None, flags)),
@@ -225,7 +229,8 @@ pub(super) mod tests {
     use crate::engine::containers::tests::sample;
 
     fn service(container: &Container, problem: Option<&str>) -> ServiceReport {
-        let log = "2026-01-01T00:00:02Z worker is unhealthy and is restarted: no heartbeat for 21 s\n";
+        let log = "2026-01-01T00:00:05Z backend: its health check fails; restarts did not help\n\
+                   2026-01-01T00:00:02Z worker is unhealthy and is restarted: no heartbeat for 21 s\n";
         let usage = container.running().then_some(Usage { processor: Some(12.5), memory: 29 << 20 });
         let end = End { exit_code: 137, out_of_memory: false };
         let evidence = Evidence { problem: problem.map(str::to_owned), usage, end: Some(&end), log, flags: "" };

@@ -12,6 +12,9 @@ use crate::project::Project;
 /// What stands between the service and the output of its health check in the guard's log.
 const WORDS: &str = " is unhealthy and is restarted: ";
 
+/// How a line of the guard's log ends where it gives a service up.
+const GIVEN_UP: &str = "; restarts did not help";
+
 /// One restart of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Restart {
@@ -37,6 +40,18 @@ pub(super) fn by_guard(log: &str, service: &str, since: &str) -> Vec<Restart> {
         Some(Restart { at: at.to_owned(), why: format!("its health check failed: {output}") })
     };
     log.lines().filter_map(restart).collect()
+}
+
+/// Whether the guard's `log` says that it gave `service` up at or after `since` (RFC 3339), when that was last started.
+pub(super) fn given_up(log: &str, service: &str, since: &str) -> bool {
+    let since = Stamp::parse(since.as_bytes()).unwrap_or_default();
+    let of = |line: &str| {
+        let (at, rest) = line.split_once(' ')?;
+        rest.strip_prefix(service)?.strip_prefix(": ")?.strip_suffix(GIVEN_UP)?;
+        // The log has whole seconds.
+        Stamp::parse(at.as_bytes()).filter(|at| at.0 + 1_000_000_000 > since.0)
+    };
+    log.lines().any(|line| of(line).is_some())
 }
 
 /// The last time that the engine started `container` again because it had ended.
@@ -81,6 +96,9 @@ backend is unhealthy and is restarted: without a time
             found,
             [("10Z", "its health check failed: error: 127.0.0.1:8000 does not answer"), ("40Z", "its health check failed: without a word")]
         );
+        let given_up = |service: &str, since: &str| given_up(LOG, service, since);
+        assert!(given_up("backend", "2026-01-01T00:00:50.5Z") && !given_up("backend", "2026-01-01T00:00:51Z"));
+        assert!(!given_up("backend2", "2026-01-01T00:00:00Z") && !given_up("back", "2026-01-01T00:00:00Z"));
         assert_eq!(by_guard(LOG, "db", "2026-01-01T00:00:00Z"), []);
         assert_eq!(by_guard("", "backend", "2026-01-01T00:00:00Z"), []);
     }

@@ -117,6 +117,12 @@ async fn the_component_that_is_broken_is_named_first() {
     assert_eq!(report["broken"], serde_json::json!(["redis", "worker"]), "{:#?}", failures(&report));
     drop(stopped);
     well_again(&stack, "two that were stopped").await;
+    // Compose takes a container for right that somebody took out of a network; `up` does not.
+    stack.docker(&["network", "disconnect", &format!("{}_app", stack.project), &stack.container("frontend")]).good();
+    assert_eq!(smoke(&stack, &[])["broken"][0], "frontend");
+    let up = stack.xtask(&["up"]).good();
+    assert!(up.stderr.contains("frontend is not connected to the network `app`"), "{up:?}");
+    well_again(&stack, "a container out of its network").await;
     // Settings that were never loaded: those of another environment are expected.
     let begin = Instant::now();
     let other = stack.xtask_as("local", &["smoke", "--json", "--url", &stack.url, "--tag", "settings"]);
