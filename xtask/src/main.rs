@@ -20,6 +20,7 @@ mod notify;
 mod ports;
 mod process;
 mod project;
+mod redact;
 mod report;
 mod secrets;
 mod setup;

@@ -30,7 +30,7 @@ impl Doctor {
             }
             let bundle = bundle::write(&project, &report, &program()?, file)?;
             let names = bundle.contents.iter().map(|(name, what)| format!("  {name}: {what}"));
-            context.volume().say(format!("in the file are, with {} in place of secrets:", bundle::REDACTED));
+            context.volume().say(format!("in the file are, with {} in place of secrets:", crate::redact::REDACTED));
             context.volume().say(names.collect::<Vec<_>>().join("\n"));
             context.volume().say("look at it before you send it: logs may say more of people than they should");
             product(bundle.file.display().to_string());

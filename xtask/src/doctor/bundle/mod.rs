@@ -1,18 +1,16 @@
 //! One file for a bug report: what doctor found, and what whoever reads it would ask for next. Nothing secret is in it.
 
 mod parts;
-mod redact;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
 use self::parts::Part;
-pub(crate) use self::redact::REDACTED;
-use self::redact::Redactor;
 use super::Report;
 use crate::process::Invocation;
 use crate::project::Project;
+use crate::redact::Redactor;
 use crate::report::Failure;
 use crate::secrets;
 
