@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::config::environment::Notify;
 use crate::process::{Invocation, Output};
 use crate::project::Project;
+use crate::redact::Redactor;
 use crate::report::{Failure, Interrupted, Volume};
 use crate::{commands, interrupt};
 
@@ -16,8 +17,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const RESTART: Duration = Duration::from_secs(120);
 /// Whoever tries whether messages arrive wants to know it soon.
 const TRIAL: Duration = Duration::from_secs(15);
+/// So long one try may take at most, and so long the last one has at least.
+const LONGEST_TRY: Duration = Duration::from_secs(10);
+const SHORTEST_TRY: Duration = Duration::from_secs(1);
+/// What the engine may take for a container beside what runs in it.
+const ENGINE: Duration = Duration::from_secs(5);
 /// Before the second try; it doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// How what is said begins where the message was taken.
+const TAKEN: &str = "it answered 2";
 /// How curl ends where the address is none, and the engine where it has no container for curl: the next try would end the same.
 const HOPELESS: [i32; 6] = [1, 2, 3, 125, 126, 127];
 
@@ -79,6 +87,15 @@ impl Message {
         self.details.extend(details);
         self
     }
+
+    /// Without what is secret: whoever receives it, or keeps it, is not who may know that.
+    pub(crate) fn redacted(mut self, redactor: &Redactor) -> Self {
+        self.text = redactor.redact(&self.text);
+        // What belongs together may be on two lines.
+        let details = redactor.redact(&self.details.join("\n"));
+        self.details = details.lines().map(str::to_owned).collect();
+        self
+    }
 }
 
 /// Who waits until a message is taken.
@@ -126,7 +143,7 @@ impl<'a> Messenger<'a> {
 
     fn run(&self, text: &str) -> anyhow::Result<()> {
         let Some((program, arguments)) = self.settings.command.split_first() else { return Ok(()) };
-        let program = Invocation::new(program).args(arguments.iter().cloned()).dir(&self.project.root);
+        let program = Invocation::new(program).args(arguments.iter().cloned()).dir(&self.project.root).apart();
         let output = self.capture(&program, format!("{text}\n"), PATIENCE);
         let output = output.map_err(|error| match error.is::<Interrupted>() {
             true => error,
@@ -148,21 +165,25 @@ impl<'a> Messenger<'a> {
         let Some(image) = self.image else { return Err(Failure::new("there is no image of the proxy to post a message with").into()) };
         let (begin, mut pause) = (Instant::now(), FIRST_PAUSE);
         loop {
-            let output = self.capture(&commands::notify::post(image), commands::notify::request(address, text), PATIENCE)?;
-            let (code, said) = output.map_or((-1, "no answer".to_owned()), |output| (output.code, output.stderr));
-            if code == 0 {
+            let time = patience.saturating_sub(begin.elapsed()).clamp(SHORTEST_TRY, LONGEST_TRY);
+            let output = self.capture(&commands::notify::post(image), commands::notify::request(address, text, time), time + ENGINE)?;
+            let (code, said) = output.map_or((-1, "no answer".to_owned()), |output| match output.stdout.trim() {
+                status if output.code == 0 => (0, format!("it answered {status}")),
+                _ => (output.code, output.stderr),
+            });
+            if code == 0 && said.starts_with(TAKEN) {
                 return Ok(());
             }
             // The engine has more to say after its reason. The address itself is a secret for most.
             let why = said.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim().replace(address, "…");
             let left = patience.saturating_sub(begin.elapsed());
-            if left.is_zero() || HOPELESS.contains(&code) {
+            if left <= SHORTEST_TRY || HOPELESS.contains(&code) {
                 return Err(Failure::new("the message could not be posted")
                     .detail(why)
                     .hint("`notify.webhook` is the address; `cargo xtask notify test` tries again")
                     .into());
             }
-            self.pause(pause.min(left), &why)?;
+            self.pause(pause.min(left - SHORTEST_TRY), &why)?;
             pause *= 2;
         }
     }
@@ -200,6 +221,15 @@ mod tests {
         let mut json = serde_json::to_value(&message).expect("JSON");
         json["at"] = "2026-11-22T00:00:00Z".into();
         insta::assert_snapshot!(serde_json::to_string_pretty(&json).expect("JSON"));
+    }
+
+    #[test]
+    fn what_is_secret_is_in_no_message() {
+        let redactor = Redactor::new(["planted".to_owned()]);
+        let lines = ["planted was refused", "ALTER ROLE a PASSWORD", "\t'planted-too'", "token=planted-three"].map(str::to_owned);
+        let message = Message::new(&project(Path::new("/repo")), Kind::BackupFailed, "planted").with(lines).redacted(&redactor);
+        let text = serde_json::to_string(&message).expect("JSON");
+        assert!(!text.contains("planted") && message.details.len() == 4, "{text}");
     }
 
     #[test]

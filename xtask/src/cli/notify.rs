@@ -3,8 +3,10 @@
 use clap::{Args, Subcommand};
 
 use super::Context;
+use crate::model::Model;
 use crate::notify::{Kind, Message, Messenger, Wait};
 use crate::ports::PROXY;
+use crate::redact::Redactor;
 use crate::report::Failure;
 use crate::stack::Stack;
 
@@ -57,7 +59,10 @@ pub(super) fn tell_of(context: &Context, stack: &Stack, event: Kind, text: &str,
     if context.dry_run() || stack.environment.notify.is_silent() {
         return;
     }
-    if let Err(error) = send(context, stack, &Message::new(&stack.project, event, text).with(details)) {
+    // Compose tells what services have mounted without the engine, which may be what failed.
+    let model = stack.compose.model().read().ok().and_then(|model| Model::parse(&model).ok());
+    let message = Message::new(&stack.project, event, text).with(details).redacted(&Redactor::of(&stack.project, model.as_ref()));
+    if let Err(error) = send(context, stack, &message) {
         context.volume().say(format!("nobody could be told of it: {error:#}"));
     }
 }

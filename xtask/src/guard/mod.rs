@@ -16,6 +16,7 @@ use crate::lock::Lock;
 use crate::notify::{Kind, Message, Messenger, Wait};
 use crate::ports::PROXY;
 use crate::project::Project;
+use crate::redact::Redactor;
 use crate::report::Volume;
 use crate::stack::{Resolved, Stack};
 
@@ -208,6 +209,7 @@ impl Guard<'_> {
         let lines = lines.map(|output| format!("{}{}", output.stdout, output.stderr)).unwrap_or_default();
         let text = format!("{service}: {reason}; restarts did not help");
         let message = Message::new(self.project, Kind::RestartsExhausted, text).about(service).with(lines.lines().map(str::to_owned));
+        let message = message.redacted(&Redactor::of(self.project, Some(&known.resolved.model)));
         let image = known.resolved.model.services.get(PROXY.0).and_then(|service| service.image.clone());
         let (project, volume) = (self.project.clone(), self.volume);
         // Whoever is told may take minutes to answer; what hangs meanwhile does not wait for that.

@@ -69,8 +69,7 @@ impl Invocation {
         let end = ends.recv();
         interrupt::listen(|| {});
         if !matches!(end, Ok(Some(Ok(Some(_))))) {
-            // One that ended meanwhile is what was wanted.
-            let _ = handle.kill();
+            self.end(&handle);
         }
         match end {
             Ok(Some(output)) => output.with_context(place),

@@ -84,7 +84,7 @@ impl Invocation {
         self
     }
 
-    /// Where it is talked with, Ctrl-C does not reach it: whoever talks with it decides what becomes of it.
+    /// Ctrl-C does not reach it: whoever talks with it, or waits for it, decides what becomes of it, and of what it has started.
     pub(crate) fn apart(mut self) -> Self {
         self.apart = true;
         self
@@ -97,6 +97,13 @@ impl Invocation {
         }
         if let Some(dir) = &self.dir {
             expression = expression.dir(dir);
+        }
+        #[cfg(unix)]
+        if self.apart {
+            expression = expression.before_spawn(|command| {
+                std::os::unix::process::CommandExt::process_group(command, 0);
+                Ok(())
+            });
         }
         expression
     }
@@ -152,9 +159,23 @@ impl Invocation {
         let place = || format!("cannot run `{}`", self.program);
         let handle = expression.stdout_capture().stderr_capture().unchecked().start().with_context(place)?;
         let output = handle.wait_deadline(deadline).with_context(place)?.map(Output::from);
-        // One that ended meanwhile is what was wanted.
-        let _ = output.is_none().then(|| handle.kill());
+        if output.is_none() {
+            self.end(&handle);
+        }
         Ok(output)
+    }
+
+    /// Ends it; where it is apart, with what it has started.
+    fn end(&self, handle: &duct::Handle) {
+        // One that ended meanwhile is what was wanted.
+        #[cfg(unix)]
+        if self.apart {
+            let groups = handle.pids().into_iter().filter_map(|pid| rustix::process::Pid::from_raw(i32::try_from(pid).ok()?));
+            for group in groups {
+                let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+            }
+        }
+        let _ = handle.kill();
     }
 
     /// Runs and returns its stdout; a non-zero exit is an error that shows the command and its stderr.

@@ -59,3 +59,15 @@ fn last_lines_leaves_out_blank_ones() {
     assert_eq!(last_lines("a\n\nb\nc\n", 2), ["b", "c"]);
     assert_eq!(last_lines("a", 5), ["a"]);
 }
+
+#[test]
+#[cfg(unix)]
+fn what_a_child_that_is_apart_has_started_ends_with_it() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let script = "(sleep 2; echo late > late) & echo early > early; wait";
+    let child = Invocation::new("sh").args(["-c", script]).dir(dir.path()).apart();
+    let deadline = Instant::now() + std::time::Duration::from_secs(1);
+    assert!(child.capture_with_until(String::new(), deadline).expect("started").is_none());
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    assert!(dir.path().join("early").exists() && !dir.path().join("late").exists());
+}

@@ -19,9 +19,18 @@ fn posting(reply: Reply) -> Checkout {
 
 #[test]
 fn a_message_is_taken() {
-    let outcome = posting(Reply::default()).run(["notify", "test"]).success();
+    let outcome = posting(Reply::says("204")).run(["notify", "test"]).success();
     assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("", "the message was taken\n"));
     assert!(!outcome.log.iter().any(|line| line.contains("a-secret")), "{:?}", outcome.log);
+}
+
+#[test]
+fn an_answer_that_sends_it_elsewhere_does_not_take_it() {
+    let checkout = posting(Reply::says("301"));
+    let outcome = checkout.start(["notify", "test"]).until_times("call run --rm", 2).signal("TERM", Target::Process).finish();
+    assert_eq!(outcome.code, Some(130), "{outcome}");
+    let first = "the message could not be posted: it answered 301; it is tried again in 1 s\n";
+    assert!(outcome.stderr.starts_with(first), "{outcome}");
 }
 
 #[test]
