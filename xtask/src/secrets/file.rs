@@ -27,18 +27,26 @@ pub(crate) fn write(file: &Path, value: &str) -> anyhow::Result<()> {
     mode(file, 0o644)
 }
 
-/// Whether other users of this machine can get at the files in `dir`.
-pub(crate) fn is_open(dir: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        dir.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = dir;
-        false
-    }
+/// Whether other users of this machine can get at `path`, or at the files in it.
+pub(crate) fn is_open(path: &Path) -> bool {
+    has_mode(path, |mode| mode & 0o077 != 0)
+}
+
+/// Whether the users of services, who are others than ours, cannot read `file`.
+pub(crate) fn is_closed(file: &Path) -> bool {
+    has_mode(file, |mode| mode & 0o004 == 0)
+}
+
+/// Whether `path` is there with a mode that `is`; never where there are no modes.
+#[cfg(unix)]
+fn has_mode(path: &Path, is: impl FnOnce(u32) -> bool) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    path.metadata().is_ok_and(|metadata| is(metadata.permissions().mode()))
+}
+
+#[cfg(not(unix))]
+fn has_mode(_path: &Path, _is: impl FnOnce(u32) -> bool) -> bool {
+    false
 }
 
 /// Sets who may read and write `path`.

@@ -43,6 +43,10 @@ fn secrets(facts: &Facts) -> Option<Check> {
     };
     let missing = contents.secrets.iter().filter(|(_, state)| *state == State::Missing);
     let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
+    let closed = facts.checkout.closed.join(" ");
+    if missing.is_empty() && !closed.is_empty() {
+        return Some(Check::bad("secrets", format!("services cannot read {closed}"), format!("`chmod 644 {closed}`")));
+    }
     if missing.is_empty() {
         return Some(Check::good("secrets", "all there"));
     }
@@ -66,16 +70,22 @@ fn strength(facts: &Facts) -> Option<Check> {
 }
 
 fn private(facts: &Facts) -> Check {
-    match &facts.checkout.open {
-        None => Check::good("secrets-private", "nobody else on this machine reads them"),
-        Some(directory) => {
-            Check::bad("secrets-private", format!("others on this machine can read {directory}/"), format!("`chmod 700 {directory}`"))
-        }
+    let found = [(&facts.checkout.open, "/", "700"), (&facts.checkout.open_override, "", "600")];
+    let open: Vec<_> = found.into_iter().filter_map(|(path, mark, mode)| Some((path.as_ref()?, mark, mode))).collect();
+    if open.is_empty() {
+        return Check::good("secrets-private", "nobody else on this machine reads them");
     }
+    let named: Vec<String> = open.iter().map(|(path, mark, _)| format!("{path}{mark}")).collect();
+    let fixes: Vec<String> = open.iter().map(|(path, _, mode)| format!("`chmod {mode} {path}`")).collect();
+    Check::bad("secrets-private", format!("others on this machine can get at {}", named.join(" and ")), fixes.join(" and "))
 }
 
 fn ignored(facts: &Facts) -> Check {
-    match facts.checkout.exposed.as_deref() {
+    let exposed = match &facts.checkout.exposed {
+        Err(why) => return unanswered("secrets-ignored", why, facts),
+        Ok(exposed) => exposed,
+    };
+    match exposed.as_deref() {
         None => Check::good("secrets-ignored", "not a git checkout"),
         Some([]) => Check::good("secrets-ignored", "git leaves infra/secrets/ and overrides out"),
         Some(paths) => Check::bad(
@@ -87,7 +97,7 @@ fn ignored(facts: &Facts) -> Check {
 }
 
 fn committed(facts: &Facts) -> Check {
-    if facts.checkout.exposed.is_none() {
+    if facts.checkout.exposed == Ok(None) {
         return Check::good("secrets-committed", "not a git checkout");
     }
     let files = match &facts.checkout.committed {

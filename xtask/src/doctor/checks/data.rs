@@ -37,6 +37,14 @@ fn writable(data: &Data) -> Check {
     if data.writable {
         return Check::good("backup-directory", directory.to_string());
     }
+    if let Some(obstacle) = &data.obstacle {
+        let obstacle = obstacle.display();
+        return Check::bad(
+            "backup-directory",
+            format!("{directory} cannot be written: {obstacle} is a file"),
+            format!("move {obstacle} away, or another `backup.directory` in the environment's file"),
+        );
+    }
     Check::bad(
         "backup-directory",
         format!("{directory} cannot be written"),

@@ -9,6 +9,9 @@ use crate::process::{Invocation, Output};
 /// What is known, or in a few words why it is not.
 pub(crate) type Known<T> = Result<T, String>;
 
+/// How it ends where there was no answer in time.
+pub(super) const LATE: &str = "did not answer in time";
+
 /// Asks until a moment that all questions have in common.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask {
@@ -24,7 +27,7 @@ impl Ask {
     /// What `question` leaves behind, whatever its exit code says.
     pub(crate) fn output(self, question: &Invocation) -> Known<Output> {
         let output = question.capture_until(self.deadline).map_err(|error| format!("{error:#}"))?;
-        output.ok_or_else(|| format!("`{}` did not answer in time", question.short()))
+        output.ok_or_else(|| format!("`{}` {LATE}", question.short()))
     }
 
     /// What `question` prints; not known where it fails.
@@ -42,7 +45,7 @@ impl Ask {
         let (send, receive) = mpsc::channel();
         // Nobody listens any more where it is too late.
         std::thread::spawn(move || drop(send.send(look())));
-        receive.recv_timeout(self.deadline.saturating_duration_since(Instant::now())).map_err(|_| format!("{what} did not answer in time"))
+        receive.recv_timeout(self.deadline.saturating_duration_since(Instant::now())).map_err(|_| format!("{what} {LATE}"))
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::ask::{Ask, Known, answer};
+use super::ask::{Ask, Known, LATE, answer};
+use crate::config::hidden::{is_hidden, is_secret_name};
+use crate::config::layers::leaves;
 use crate::process::{Invocation, Output};
 use crate::project::Project;
 use crate::secrets::file;
@@ -12,13 +14,17 @@ use crate::secrets::file;
 #[derive(Clone, Debug)]
 pub(crate) struct Checkout {
     /// Paths for secrets that git would add; nothing outside a git checkout.
-    pub(crate) exposed: Option<Vec<String>>,
+    pub(crate) exposed: Known<Option<Vec<String>>>,
     /// Files of secrets that git has.
     pub(crate) committed: Known<Vec<String>>,
     /// Files of secrets that its history has, of every branch.
     pub(crate) past: Known<Vec<Past>>,
     /// The directory of secrets, where others on this machine can read it.
     pub(crate) open: Option<String>,
+    /// The settings that git does not have, where they are secret and others on this machine can read or write them.
+    pub(crate) open_override: Option<String>,
+    /// Files of secrets that the services' users cannot read.
+    pub(crate) closed: Vec<String>,
     /// Directories that cannot be written.
     pub(crate) unwritable: Vec<PathBuf>,
     /// The pinned Rust version.
@@ -56,10 +62,12 @@ impl Checkout {
             });
             let rust = ask.read(&Invocation::new("rustc").arg("--version").dir(root));
             Self {
-                exposed: answer(ignored).ok().and_then(|output| exposed(&output, &secret)),
+                exposed: ignored_by(answer(ignored)).map(|output| output.and_then(|output| exposed(&output, &secret))),
                 committed: answer(listed).map(|output| committed(&output)),
                 past: answer(had).and_then(|had| Ok(past(&had.stdout, &answer(present)?))),
+                closed: closed(root, &directory),
                 open: file::is_open(&root.join(&directory)).then_some(directory),
+                open_override: Some(&secret[1]).filter(|path| file::is_open(&root.join(path)) && has_secrets(project)).cloned(),
                 unwritable: [root.clone(), root.join("target")].into_iter().filter(|dir| !writable(dir)).collect(),
                 pinned: pinned(root),
                 rust: rust.map(|text| text.split_whitespace().nth(1).unwrap_or_default().to_owned()),
@@ -89,6 +97,33 @@ fn past(log: &str, present: &str) -> Vec<Past> {
         *used.entry(path).or_default() |= change.split_whitespace().nth(3).is_some_and(|content| present.contains(content));
     }
     used.into_iter().map(|(path, used)| Past { path: path.to_owned(), used }).collect()
+}
+
+/// The files in `directory` of `root` that the services' users cannot read.
+fn closed(root: &Path, directory: &str) -> Vec<String> {
+    let names = std::fs::read_dir(root.join(directory)).into_iter().flatten().flatten();
+    let closed = names.filter(|entry| entry.path().is_file() && file::is_closed(&entry.path()));
+    let mut closed: Vec<String> = closed.map(|entry| format!("{directory}/{}", entry.file_name().to_string_lossy())).collect();
+    closed.sort();
+    closed
+}
+
+/// Whether the settings that git does not have are such that nobody is shown them.
+fn has_secrets(project: &Project) -> bool {
+    let path = project.infra().join("env").join(format!("{}.override.toml", project.environment));
+    // What cannot be read as settings may be anything.
+    let Some(table) = std::fs::read_to_string(path).ok().and_then(|text| toml::from_str::<toml::Table>(&text).ok()) else { return true };
+    leaves(&table)
+        .into_iter()
+        .any(|(key, value)| is_hidden(&key, &value) || is_secret_name(&key) && value.as_str().is_some_and(|text| !text.is_empty()))
+}
+
+/// What `git check-ignore` said; nothing where there is no git.
+fn ignored_by(output: Known<Output>) -> Known<Option<Output>> {
+    match output {
+        Err(why) if !why.ends_with(LATE) => Ok(None),
+        output => output.map(Some),
+    }
 }
 
 /// Which of `paths` git would add: `git check-ignore` names the others, and ends with more than 1 outside a checkout.
@@ -137,6 +172,40 @@ mod tests {
         assert_eq!(exposed(&output(1, ""), &paths), Some(paths.to_vec()));
         assert_eq!(exposed(&output(128, ""), &paths), None);
         assert_eq!(committed(&output(0, "infra/secrets/README.md\ninfra/secrets/local/key\n")), ["infra/secrets/local/key"]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn who_cannot_read_a_secret_and_who_should_not_is_seen_by_modes() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let project = Project::new(dir.path().to_owned(), "local", None).expect("valid names");
+        let (secrets, settings) = (dir.path().join("infra/secrets/local"), dir.path().join("infra/env/local.override.toml"));
+        for directory in [&secrets, &dir.path().join("infra/env")] {
+            std::fs::create_dir_all(directory).expect("created");
+        }
+        let find = || Checkout::find(Ask::for_at_most(std::time::Duration::from_secs(60)), &project);
+        for (name, mode) in [("a", 0o644), ("b", 0o600), ("c", 0o640)] {
+            std::fs::write(secrets.join(name), "x").expect("written");
+            file::mode(&secrets.join(name), mode).expect("set");
+        }
+        assert_eq!(find().closed, ["infra/secrets/local/b", "infra/secrets/local/c"]);
+        for (text, mode, open) in [
+            ("[notify]\nwebhook = \"https://a\"\n", 0o644, true),
+            ("[variables]\nMAP_TOKEN = \"a\"\n", 0o660, true),
+            ("[variables]\nMAP_TOKEN = \"a\"\n", 0o600, false),
+            ("[proxy]\nport = 1\n", 0o644, false),
+        ] {
+            std::fs::write(&settings, text).expect("written");
+            file::mode(&settings, mode).expect("set");
+            assert_eq!(find().open_override.is_some(), open, "{text} {mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_git_that_hangs_is_not_known_and_none_is_no_checkout() {
+        assert_eq!(ignored_by(Err("cannot run `git`".to_owned())).map(|output| output.is_some()), Ok(false));
+        let late = format!("`git check-ignore` {LATE}");
+        assert_eq!(ignored_by(Err(late.clone())).map(|output| output.is_some()), Err(late));
     }
 
     #[test]

@@ -65,6 +65,8 @@ pub(crate) struct Data {
     pub(crate) directory: PathBuf,
     /// Whether one can be put there.
     pub(crate) writable: bool,
+    /// A file where a directory of its path would have to be.
+    pub(crate) obstacle: Option<PathBuf>,
     /// What is there, oldest first.
     pub(crate) backups: Known<Vec<Backup>>,
     /// How far a restore was when it was interrupted; nothing where none was.
@@ -112,6 +114,7 @@ impl Data {
         let directory = agent::directory(stack);
         Self {
             writable: checkout::writable(&directory),
+            obstacle: directory.ancestors().find(|path| path.exists()).filter(|path| !path.is_dir()).map(PathBuf::from),
             backups: store::list(&directory).map_err(|error| format!("{error:#}")),
             // One that goes on is none that was interrupted.
             interrupted: interrupted::phase(&directory).filter(|_| !Lock::is_changing(&stack.project)),

@@ -72,10 +72,12 @@ pub(super) fn well() -> Facts {
             name_server: Some(([192, 0, 2, 1].into(), true)),
         },
         checkout: Checkout {
-            exposed: Some(Vec::new()),
+            exposed: Ok(Some(Vec::new())),
             committed: Ok(Vec::new()),
             past: Ok(Vec::new()),
             open: None,
+            open_override: None,
+            closed: Vec::new(),
             unwritable: Vec::new(),
             pinned: text("1.95.0"),
             rust: Ok("1.95.0".to_owned()),
@@ -101,6 +103,7 @@ pub(super) fn well() -> Facts {
         data: Some(Data {
             directory: "/repo/backups/slipway".into(),
             writable: true,
+            obstacle: None,
             backups: Ok(vec![backup]),
             // 2026-11-22T00:00:00Z
             interrupted: None,

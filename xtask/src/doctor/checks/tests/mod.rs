@@ -38,7 +38,7 @@ fn production(facts: &mut Facts) {
     facts.flags = " --env production".to_owned();
 }
 
-const FAULTS: [Fault; 51] = [
+const FAULTS: [Fault; 55] = [
     ("engine", |facts| facts.engine.server = None),
     ("compose", |facts| facts.engine.compose = Ok(None)),
     ("buildx", |facts| facts.engine.buildx = Ok(None)),
@@ -66,7 +66,10 @@ const FAULTS: [Fault; 51] = [
         contents(facts).secrets[0].1 = State::Weak("contains `password`".to_owned());
     }),
     ("secrets-private", |facts| facts.checkout.open = Some("infra/secrets/local".to_owned())),
-    ("secrets-ignored", |facts| facts.checkout.exposed = Some(vec!["infra/secrets/local/any".to_owned()])),
+    ("secrets-private", |facts| facts.checkout.open_override = Some("infra/env/local.override.toml".to_owned())),
+    ("secrets", |facts| facts.checkout.closed = vec!["infra/secrets/local/key".to_owned()]),
+    ("secrets-ignored", |facts| facts.checkout.exposed = Err("`git check-ignore` did not answer in time".to_owned())),
+    ("secrets-ignored", |facts| facts.checkout.exposed = Ok(Some(vec!["infra/secrets/local/any".to_owned()]))),
     ("secrets-committed", |facts| facts.checkout.committed = Ok(vec!["infra/secrets/local/key".to_owned()])),
     ("secrets-committed", |facts| {
         let both = ["infra/secrets/local/key", "infra/env/local.override.toml"];
@@ -87,6 +90,7 @@ const FAULTS: [Fault; 51] = [
         contents(facts).model.volumes.insert("uploads".to_owned(), Named { name: "slipway_uploads".to_owned() });
     }),
     ("backup-directory", |facts| data(facts).writable = false),
+    ("backup-directory", |facts| (data(facts).writable, data(facts).obstacle) = (false, Some("/repo/backups".into()))),
     ("backup-age", |facts| {
         production(facts);
         data(facts).backups.as_mut().expect("known")[0].manifest.created_at = "2026-11-19T23:00:00Z".to_owned();
@@ -184,8 +188,8 @@ fn what_is_no_fault_is_told_all_the_same() {
         ("restarts", |facts| facts.running.containers.as_mut().expect("known")[0].restart_count = 1),
         ("guard", |facts| (facts.running.guarded, facts.running.attached) = (false, true)),
         ("container-dns", |facts| facts.running.look_up = Some(Ok(LookUp { name: "backend".to_owned(), found: None }))),
-        ("secrets-ignored", |facts| facts.checkout.exposed = None),
-        ("secrets-committed", |facts| (facts.checkout.exposed, facts.checkout.committed) = (None, Err("cannot run `git`".to_owned()))),
+        ("secrets-ignored", |facts| facts.checkout.exposed = Ok(None)),
+        ("secrets-committed", |facts| (facts.checkout.exposed, facts.checkout.committed) = (Ok(None), Err("cannot run `git`".to_owned()))),
         ("secrets-committed", |facts| facts.checkout.past = Ok(vec![past("infra/secrets/local/key", false)])),
         ("secrets-committed", |facts| facts.checkout.past = Err("`git log` did not answer in time".to_owned())),
     ];
