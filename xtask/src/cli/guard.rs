@@ -9,7 +9,7 @@ use crate::process::Invocation;
 use crate::report::product;
 use crate::stack::Stack;
 
-/// Restart services that hang, until the stack is stopped; `up` and `dev --detach` leave one behind
+/// Restart services that hang, until the stack is stopped; `up` leaves one behind, and so does `dev --keep`
 #[derive(Args)]
 pub(crate) struct Guard {}
 
