@@ -95,13 +95,11 @@ impl Rule {
         let word = rest.find(char::is_whitespace).unwrap_or(rest.len());
         match self.end {
             End::Host => {
-                // Where no password is told from the name, both end at the first of these.
+                // A token has none of these: a name that a colon follows is none.
                 let ends: &[char] =
                     if head.get(0).is_some_and(|head| head.as_str().ends_with("//")) { &['"', '\'', '/', ':'] } else { &['"', '\''] };
                 let word = &rest[..rest[..word].find(ends).unwrap_or(word)];
-                // A name before a password is none.
-                let more = rest[word.len()..].starts_with(':');
-                word.rfind('@').filter(|_| !more || word.contains('@')).unwrap_or(0)
+                word.rfind('@').unwrap_or(0)
             }
             End::Line => line.min(string(text, begin)),
             End::Word if head.name("query").is_some() => {
@@ -120,7 +118,7 @@ fn string(text: &str, begin: usize) -> usize {
     let line = text[..begin].rfind('\n').map_or(0, |at| at + 1);
     let unescaped = |text: &str| {
         let quotes = text.match_indices('"').map(|(at, _)| at);
-        quotes.filter(|at| backslashes(&text[..*at]) % 2 == 0).collect::<Vec<_>>()
+        quotes.filter(|at| backslashes(&text[..*at]).is_multiple_of(2)).collect::<Vec<_>>()
     };
     if unescaped(&text[line..begin]).len() % 2 == 0 {
         return usize::MAX;
@@ -151,7 +149,7 @@ fn quoted(text: &str, quote: &str) -> usize {
             escapes == depth
         } else {
             // Each time that JSON is put into JSON a backslash becomes two, and a quote gets one more.
-            escapes < depth || (escapes - depth) % (2 * (depth + 1)) == 0
+            escapes < depth || (escapes - depth).is_multiple_of(2 * (depth + 1))
         };
         if closes {
             return at - escapes.min(depth);
