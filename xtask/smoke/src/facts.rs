@@ -22,6 +22,13 @@ pub(crate) struct Facts {
     pub(crate) trusted: Option<PathBuf>,
 }
 
+impl Facts {
+    /// The service `name`, where the engine sees it.
+    pub(crate) fn service(&self, name: &str) -> Option<&Service> {
+        self.services.iter().flatten().find(|service| service.name == name)
+    }
+}
+
 /// A service as the engine sees it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -91,7 +91,11 @@ impl Run {
 
     /// One check, tried again as long as it says.
     async fn step(&self, check: &Check, journey: Option<&Journey>, memory: &mut Memory) -> Outcome {
-        let (timeout, retry) = (check.timeout.unwrap_or(self.defaults.timeout), check.retry.unwrap_or(self.defaults.retry));
+        let timeout = check.timeout.unwrap_or(self.defaults.timeout);
+        let component = check.component.clone().or_else(|| Some(journey?.component.clone())).unwrap_or_default();
+        // What somebody stopped does not come back by itself, however often it is asked.
+        let stopped = self.common.facts.service(&component).is_some_and(|service| service.stopped);
+        let retry = if stopped { Duration::ZERO } else { check.retry.unwrap_or(self.defaults.retry) };
         let begun = Instant::now();
         let mut pause = PAUSE;
         let fault = loop {
@@ -110,10 +114,9 @@ impl Run {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         };
-        let owner = journey.map(|journey| journey.component.clone());
         Outcome {
             name: journey.map_or_else(|| check.name.clone(), |journey| format!("{}: {}", journey.name, check.name)),
-            component: check.component.clone().or(owner).unwrap_or_default(),
+            component,
             time: begun.elapsed(),
             fault,
             hint: check.hint.clone(),

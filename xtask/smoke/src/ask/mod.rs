@@ -113,8 +113,7 @@ async fn examine(check: &Check, values: &Values, reply: Option<Reply>, answer: A
 
 /// What the engine says of a service.
 fn service(common: &Common, name: &str) -> Result<(), Fault> {
-    let services = common.facts.services.as_deref().unwrap_or_default();
-    match services.iter().find(|service| service.name == name) {
+    match common.facts.service(name) {
         None => Err(Fault::seen(format!("the stack has no service `{name}`"))),
         Some(Service { problem: Some(problem), stopped: true, .. }) => Err(Fault::stopped(problem)),
         Some(Service { problem: Some(problem), .. }) => Err(Fault::seen(problem)),

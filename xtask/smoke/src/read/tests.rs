@@ -1,8 +1,13 @@
 //! Suites with mistakes, and what is said of each.
 
+use std::time::Duration;
+
 use super::*;
 use crate::choose::choose;
 use crate::facts::tests::here;
+
+/// Within so long the guard notices what hangs, and restarts it.
+const HEALED: Duration = Duration::from_secs(10);
 
 fn facts() -> Facts {
     let values = [("environment".to_owned(), "local".to_owned())].into();
@@ -26,6 +31,12 @@ fn the_suite_of_this_repository_is_right() {
     };
     assert_eq!(asked(&["hub", "mail"]), Some(vec!["mail".to_owned()]));
     assert_eq!((asked(&["hub"]), asked(&["mail"])), (None, None));
+    // So is the hub, which no other check would notice to hang.
+    let hub = suite.checks.iter().find(|check| check.component.as_deref() == Some("hub")).expect("it is asked");
+    assert!(hub.request.is_some() && hub.with == ["hub".to_owned()].into(), "{hub:?}");
+    // Whoever tried as long as that would find what hung healed, and say that nothing was wrong.
+    let retries = suite.journeys.iter().flat_map(|journey| &journey.steps).chain(&suite.checks).filter_map(|check| check.retry);
+    assert!(retries.max() < Some(HEALED), "the guard is faster");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::*;
 use crate::ask::{client, trust};
 use crate::facts::tests::elsewhere;
+use crate::facts::{Facts, Service};
 use crate::suite::{Expect, Request};
 
 /// So many checks.
@@ -75,9 +76,32 @@ async fn whoever_says_never_is_not_waited_for() {
     assert_eq!(details, ["status 429 instead of 200"]);
 }
 
+#[tokio::test]
+async fn what_somebody_stopped_is_not_waited_for() {
+    let stopped = |stopped| Facts {
+        services: Some(vec![Service { name: "worker".to_owned(), problem: Some("it ended".to_owned()), stopped }]),
+        ..elsewhere("http://localhost:8080")
+    };
+    let check = Check {
+        component: Some("worker".to_owned()),
+        service: Some("worker".to_owned()),
+        retry: Some(Duration::from_millis(300)),
+        ..Check::default()
+    };
+    for (facts, tried) in [(stopped(true), false), (stopped(false), true)] {
+        let outcomes = of(facts).all(vec![check.clone()], Vec::new(), &Values::default(), 1).await;
+        assert!(outcomes[0].fault.is_some());
+        assert_eq!(outcomes[0].time >= Duration::from_millis(100), tried, "{outcomes:?}");
+    }
+}
+
 fn run(url: &str) -> Arc<Run> {
+    of(elsewhere(url))
+}
+
+fn of(facts: Facts) -> Arc<Run> {
     let tls = trust(None).expect("TLS");
-    let common = Arc::new(Common { client: client(tls.clone()), tls, facts: elsewhere(url) });
+    let common = Arc::new(Common { client: client(tls.clone()), tls, facts });
     Arc::new(Run { common, defaults: Defaults { timeout: PATIENCE, retry: Duration::ZERO }, stop: Arc::default() })
 }
 
