@@ -14,7 +14,9 @@ pub(crate) fn problems<'a>(model: &'a Model, containers: &'a [Container]) -> imp
 /// What is wrong with one service.
 pub(crate) fn problem(model: &Model, service: &Service, container: Option<&Container>) -> Option<String> {
     let Some(container) = container else { return Some("it was never started".to_owned()) };
-    if container.completed() && service.restart.as_deref() == Some("no") {
+    // One whose health is checked is there to go on: where it ended without an error, somebody stopped it.
+    let goes_on = service.healthcheck.as_ref().is_some_and(|check| !check.disable);
+    if container.completed() && !goes_on && service.restart.as_deref() == Some("no") {
         return None;
     }
     if let Some(problem) = state_problem(container) {
@@ -105,6 +107,19 @@ mod tests {
             sample("worker", "running", None),
         ];
         assert!(found(&containers).iter().all(|(_, problem)| problem.is_none()), "{:?}", found(&containers));
+    }
+
+    #[test]
+    fn a_builder_that_was_stopped_is_no_task_that_is_done() {
+        let json = r#"{"services":{"builder":{"restart":"no","healthcheck":{"test":["CMD","true"]}},"migrate":{"restart":"no","healthcheck":{"disable":true}}},
+            "networks":{}}"#;
+        let model = Model::parse(json).expect("a model");
+        let problem = |name: &str, status: &str, health| problem(&model, &model.services[name], Some(&sample(name, status, health)));
+        assert!(problem("builder", "exited", None).is_some_and(|problem| problem.starts_with("it ended with exit code 0")));
+        assert_eq!(problem("builder", "paused", Some("healthy")).as_deref(), Some("it is paused"));
+        assert!(problem("builder", "running", Some("unhealthy")).is_some());
+        assert_eq!(problem("builder", "running", Some("healthy")), None);
+        assert_eq!(problem("migrate", "exited", None), None);
     }
 
     #[test]

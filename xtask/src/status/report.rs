@@ -178,7 +178,7 @@ impl ServiceReport {
         let next = evidence.problem.as_ref().map(|_| health::next_step(container.service(), Some(container), evidence.flags));
         Self {
             name: container.service().to_owned(),
-            state: if container.completed() { "completed".to_owned() } else { state.status.clone() },
+            state: if container.completed() && evidence.problem.is_none() { "completed".to_owned() } else { state.status.clone() },
             health: container.health().map(str::to_owned),
             since: Some(moment.clone()).filter(|moment| !moment.starts_with("0001-")),
             last_check,
