@@ -17,15 +17,15 @@ mod suite;
 mod validate;
 mod values;
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Parser;
+use tokio::sync::watch;
 
 use crate::ask::Common;
 use crate::choose::choose;
@@ -33,6 +33,9 @@ use crate::facts::Facts;
 use crate::report::Report;
 use crate::run::Run;
 use crate::values::Values;
+
+/// The exit code where somebody asked to stop, as shells have it for Ctrl-C.
+const INTERRUPTED: u8 = 130;
 
 /// How to ask.
 #[derive(Parser)]
@@ -69,8 +72,7 @@ fn main() -> ExitCode {
         result
     });
     match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(code) => code,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
@@ -78,7 +80,7 @@ fn main() -> ExitCode {
     }
 }
 
-async fn smoke() -> anyhow::Result<bool> {
+async fn smoke() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
     let facts: Facts =
         serde_json::from_reader(std::io::stdin()).context("stdin says nothing of the stack: `cargo xtask smoke` runs this program")?;
@@ -92,32 +94,46 @@ async fn smoke() -> anyhow::Result<bool> {
 
     let tls = ask::trust(facts.trusted.as_deref())?;
     let common = Common { client: ask::client(tls.clone()), tls, facts };
-    let stop = Arc::new(AtomicBool::new(false));
+    let begun = Instant::now();
+    let run = Arc::new(Run { common: Arc::new(common), defaults: suite.defaults.clone(), stop: watch::Sender::new(false) });
     tokio::spawn({
-        let stop = Arc::clone(&stop);
+        let run = Arc::clone(&run);
         async move {
             // What was begun is cleaned up, however often somebody asks.
             if asked_to_end().await.is_ok() {
-                stop.store(true, Ordering::SeqCst);
+                run.stop.send_replace(true);
             }
         }
     });
-    let (begun, stopped) = (Instant::now(), Arc::clone(&stop));
-    let run = Arc::new(Run { common: Arc::new(common), defaults: suite.defaults.clone(), stop });
-    let mut outcomes = run.all(checks, journeys, &values, usize::from(options.parallel)).await;
+    let mut outcomes = Arc::clone(&run).all(checks, journeys, &values, usize::from(options.parallel)).await;
     outcomes.iter_mut().for_each(|outcome| blame::heed(&suite.components, outcome));
     let report = Report::new(&outcomes, &suite.components, begun.elapsed());
+    let mut lines = if options.verbose { report.lines() } else { Vec::new() };
+    if run.is_stopped() {
+        // What was ended before all was asked says nothing of the whole: a person reads how far it came, programs read nothing.
+        lines.push(report.text());
+        if !options.json {
+            print(&mut std::io::stdout(), &lines)?;
+        }
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
     if let Some(path) = &options.junit {
         junit::write(path, &report.junit())?;
     }
-    // What was ended before all was asked says nothing of the whole.
-    if let Some(path) = options.record.filter(|_| !stopped.load(Ordering::SeqCst)) {
+    if let Some(path) = options.record {
         std::fs::write(&path, report.json().to_string()).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    let mut lines = if options.verbose { report.lines() } else { Vec::new() };
     lines.push(if options.json { serde_json::to_string_pretty(&report.json())? } else { report.text() });
-    writeln!(std::io::stdout(), "{}", lines.join("\n"))?;
-    Ok(report.ok())
+    print(&mut std::io::stdout(), &lines)?;
+    Ok(if report.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Writes `lines` to `out`. Whoever reads no further (`… | head`) has all that it wants.
+fn print(out: &mut impl Write, lines: &[String]) -> anyhow::Result<()> {
+    match writeln!(out, "{}", lines.join("\n")).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write what was found"),
+        _ => Ok(()),
+    }
 }
 
 /// Waits until somebody asks this program to end.
@@ -132,4 +148,29 @@ async fn asked_to_end() -> std::io::Result<()> {
     }
     #[cfg(not(unix))]
     tokio::signal::ctrl_c().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An output that cannot be written.
+    struct Out(ErrorKind);
+
+    impl Write for Out {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn whoever_reads_no_further_is_no_mistake() {
+        let lines = ["1 passed".to_owned()];
+        assert!(print(&mut Out(ErrorKind::BrokenPipe), &lines).is_ok());
+        assert!(print(&mut Out(ErrorKind::StorageFull), &lines).is_err());
+    }
 }

@@ -2,10 +2,10 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use hyper::Method;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::ask::{Common, Memory, ask};
@@ -30,8 +30,17 @@ pub(crate) struct Run {
     pub(crate) common: Arc<Common>,
     /// What a check has unless it says otherwise.
     pub(crate) defaults: Defaults,
-    /// Set once nobody wants to know any more: journeys then only clean up.
-    pub(crate) stop: Arc<AtomicBool>,
+    /// True once nobody wants to know any more: journeys then only clean up.
+    pub(crate) stop: watch::Sender<bool>,
+}
+
+/// What a question is put for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To know the answer: who asked the program to stop does not any more.
+    Know,
+    /// To remove what was made, in any case.
+    CleanUp,
 }
 
 impl Run {
@@ -52,7 +61,7 @@ impl Run {
             let (run, turns, values) = (Arc::clone(&self), Arc::clone(&turns), values.clone());
             tasks.spawn(async move {
                 let _turn = turns.acquire().await;
-                (number, vec![run.step(&check, None, &mut Memory::new(values)).await])
+                (number, Vec::from_iter(run.step(&check, None, &mut Memory::new(values), Purpose::Know).await))
             });
         }
         let mut outcomes = Vec::new();
@@ -72,25 +81,38 @@ impl Run {
         let mut memory = Memory::new(values);
         let mut outcomes = Vec::new();
         for step in &journey.steps {
-            if self.stop.load(Ordering::SeqCst) {
-                break;
-            }
-            outcomes.push(self.step(step, Some(journey), &mut memory).await);
-            if outcomes.last().is_some_and(|outcome| outcome.fault.is_some()) {
+            let Some(outcome) = self.step(step, Some(journey), &mut memory, Purpose::Know).await else { break };
+            let failed = outcome.fault.is_some();
+            outcomes.push(outcome);
+            if failed {
                 break;
             }
         }
         for step in &journey.cleanups {
             // What was never made has no name.
             if texts(step).iter().flat_map(|text| names(text)).all(|name| memory.values.has(name)) {
-                outcomes.push(self.step(step, Some(journey), &mut memory).await);
+                outcomes.extend(self.step(step, Some(journey), &mut memory, Purpose::CleanUp).await);
             }
         }
         outcomes
     }
 
-    /// One check, tried again as long as it says.
-    async fn step(&self, check: &Check, journey: Option<&Journey>, memory: &mut Memory) -> Outcome {
+    /// Whether nobody wants to know any more.
+    pub(crate) fn is_stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Waits until nobody wants to know any more.
+    async fn stopped(&self) {
+        // It ends without that only together with what it is asked of.
+        drop(self.stop.subscribe().wait_for(|stop| *stop).await);
+    }
+
+    /// One check, tried again as long as it says; nothing where nobody wanted to know before there was anything to say.
+    async fn step(&self, check: &Check, journey: Option<&Journey>, memory: &mut Memory, purpose: Purpose) -> Option<Outcome> {
+        if purpose == Purpose::Know && self.is_stopped() {
+            return None;
+        }
         let timeout = check.timeout.unwrap_or(self.defaults.timeout);
         let component = check.component.clone().or_else(|| Some(journey?.component.clone())).unwrap_or_default();
         // What somebody stopped does not come back by itself, however often it is asked.
@@ -99,29 +121,48 @@ impl Run {
         let begun = Instant::now();
         let mut pause = PAUSE;
         let fault = loop {
-            let fault = ask(&self.common, check, timeout, memory).await.err();
-            // Whoever asked too much at once does as it is told.
-            if let Some(later) = fault.as_ref().and_then(|fault| fault.later)
-                && begun.elapsed().saturating_add(later) < PATIENCE
-                && !self.stop.load(Ordering::SeqCst)
-            {
-                tokio::time::sleep(later).await;
-                continue;
+            let asked = ask(&self.common, check, timeout, memory);
+            let answered = if purpose == Purpose::CleanUp || makes(check) {
+                asked.await
+            } else {
+                tokio::select! {
+                    biased;
+                    () = self.stopped() => return None,
+                    answered = asked => answered,
+                }
+            };
+            let Err(fault) = answered else { break None };
+            let wait = match fault.later {
+                // Whoever asked too much at once does as it is told.
+                Some(later) if begun.elapsed().saturating_add(later) < PATIENCE => later,
+                _ if begun.elapsed() + pause > retry => break Some(fault),
+                _ => {
+                    let longer = (pause * 2).min(LONGEST_PAUSE);
+                    std::mem::replace(&mut pause, longer)
+                }
+            };
+            let stopped = tokio::time::timeout(wait, self.stopped()).await.is_ok();
+            match purpose {
+                Purpose::CleanUp if stopped => break Some(fault),
+                // The next answer might have been the right one.
+                Purpose::Know if stopped => return None,
+                _ => {}
             }
-            if fault.is_none() || begun.elapsed() + pause > retry || self.stop.load(Ordering::SeqCst) {
-                break fault;
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
         };
-        Outcome {
+        Some(Outcome {
             name: journey.map_or_else(|| check.name.clone(), |journey| format!("{}: {}", journey.name, check.name)),
             component,
             time: begun.elapsed(),
             fault,
             hint: check.hint.clone(),
-        }
+        })
     }
+}
+
+/// Whether a request makes something. Its answer is waited for also where nobody wants to know: nobody else says what is to be removed.
+fn makes(check: &Check) -> bool {
+    let method = check.request.as_ref().and_then(|request| request.method.as_ref());
+    method.is_some_and(|method| ![Method::GET, Method::HEAD, Method::OPTIONS].contains(method))
 }
 
 fn panicked(error: &tokio::task::JoinError) -> Outcome {

@@ -17,7 +17,7 @@ use crate::interrupt;
 use crate::model::Kind as SecretKind;
 use crate::notify::Kind;
 use crate::process::Invocation;
-use crate::report::{ExitWith, Failure, Volume, product};
+use crate::report::{ExitWith, Failure, Interrupted, Volume, product};
 use crate::secrets;
 use crate::stack::Stack;
 use crate::status;
@@ -76,7 +76,11 @@ impl Smoke {
         } else {
             program.hand_over_with(facts)?
         };
-        if code == 0 { Ok(()) } else { Err(ExitWith(code).into()) }
+        match code {
+            0 => Ok(()),
+            _ if interrupted(code) => Err(Interrupted.into()),
+            _ => Err(ExitWith(code).into()),
+        }
     }
 
     /// All checks, said in short.
@@ -118,11 +122,16 @@ fn tell(context: &Context, stack: &Stack, program: &Invocation, facts: String) -
         Volume::Normal.say(talk);
     }
     // Without a report it was the question that was wrong, and whoever ended it knows.
-    if output.code != 0 && !report.is_empty() && !interrupt::requested() {
+    if output.code != 0 && !report.is_empty() && !interrupted(output.code) {
         let details = report.lines().map(str::to_owned).collect();
         notify::tell_of(context, stack, Kind::SmokeFailed, "a smoke test found something broken", details);
     }
     Ok(output.code)
+}
+
+/// Whether a run that ended with `code` was ended by somebody, this command or the program alone: it is not known then what is broken.
+fn interrupted(code: i32) -> bool {
+    code == Interrupted::CODE || interrupt::requested()
 }
 
 /// Asks `stack`, of whose services only those that are `started` have to run.
@@ -133,6 +142,7 @@ pub(super) fn ask(context: &Context, stack: &Stack, started: impl Fn(&str) -> bo
     let program = Smoke::whole().program(context, stack)?;
     match program.hand_over_with(seen(stack, started)?.to_string())? {
         0 => Ok(()),
+        code if interrupted(code) => Err(Interrupted.into()),
         _ => Err(Failure::new(format!("{} does not do what it is for", stack.project.compose_name())).into()),
     }
 }

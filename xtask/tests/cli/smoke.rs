@@ -1,8 +1,10 @@
 //! `smoke`: what is refused before anything is asked, what the program that asks is told, and who is told what it found.
 
+use std::time::Duration;
+
 use insta::assert_snapshot;
 
-use crate::harness::Checkout;
+use crate::harness::{Checkout, Target};
 
 /// Takes what it is told, and finds what stands in `found` of the checkout; nothing where that is not there.
 const PROGRAM: &str = r#"while read -r line; do :; done
@@ -54,4 +56,18 @@ fn what_is_broken_is_told_where_it_is_this_stack_that_was_asked_what_it_always_i
     }
     checkout.run(["smoke", "--tag", "routes"]);
     assert_eq!(told(&checkout), 2);
+}
+
+#[test]
+fn what_is_interrupted_is_told_to_nobody() {
+    let program = "while read -r line; do :; done\ntrap 'echo \"3 passed, 1 failed, in 0.10 s\"; exit 130' TERM\n: >asked\nwhile :; do /bin/sleep 0.05; done";
+    let checkout = Checkout::new().program("cargo", program);
+    checkout.environment(&format!("port = {}\nport_fallback = true\n[notify]\ncommand = {TOLD}", checkout.port));
+    checkout.run(["up"]).success();
+    let smoke = checkout.start(["smoke"]);
+    while !checkout.root().join("asked").exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_snapshot!(smoke.signal("TERM", Target::Process).finish());
+    assert_eq!(told(&checkout), 0);
 }

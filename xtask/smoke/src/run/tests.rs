@@ -4,13 +4,12 @@ use std::net::Ipv4Addr;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 
 use super::*;
 use crate::ask::{client, trust};
 use crate::facts::tests::elsewhere;
 use crate::facts::{Facts, Service};
-use crate::suite::{Expect, Request};
+use crate::suite::{Expect, Request, Source};
 
 /// So many checks.
 const CHECKS: usize = 500;
@@ -77,6 +76,62 @@ async fn whoever_says_never_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn whoever_is_interrupted_waits_only_for_what_was_made_and_removes_it() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let run = run(&url);
+    // It stops the run once it is asked to make something, and never answers those who only want to know.
+    let stop = run.stop.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(interrupting(stream, stop.clone()));
+        }
+    });
+    let step = |name: &str, method: Option<Method>, path: &str| Check {
+        name: name.to_owned(),
+        request: Some(Request { path: path.to_owned(), method, ..Request::default() }),
+        expect: Expect { status: Some(200), ..Expect::default() },
+        timeout: Some(PATIENCE),
+        ..Check::default()
+    };
+    let makes = Check { capture: [("id".to_owned(), Source::Header("x-id".to_owned()))].into(), ..step("makes", Some(Method::POST), "/") };
+    let journey = Journey {
+        steps: vec![makes, step("looks", None, "/")],
+        cleanups: vec![step("removes", Some(Method::DELETE), "/{id}"), step("checks", None, "/gone/{id}")],
+        ..Journey::default()
+    };
+    let refused = Check { retry: Some(PATIENCE), service: Some("nobody".to_owned()), ..Check::default() };
+    let begun = Instant::now();
+    let outcomes = run.all(vec![step("hangs", None, "/"), refused], vec![journey], &Values::default(), 16).await;
+    let names: Vec<_> = outcomes.iter().map(|outcome| (outcome.name.as_str(), outcome.fault.is_none())).collect();
+    assert_eq!(names, [": makes", ": removes", ": checks"].map(|name| (name, true)), "neither what hangs nor what was tried again");
+    assert!(begun.elapsed() < PATIENCE / 4);
+}
+
+async fn interrupting(stream: TcpStream, stop: watch::Sender<bool>) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let (mut first, mut line) = (String::new(), String::new());
+    while stream.read_line(&mut line).await? > 0 {
+        if first.is_empty() {
+            first.clone_from(&line);
+        }
+        if line == "\r\n" {
+            if first.starts_with("GET / ") {
+                return std::future::pending().await;
+            }
+            if first.starts_with("POST ") {
+                stop.send_replace(true);
+                tokio::time::sleep(FAR).await;
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\nx-id: 7\r\ncontent-length: 0\r\n\r\n").await?;
+            first.clear();
+        }
+        line.clear();
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_somebody_stopped_is_not_waited_for() {
     let stopped = |stopped| Facts {
         services: Some(vec![Service { name: "worker".to_owned(), problem: Some("it ended".to_owned()), stopped }]),
@@ -102,7 +157,7 @@ fn run(url: &str) -> Arc<Run> {
 fn of(facts: Facts) -> Arc<Run> {
     let tls = trust(None).expect("TLS");
     let common = Arc::new(Common { client: client(tls.clone()), tls, facts });
-    Arc::new(Run { common, defaults: Defaults { timeout: PATIENCE, retry: Duration::ZERO }, stop: Arc::default() })
+    Arc::new(Run { common, defaults: Defaults { timeout: PATIENCE, retry: Duration::ZERO }, stop: watch::Sender::new(false) })
 }
 
 /// Five hundred checks with as many at the same time as somebody wants; prints what docs/benchmarks.md has.
