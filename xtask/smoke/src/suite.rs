@@ -153,7 +153,7 @@ pub(crate) struct Upload {
 pub(crate) type Fields = BTreeMap<String, Value>;
 
 /// What is right.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(crate) struct Expect {
     /// The status.
@@ -177,7 +177,7 @@ pub(crate) struct Expect {
 }
 
 /// What a header is to be.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(untagged, expecting = "no text, no `{ has = \"part\" }` and no `{ matches = \"expression\" }`")]
 pub(crate) enum Text {
     /// This.
@@ -194,9 +194,9 @@ pub(crate) enum Text {
     },
 }
 
-/// Where a value is taken from.
+/// Where a value is taken from: a table with one of these keys.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(try_from = "BTreeMap<String, Value>")]
 pub(crate) enum Source {
     /// The value at a JSON pointer.
     Json(String),

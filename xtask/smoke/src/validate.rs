@@ -98,16 +98,25 @@ fn components(suite: &Suite, touched: &Touched) -> Vec<String> {
 fn lacks(label: &str, check: &Check, in_journey: bool, found: &mut Vec<String>) {
     let mut say = |text: &str| found.push(format!("{label} {text}"));
     let kinds = [
-        check.request.is_some(),
-        check.socket.is_some(),
-        check.receive.is_some(),
-        !check.closed.is_empty(),
-        check.service.is_some(),
-        check.certificate_days.is_some(),
+        ("request", check.request.is_some()),
+        ("socket", check.socket.is_some()),
+        ("receive", check.receive.is_some()),
+        ("closed", !check.closed.is_empty()),
+        ("service", check.service.is_some()),
+        ("certificate_days", check.certificate_days.is_some()),
     ];
-    match kinds.iter().filter(|kind| **kind).count() {
-        0 => say("asks nothing: it has none of request, socket, receive, closed, service and certificate_days"),
-        1 => {}
+    let asked: Vec<&str> = kinds.into_iter().filter_map(|(kind, asked)| asked.then_some(kind)).collect();
+    match asked[..] {
+        [] => say("asks nothing: it has none of request, socket, receive, closed, service and certificate_days"),
+        ["request"] => {}
+        [kind] => {
+            if check.expect != Expect::default() {
+                say(&format!("has `{kind}` and `expect`: only the answer to a `request` can be as expected"));
+            }
+            if kind != "receive" && !check.capture.is_empty() {
+                say(&format!("has `{kind}` and `capture`: only a `request` and a `receive` bring something to capture"));
+            }
+        }
         _ => say("asks more than one thing"),
     }
     if !in_journey && (check.socket.is_some() || check.receive.is_some()) {

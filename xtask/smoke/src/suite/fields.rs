@@ -1,10 +1,14 @@
 //! Values of single keys that are more than a text or a number: one that makes no sense is refused with the key that has it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hyper::Method;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::Source;
 
 /// A time that may be none at all.
 pub(super) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
@@ -52,6 +56,26 @@ pub(super) fn method<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Method
     let text = String::deserialize(from)?;
     let method = Method::from_bytes(text.as_bytes()).ok().filter(|_| !text.contains(|c: char| c.is_ascii_lowercase()));
     method.map(Some).ok_or_else(|| Error::custom(format!("`{text}` is no method of HTTP: one word in capitals, as in `POST`")))
+}
+
+impl TryFrom<BTreeMap<String, Value>> for Source {
+    type Error = String;
+
+    fn try_from(table: BTreeMap<String, Value>) -> Result<Self, String> {
+        const KEYS: &str = "a value is taken from one of `json`, `header` and `body`";
+        let mut entries = table.into_iter();
+        match (entries.next(), entries.next()) {
+            (None, _) => Err(format!("nothing: {KEYS}")),
+            (Some((one, _)), Some((other, _))) => Err(format!("both `{one}` and `{other}`: {KEYS}")),
+            (Some((key, value)), None) => match (key.as_str(), value) {
+                ("json", Value::String(pointer)) => Ok(Self::Json(pointer)),
+                ("header", Value::String(name)) => Ok(Self::Header(name)),
+                ("body", Value::String(pattern)) => Ok(Self::Body(pattern)),
+                ("json" | "header" | "body", _) => Err(format!("`{key}` is no text")),
+                _ => Err(format!("unknown source `{key}`: {KEYS}")),
+            },
+        }
+    }
 }
 
 fn parse(text: &str) -> Option<Duration> {
