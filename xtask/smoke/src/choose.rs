@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::facts::Facts;
+use crate::facts::{Facts, Service};
 use crate::refusal::Refusal;
 use crate::suite::{Check, Journey, Suite, When};
 
@@ -48,13 +48,18 @@ fn applying(suite: &Suite, tags: &BTreeSet<String>, facts: &Facts) -> Chosen {
     let tagged = |own: &BTreeSet<String>| tags.is_empty() || !own.is_disjoint(tags);
     let mut checks = Vec::new();
     for check in suite.checks.iter().filter(|check| here(check.when) && there(&check.with) && tagged(&check.tags)) {
-        if check.service.as_deref() != Some("*") {
-            checks.push(check.clone());
-            continue;
-        }
-        for service in facts.services.iter().flatten() {
-            let name = format!("{}: {}", check.name, service.name);
-            checks.push(Check { name, component: Some(service.name.clone()), service: Some(service.name.clone()), ..check.clone() });
+        // Whoever saw what is wrong with a service knows best what to do about it.
+        let hint = |service: &Service| check.hint.clone().or_else(|| service.next.clone());
+        match check.service.as_deref() {
+            Some("*") => checks.extend(facts.services.iter().flatten().map(|service| Check {
+                name: format!("{}: {}", check.name, service.name),
+                component: Some(service.name.clone()),
+                service: Some(service.name.clone()),
+                hint: hint(service),
+                ..check.clone()
+            })),
+            Some(name) => checks.push(Check { hint: facts.service(name).map_or_else(|| check.hint.clone(), hint), ..check.clone() }),
+            None => checks.push(check.clone()),
         }
     }
     let journey = |journey: &&Journey| here(journey.when) && there(&journey.with) && tagged(&journey.tags);
@@ -108,6 +113,18 @@ request.path = '/'
         assert_eq!(chosen(&["mail"], &here(&["hub", "mail"])), Ok(vec!["mail answers".to_owned()]));
         assert_eq!(chosen(&["services", "mail"], &here(&["mail"])), Ok(vec!["runs: mail".to_owned()]));
         assert_eq!(chosen(&[], &elsewhere("https://board.example.com")), Ok(vec!["closed".to_owned(), "encrypted".to_owned()]));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_service_has_the_hint_of_whoever_saw_it() {
+        let mut facts = here(&["db", "redis"]);
+        facts.services.iter_mut().flatten().for_each(|service| service.next = Some(format!("mend {}", service.name)));
+        let suite = "[components.a]\n[[check]]\nname = 'all'\nservice = '*'\n[[check]]\nname = 'db'\ncomponent = 'a'\nservice = 'db'\n\
+             [[check]]\nname = 'own'\ncomponent = 'a'\nservice = 'db'\nhint = 'ask me'\n";
+        let suite: Suite = toml::from_str(suite).expect("valid");
+        let (checks, _) = choose("checks.toml", &suite, &BTreeSet::new(), &facts).expect("something is asked");
+        let hints: Vec<_> = checks.iter().filter_map(|check| check.hint.as_deref()).collect();
+        assert_eq!(hints, ["mend db", "mend redis", "mend db", "ask me"]);
     }
 
     #[test]

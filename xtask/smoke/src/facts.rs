@@ -37,6 +37,8 @@ pub(crate) struct Service {
     pub(crate) name: String,
     /// What is wrong with it, if anything.
     pub(crate) problem: Option<String>,
+    /// What to do about that.
+    pub(crate) next: Option<String>,
     /// Whether somebody stopped it, which no other service is the reason for.
     pub(crate) stopped: bool,
 }
@@ -47,7 +49,8 @@ pub(crate) mod tests {
 
     /// A stack on this machine with `services`, all of them well.
     pub(crate) fn here(services: &[&str]) -> Facts {
-        let services = services.iter().map(|name| Service { name: (*name).to_owned(), problem: None, stopped: false }).collect();
+        let services =
+            services.iter().map(|name| Service { name: (*name).to_owned(), problem: None, next: None, stopped: false }).collect();
         Facts { services: Some(services), ..elsewhere("http://localhost:8080") }
     }
 

@@ -57,7 +57,11 @@ impl<'a> Report<'a> {
                 // A terminal would do what control characters of an answer say.
                 let _ = writeln!(text, "  {}: {}", outcome.name, detail.replace(char::is_control, " "));
             }
-            let mut hints: Vec<&str> = failed.iter().filter_map(|outcome| self.hint(outcome)).collect();
+            // What the engine sees is known for sure: what else could be done would be no help.
+            let seen = |outcome: &&&Outcome| outcome.hint.is_some() && outcome.fault.as_ref().is_some_and(|fault| fault.kind >= Kind::Seen);
+            let sure: Vec<&Outcome> = failed.iter().filter(seen).copied().collect();
+            let mut hints: Vec<&str> =
+                if sure.is_empty() { &failed } else { &sure }.iter().filter_map(|outcome| self.hint(outcome)).collect();
             hints.dedup();
             for hint in hints {
                 let _ = writeln!(text, "  hint: {hint}");
@@ -196,6 +200,17 @@ mod tests {
         let well = Report::new(&outcomes[2..], &components, Duration::from_millis(40));
         assert!(well.ok() && !report.ok());
         assert_eq!(well.text(), "1 passed, 0 failed, in 0.04 s");
+    }
+
+    #[test]
+    fn what_the_engine_sees_is_mended_as_it_says() {
+        let mut outcomes = outcomes();
+        let hint = Some("`cargo xtask up` connects it again".to_owned());
+        outcomes.push(Outcome { name: "runs: db".to_owned(), fault: Some(Fault::seen("it is cut off")), hint, ..outcomes[1].clone() });
+        let components = components();
+        let text = Report::new(&outcomes, &components, Duration::from_millis(40)).text();
+        assert!(text.contains("broken: db\n") && text.contains("  hint: `cargo xtask up` connects it again\nfails"), "{text}");
+        assert!(!text.contains("xtask logs db"), "{text}");
     }
 
     #[test]

@@ -156,18 +156,20 @@ fn seen(stack: &Stack, started: impl Fn(&str) -> bool) -> anyhow::Result<serde_j
             .hint(format!("`cargo xtask up{}` starts it; `--url` asks one that is elsewhere", project.flags()))
             .into());
     }
-    let (model, containers) = (&resolved.model, &resolved.containers);
+    let (model, containers, flags) = (&resolved.model, &resolved.containers, stack.project.flags());
     let services: Vec<_> = health::problems(model, containers)
         .filter(|(name, _)| started(name))
-        .map(|(name, problem)| json!({ "name": name, "problem": problem, "stopped": health::stopped(model, containers, name) }))
+        .map(|(name, problem)| {
+            let container = containers.iter().find(|container| container.service() == name);
+            let next = problem.as_ref().map(|_| health::next_step(name, container, &flags));
+            json!({ "name": name, "problem": problem, "next": next, "stopped": health::stopped(model, containers, name) })
+        })
         .collect();
     // One that was made here for a trial is known to nobody else.
     let own = stack.environment.tls.mode == TlsMode::SelfSigned;
     let secrets = secrets::of(&stack.project, &resolved.model);
     let trusted = secrets.iter().find(|secret| own && secret.note.kind == SecretKind::Certificate).map(|secret| &secret.file);
-    Ok(
-        json!({ "url": resolved.address.url(), "services": services, "flags": stack.project.flags(), "values": values(stack), "trusted": trusted }),
-    )
+    Ok(json!({ "url": resolved.address.url(), "services": services, "flags": flags, "values": values(stack), "trusted": trusted }))
 }
 
 /// What checks can name.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
+use serde_json::{Value, json};
 
 use crate::harness::{Checkout, Target};
 
@@ -70,4 +71,19 @@ fn what_is_interrupted_is_told_to_nobody() {
     }
     assert_snapshot!(smoke.signal("TERM", Target::Process).finish());
     assert_eq!(told(&checkout), 0);
+}
+
+#[test]
+fn what_is_cut_off_comes_with_what_connects_it() {
+    let mut checkout = Checkout::new().program("cargo", "read -r line; echo \"$line\"");
+    checkout.run(["up"]).success();
+    // Its containers are in no network, as after `docker network disconnect`.
+    checkout.model["networks"] = json!({ "data": { "name": "slipway_data" } });
+    checkout.model["services"]["db"]["networks"] = json!({ "data": null });
+    let outcome = checkout.run(["smoke"]);
+    let facts: Value = serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{error}: {outcome}"));
+    let of = |name: &str| facts["services"].as_array().and_then(|all| all.iter().find(|service| service["name"] == name)).expect("there");
+    assert_eq!(of("db")["problem"], "it is not connected to the network `data`");
+    assert_eq!(of("db")["next"], "`cargo xtask down` and `cargo xtask up` connect it again");
+    assert_eq!((&of("redis")["problem"], &of("redis")["next"]), (&Value::Null, &Value::Null));
 }

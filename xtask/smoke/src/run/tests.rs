@@ -134,7 +134,7 @@ async fn interrupting(stream: TcpStream, stop: watch::Sender<bool>) -> std::io::
 #[tokio::test]
 async fn what_somebody_stopped_is_not_waited_for() {
     let stopped = |stopped| Facts {
-        services: Some(vec![Service { name: "worker".to_owned(), problem: Some("it ended".to_owned()), stopped }]),
+        services: Some(vec![Service { name: "worker".to_owned(), problem: Some("it ended".to_owned()), next: None, stopped }]),
         ..elsewhere("http://localhost:8080")
     };
     let check = Check {
