@@ -68,7 +68,7 @@ async fn status_says_what_is_wrong_and_what_to_do() {
     };
     let worker = stack.stop("worker");
     let stopped = service("worker");
-    assert_eq!((&stopped["state"], &stopped["exit_code"], &stopped["memory_bytes"]), (&"completed".into(), &0.into(), &Value::Null));
+    assert_eq!((&stopped["state"], &stopped["exit_code"], &stopped["memory_bytes"]), (&"exited".into(), &0.into(), &Value::Null));
     assert!(stopped["problem"].as_str().is_some_and(|problem| problem.starts_with("it ended with exit code 0 at ")), "{stopped}");
     let next = format!("`cargo xtask up --env test --instance {}` starts it", stack.instance);
     assert!(stopped["next"].as_str().is_some_and(|text| text.ends_with(&next)), "{stopped}");

@@ -127,10 +127,7 @@ fn names(facts: &Facts) -> Option<Check> {
         Some(false) => Check::bad(
             "container-dns",
             format!("the proxy does not find `{name}`"),
-            format!(
-                "`cargo xtask up{}` where that does not run; otherwise `cargo xtask down{0}`, then up: networks are made anew",
-                facts.flags
-            ),
+            format!("`cargo xtask up{}` starts it, or makes its container anew where it is out of a network", facts.flags),
         ),
     })
 }
