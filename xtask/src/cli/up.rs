@@ -1,5 +1,7 @@
 //! `up`: the stack in the background.
 
+mod refuse;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -9,7 +11,6 @@ use super::backup::recover;
 use super::expose::ExposeArgs;
 use super::{Context, guard, images};
 use crate::commands;
-use crate::config::environment::{Environment, TlsMode};
 use crate::data::metrics;
 use crate::engine::containers::Container;
 use crate::health;
@@ -103,7 +104,7 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
     } else if !services.is_empty() {
         stack.check_buildable()?;
     }
-    check_domain(stack)?;
+    refuse::check_domain(stack)?;
     if !context.dry_run() {
         secrets::ensure(&stack.project, &stack.environment, &resolved.model, context.volume(), || has_data(&stack.project))?;
     }
@@ -123,7 +124,7 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
     }
     if !context.dry_run() {
         secrets::ensure_certificate(&stack.project, &stack.environment, &resolved.model, context.volume())?;
-        check_contract(stack, &resolved)?;
+        refuse::check_contract(stack, &resolved)?;
     }
     let all = resolved.model.services.keys().cloned().collect();
     loop {
@@ -158,37 +159,6 @@ fn remove_cut_off(context: &Context, resolved: &Resolved) -> anyhow::Result<bool
     context.perform(&resolved.compose.stop(&services))?;
     context.perform(&commands::engine::remove(&ids))?;
     Ok(true)
-}
-
-/// The domain that this repository comes with belongs to nobody, so no certificate is for it.
-fn check_domain(stack: &Stack) -> Result<(), Failure> {
-    let Environment { tls, site, .. } = &stack.environment;
-    if tls.mode != TlsMode::Files || !site.domain.to_string().ends_with("example.com") {
-        return Ok(());
-    }
-    let flags = stack.project.flags();
-    Err(Failure::new(format!("`site.domain` is `{}`, the example that came with it", site.domain))
-        .hint(format!("`cargo xtask env show {}` says in which file; set yours there", stack.project.environment))
-        .hint(format!(
-            "for a trial without a domain: `cargo xtask up --env staging`; what else is missing: `cargo xtask secrets list{flags}`"
-        )))
-}
-
-/// What is built from another repository says by itself whether it is well: nothing here knows how to ask it.
-fn check_contract(stack: &Stack, resolved: &Resolved) -> anyhow::Result<()> {
-    for (service, folder) in &stack.environment.sources {
-        let Some(image) = resolved.model.services.get(service).and_then(|service| service.image.as_deref()) else { continue };
-        let check = commands::images::health_check(image).read()?;
-        if check.trim() == "null" || check.contains("\"NONE\"") {
-            let from = folder.at(&stack.project.root);
-            return Err(Failure::new(format!("the image of `{service}`, built from {}, has no health check", from.display()))
-                .detail("a service of another repository listens on the port in PORT, and its Dockerfile has a HEALTHCHECK that asks it for /health")
-                .hint("for example: HEALTHCHECK --start-period=60s --start-interval=250ms CMD curl --fail --silent http://127.0.0.1:$PORT/health")
-                .hint(format!("after that, `cargo xtask rebuild {service}{}`", stack.project.flags()))
-                .into());
-        }
-    }
-    Ok(())
 }
 
 /// Builds the images of `services`.

@@ -1,9 +1,11 @@
 //! The file of a backup: a tar archive, compressed part by part. Each part is a zstd stream of its own, so that a damaged one can be named and a single
 //! one read; one after the other they are one stream to `zstd` and one archive to `tar`.
 
+mod section;
+
 use std::fs::File;
 use std::io::{Read, Seek as _, SeekFrom, Write};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::thread;
 
@@ -11,6 +13,7 @@ use anyhow::{Context as _, ensure};
 use backup::{Archive, Manifest, SCHEMA, Stored};
 use sha2::{Digest as _, Sha256};
 
+use self::section::{Section, feed};
 use super::failure::Failure;
 use super::place::OWN;
 use super::process::{Ended, Program};
@@ -232,7 +235,7 @@ impl Reader {
     fn expand<T>(file: &File, range: &Stored, take: impl FnOnce(&mut (dyn Read + Send)) -> anyhow::Result<T>) -> anyhow::Result<T> {
         let mut zstd = Program::new("zstd").args(["--quiet", "--decompress", "--stdout"]).fed().read().start()?;
         let (mut stdin, mut stdout) = (zstd.stdin()?, zstd.stdout()?);
-        let from = Section { file, offset: range.offset, left: range.bytes };
+        let from = Section::new(file, range);
         let (fed, taken) = thread::scope(|scope| {
             let feed = scope.spawn(move || feed(from, &mut stdin));
             // An open stream without an end of its archive is one part of several.
@@ -264,37 +267,6 @@ pub(crate) fn check_version(manifest: &Manifest, name: &str) -> Result<(), Failu
 /// Whether the one who reads a stream ended before it.
 pub(crate) fn refused(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe))
-}
-
-/// A range of a file, which several read at the same time: the place where a file is read next is one for all.
-struct Section<'a> {
-    file: &'a File,
-    offset: u64,
-    left: u64,
-}
-
-impl Read for Section<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let most = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        let count = self.file.read_at(&mut buffer[..most], self.offset)?;
-        self.offset += count as u64;
-        self.left -= count as u64;
-        Ok(count)
-    }
-}
-
-/// Feeds `to` with all of `from`, also after it does not take any more; says how much it was, and its digest.
-fn feed(mut from: Section<'_>, to: &mut impl Write) -> anyhow::Result<(u64, String)> {
-    let (mut hash, mut bytes, mut buffer, mut taken) = (Sha256::new(), 0, vec![0; 256 << 10], true);
-    loop {
-        let count = from.read(&mut buffer).context("cannot read the backup")?;
-        if count == 0 {
-            return Ok((bytes, hex(&hash.finalize())));
-        }
-        hash.update(&buffer[..count]);
-        bytes += count as u64;
-        taken = taken && to.write_all(&buffer[..count]).is_ok();
-    }
 }
 
 #[cfg(test)]

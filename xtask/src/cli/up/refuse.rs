@@ -1,0 +1,43 @@
+//! What is refused before anything is started.
+
+use crate::commands;
+use crate::config::environment::{Environment, TlsMode};
+use crate::report::Failure;
+use crate::stack::{Resolved, Stack};
+
+/// The domain that this repository comes with belongs to nobody, so no certificate is for it.
+///
+/// # Errors
+/// When it is still there where a certificate is asked for.
+pub(super) fn check_domain(stack: &Stack) -> Result<(), Failure> {
+    let Environment { tls, site, .. } = &stack.environment;
+    if tls.mode != TlsMode::Files || !site.domain.to_string().ends_with("example.com") {
+        return Ok(());
+    }
+    let flags = stack.project.flags();
+    Err(Failure::new(format!("`site.domain` is `{}`, the example that came with it", site.domain))
+        .hint(format!("`cargo xtask env show {}` says in which file; set yours there", stack.project.environment))
+        .hint(format!(
+            "for a trial without a domain: `cargo xtask up --env staging`; what else is missing: `cargo xtask secrets list{flags}`"
+        )))
+}
+
+/// What is built from another repository says by itself whether it is well: nothing here knows how to ask it.
+///
+/// # Errors
+/// When its image has no health check.
+pub(super) fn check_contract(stack: &Stack, resolved: &Resolved) -> anyhow::Result<()> {
+    for (service, folder) in &stack.environment.sources {
+        let Some(image) = resolved.model.services.get(service).and_then(|service| service.image.as_deref()) else { continue };
+        let check = commands::images::health_check(image).read()?;
+        if check.trim() == "null" || check.contains("\"NONE\"") {
+            let from = folder.at(&stack.project.root);
+            return Err(Failure::new(format!("the image of `{service}`, built from {}, has no health check", from.display()))
+                .detail("a service of another repository listens on the port in PORT, and its Dockerfile has a HEALTHCHECK that asks it for /health")
+                .hint("for example: HEALTHCHECK --start-period=60s --start-interval=250ms CMD curl --fail --silent http://127.0.0.1:$PORT/health")
+                .hint(format!("after that, `cargo xtask rebuild {service}{}`", stack.project.flags()))
+                .into());
+        }
+    }
+    Ok(())
+}
