@@ -190,22 +190,23 @@ impl Agent<'_> {
                 let flags = self.project.flags();
                 // What others it has here is of no use to whoever brought a file along.
                 let fits = |hint: &String| self.file.is_none() || !hint.starts_with("`cargo xtask backup ");
-                let hints = hints.iter().filter(|hint| fits(hint)).map(|hint| with_flags(hint, &flags));
-                let elsewhere =
-                    hints.clone().next().is_none().then(|| "get the file again from where it came, or use another one".to_owned());
-                Err(hints.chain(elsewhere.filter(|_| self.file.is_some())).fold(failure, Failure::hint).into())
+                let mut hints: Vec<String> = hints.iter().filter(|hint| fits(hint)).map(|hint| with_flags(hint, &flags)).collect();
+                if hints.is_empty() && self.file.is_some() {
+                    hints.push("get the file again from where it came, or use another one".to_owned());
+                }
+                Err(hints.into_iter().fold(failure, Failure::hint).into())
             }
             Some(event) => Ok(event),
             None => {
                 let said = conversation.said();
                 let failure = Failure::new(format!("the backup agent of {} ended in the middle of its work", self.project.compose_name()));
                 let failure = last_lines(&said, 8).into_iter().fold(failure, Failure::detail);
-                Err(if interrupted::phase(&self.directory) == Some(Phase::Commit) {
-                    failure.hint("run the same command again: it finishes what was begun")
-                } else {
-                    failure.detail("nothing was changed").hint("run the same command again: it removes what was left")
-                }
-                .into())
+                // Only the journal of a restore tells for sure.
+                let failure = match interrupted::phase(&self.directory) {
+                    Some(Phase::Staging) => failure.detail("nothing was changed"),
+                    Some(Phase::Commit) | None => failure,
+                };
+                Err(failure.hint("run the same command again: it finishes or undoes what was begun").into())
             }
         }
     }
