@@ -10,7 +10,6 @@ use super::confirm::confirm;
 use super::restore::tell_others;
 use crate::data::agent::{self, Access, sources};
 use crate::data::store;
-use crate::model::Data;
 use crate::process::Invocation;
 use crate::report::{Failure, human, product, table};
 
@@ -99,9 +98,7 @@ fn load(context: &Context, name: Option<String>) -> anyhow::Result<()> {
     let name = chosen(name, &session)?;
     let savepoints = store::savepoints(&session.directory())?;
     check_there(&savepoints, std::slice::from_ref(&name), &session)?;
-    // One that a restore of single parts left has only those.
-    let has = |part: &str| savepoints.iter().any(|savepoint| savepoint.name == name && savepoint.parts.iter().any(|other| other == part));
-    let data: Vec<Data> = session.data.iter().filter(|data| has(&data.source.name)).cloned().collect();
+    let data = session.saved(&name, &savepoints);
     let names: Vec<&str> = data.iter().map(|data| data.source.name.as_str()).collect();
     let names = names.join(", ");
     session.check_running(&data)?;

@@ -4,6 +4,10 @@ use std::path::Path;
 
 use backup::{Journal, Phase};
 
+use super::agent;
+use crate::lock::Lock;
+use crate::stack::Stack;
+
 /// How far a restore is that goes on or was interrupted, where `backups` is the directory of backups. What nobody can read is one that changed something:
 /// whoever tries to finish it hears why.
 pub(crate) fn phase(backups: &Path) -> Option<Phase> {
@@ -11,6 +15,11 @@ pub(crate) fn phase(backups: &Path) -> Option<Phase> {
         Ok(journal) => journal.map(|journal| journal.phase),
         Err(_) => Some(Phase::Commit),
     }
+}
+
+/// How far a restore of `stack` was when it was interrupted. One that goes on is none.
+pub(crate) fn left(stack: &Stack) -> Option<Phase> {
+    phase(&agent::directory(stack)).filter(|_| !Lock::is_changing(&stack.project))
 }
 
 /// What that means, for people.

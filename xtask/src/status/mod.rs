@@ -12,7 +12,7 @@ pub(crate) use self::render::render;
 use self::report::{Evidence, ServiceReport, Usage};
 pub(crate) use self::report::{Guard, Report};
 pub(crate) use self::smoke::record as smoke_record;
-use crate::data::{agent, interrupted};
+use crate::data::interrupted;
 use crate::engine::containers::Container;
 use crate::engine::ends::{self, End};
 use crate::engine::usage::{self, Sample};
@@ -98,8 +98,7 @@ impl View {
             Lock::is_guarded(project),
             Lock::is_attached(project),
         );
-        // One that goes on is none that was interrupted.
-        let restore = interrupted::phase(&agent::directory(&self.stack)).filter(|_| !Lock::is_changing(project));
+        let restore = interrupted::left(&self.stack);
         let smoke = smoke::last(&smoke::record(project), containers);
         Report::new(project, url, guard, restore, smoke, services)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use backup::{Phase, Repository, Request};
+use backup::{Phase, Repository, Request, Savepoint};
 
 use crate::cli::up::build;
 use crate::cli::{Context, images};
@@ -121,10 +121,16 @@ impl<'a> Session<'a> {
     /// # Errors
     /// When the directory of backups cannot be read.
     pub(in crate::cli) fn others(&self, name: &str, data: &[Data]) -> anyhow::Result<Vec<Data>> {
-        let savepoints = store::savepoints(&self.directory())?;
-        let has =
-            |part: &str| savepoints.iter().any(|savepoint| savepoint.name == name && savepoint.parts.iter().any(|other| other == part));
-        Ok(self.data.iter().filter(|other| !data.contains(other) && has(&other.source.name)).cloned().collect())
+        let mut others = self.saved(name, &store::savepoints(&self.directory())?);
+        others.retain(|other| !data.contains(other));
+        Ok(others)
+    }
+
+    /// What the one of `savepoints` that is called `name` has: one that a restore of single parts left has only those.
+    pub(in crate::cli) fn saved(&self, name: &str, savepoints: &[Savepoint]) -> Vec<Data> {
+        let parts: Vec<&String> =
+            savepoints.iter().filter(|savepoint| savepoint.name == name).flat_map(|savepoint| &savepoint.parts).collect();
+        self.data.iter().filter(|data| parts.contains(&&data.source.name)).cloned().collect()
     }
 
     /// Asks `agent` to replace `data`, with `others` in its reach. Where it ends while it puts things into place, another one finishes that.

@@ -29,7 +29,6 @@ pub(crate) use self::stack::{Contents, Running};
 use crate::config::environment::Environment;
 use crate::data::store::{self, Backup};
 use crate::data::{agent, interrupted};
-use crate::lock::Lock;
 use crate::project::Project;
 use crate::report::Failure;
 use crate::stack::Stack;
@@ -116,8 +115,7 @@ impl Data {
             writable: checkout::writable(&directory),
             obstacle: directory.ancestors().find(|path| path.exists()).filter(|path| !path.is_dir()).map(PathBuf::from),
             backups: store::list(&directory).map_err(|error| format!("{error:#}")),
-            // One that goes on is none that was interrupted.
-            interrupted: interrupted::phase(&directory).filter(|_| !Lock::is_changing(&stack.project)),
+            interrupted: interrupted::left(stack),
             now: backup::time::now(),
             directory,
         }

@@ -59,11 +59,11 @@ pub(crate) fn scan(stream: impl Read, out: impl Write, prefix: &str, end: End, m
                 let path = below(&header.path(&records), prefix)?;
                 let node = scan.node(&header, &records, prefix)?;
                 digest.add(path, node)?;
-                digest.allocated = scan.allocated;
             }
         }
     }
     scan.out.flush()?;
+    digest.allocated = scan.allocated;
     Ok(digest)
 }
 
