@@ -15,7 +15,7 @@ echo "1 passed, 0 failed, in 0.01 s""#;
 const TOLD: &str = r#"["/bin/sh", "-c", "while read -r line; do echo \"$line\" >>told; done"]"#;
 
 fn running() -> Checkout {
-    let checkout = Checkout::new().program("cargo", PROGRAM);
+    let checkout = Checkout::new().built(&["smoke"]).program("cargo", PROGRAM);
     checkout.environment(&format!("port = {}\nport_fallback = true\n[notify]\ncommand = {TOLD}", checkout.port));
     checkout.run(["up"]).success();
     checkout
@@ -46,6 +46,14 @@ fn what_is_well_is_one_line_and_nobody_is_told() {
 }
 
 #[test]
+fn the_first_time_is_said_to_take_long() {
+    let checkout = Checkout::new().built(&[]).program("cargo", PROGRAM);
+    checkout.run(["up"]).success();
+    let outcome = checkout.run(["smoke"]);
+    assert_eq!(outcome.stderr, "compiling the smoke test: the first time takes a minute\n", "{outcome}");
+}
+
+#[test]
 fn what_is_broken_is_told_where_it_is_this_stack_that_was_asked_what_it_always_is() {
     let checkout = running();
     checkout.file("found", "broken: db\n");
@@ -62,7 +70,7 @@ fn what_is_broken_is_told_where_it_is_this_stack_that_was_asked_what_it_always_i
 #[test]
 fn what_is_interrupted_is_told_to_nobody() {
     let program = "while read -r line; do :; done\ntrap 'echo \"3 passed, 1 failed, in 0.10 s\"; exit 130' TERM\n: >asked\nwhile :; do /bin/sleep 0.05; done";
-    let checkout = Checkout::new().program("cargo", program);
+    let checkout = Checkout::new().built(&["smoke"]).program("cargo", program);
     checkout.environment(&format!("port = {}\nport_fallback = true\n[notify]\ncommand = {TOLD}", checkout.port));
     checkout.run(["up"]).success();
     let smoke = checkout.start(["smoke"]);

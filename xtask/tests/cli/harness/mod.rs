@@ -21,6 +21,8 @@ pub(crate) use running::Target;
 /// A checkout, and an engine that knows only this one.
 pub(crate) struct Checkout {
     dir: TempDir,
+    /// Where the program that is run has its place instead of the directory that cargo builds into.
+    built: Option<TempDir>,
     /// The port that `infra/env/local.toml` asks for.
     pub(crate) port: u16,
     /// What Compose makes of the files.
@@ -59,7 +61,8 @@ impl Checkout {
     pub(crate) fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("xtask-cli-").tempdir().expect("a temporary directory");
         let model = serde_json::from_str(include_str!("../../../src/model/sample.json")).expect("JSON");
-        let mut checkout = Self { dir, port: free_port(), model, replies: Cell::new(0), running: Cell::new(0), started: Cell::new(0) };
+        let mut checkout =
+            Self { dir, built: None, port: free_port(), model, replies: Cell::new(0), running: Cell::new(0), started: Cell::new(0) };
         checkout.model["secrets"] = json!({ "password": { "file": checkout.root().join("infra/secrets/local/password") } });
         for dir in ["bin", "engine/services", "engine/replies", "engine/containers", "engine/volumes", "engine/networks"] {
             std::fs::create_dir_all(checkout.dir.path().join(dir)).expect("created");

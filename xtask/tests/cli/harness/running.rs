@@ -5,12 +5,24 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::{Checkout, Outcome};
+use super::{Checkout, Outcome, write};
 
 /// Longer than anything here takes, also on a loaded machine: a hanging `xtask` fails the test instead of hanging it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Checkout {
+    /// Cargo has built `xtask` and these, and nothing else: what else the tests' own directory has depends on who built what before.
+    pub(crate) fn built(mut self, programs: &[&str]) -> Self {
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary directory");
+        // A link: a program that this process has written may not be run while another thread starts one.
+        std::fs::hard_link(env!("CARGO_BIN_EXE_xtask"), dir.path().join("xtask")).expect("linked");
+        for name in programs {
+            write(&dir.path().join(name), "");
+        }
+        self.built = Some(dir);
+        self
+    }
+
     /// Runs `cargo xtask` with `args` in the root of the checkout.
     pub(crate) fn run<const N: usize>(&self, args: [&str; N]) -> Outcome {
         self.start(args).finish()
@@ -38,7 +50,8 @@ impl Checkout {
         let environment = BTreeMap::from([("PATH", self.dir.path().join("bin")), ("HOME", self.dir.path().to_owned())]);
         // A file, so that a test can see what came so far.
         let stdout = self.dir.path().join(format!("stdout-{number}"));
-        let handle = duct::cmd(env!("CARGO_BIN_EXE_xtask"), args)
+        let program = self.built.as_ref().map_or_else(|| env!("CARGO_BIN_EXE_xtask").into(), |dir| dir.path().join("xtask"));
+        let handle = duct::cmd(program, args)
             .full_env(environment)
             .dir(dir)
             .stdin_null()
