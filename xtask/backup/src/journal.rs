@@ -9,6 +9,8 @@ use crate::Source;
 
 /// What is only there while something is done, in the directory of backups.
 pub const WORK: &str = ".work";
+/// The dump that the last backup into a repository has, there too.
+pub const DUMP: &str = ".dump";
 
 /// A restore under way.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]

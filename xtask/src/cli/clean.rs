@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 
+use ::backup::{DUMP, WORK};
 use anyhow::Context as _;
 use clap::Args;
 
@@ -83,10 +84,10 @@ fn offer_backup(context: &Context, stack: &Stack, found: &Belongings) -> anyhow:
     if confirm(&format!("{newest}; make one now?"), false)? { backup::Backup::default().run(context) } else { Ok(()) }
 }
 
-/// What is said of save points goes with the volumes that had them, and so does a restore that was interrupted. What is said of backups is written again
-/// where somebody wants it.
+/// What is said of save points goes with the volumes that had them, and so do a restore that was interrupted and the dump of a database that is gone. What
+/// is said of backups is written again where somebody wants it.
 fn forget_savepoints(stack: &Stack) -> anyhow::Result<()> {
-    for name in ["snapshots", ".work", metrics::DIRECTORY] {
+    for name in ["snapshots", WORK, DUMP, metrics::DIRECTORY] {
         let path = agent::directory(stack).join(name);
         if path.exists() {
             std::fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;

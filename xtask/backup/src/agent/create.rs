@@ -10,6 +10,7 @@ use backup::{About, Event, Kind, Manifest, Part, SCHEMA, Source};
 use super::archive::{MANIFEST, Writer};
 use super::database::{Facts, Moment};
 use super::failure::Failure;
+use super::kept::{self, Kept};
 use super::lifeline;
 use super::place::{Place, remove, sync};
 use super::psql::Server;
@@ -32,7 +33,7 @@ pub(crate) struct Options {
 /// When anything of it cannot be read or written; nothing is left of it then.
 pub(crate) fn create(place: &Place, about: About, parts: &[Source], options: Options) -> anyhow::Result<Event> {
     let begun = Instant::now();
-    let scratch = place.work().join("set");
+    let scratch = place.scratch();
     std::fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
     let partial = place.work().join("archive");
     let made = make(&scratch, &partial, place, about, parts, options, begun);
@@ -53,7 +54,9 @@ fn make(
 ) -> anyhow::Result<Manifest> {
     let mut writer = Writer::create(partial)?;
     let mut found: Vec<Part> = Vec::new();
-    let mut captured = capture(scratch, parts, about.migration_query.as_deref(), options.quiesce)?;
+    // A stack that had a repository has no use for it any more.
+    kept::forget(place)?;
+    let mut captured = capture(place, parts, about.migration_query.as_deref(), options.quiesce, None)?;
     for Source { name, kind } in parts {
         talk::step(format!("storing {name}"));
         let root = if *kind == Kind::Files { &place.set } else { scratch };
@@ -93,6 +96,8 @@ pub(crate) struct Captured {
     moment: Option<Moment>,
     /// What is known of the database.
     pub(crate) facts: Facts,
+    /// The digest of its dump, where that is an earlier one.
+    pub(crate) known: Option<String>,
 }
 
 impl Captured {
@@ -126,24 +131,45 @@ impl Captured {
     }
 }
 
-/// Dumps the databases of `parts` into `scratch`. With `quiesce` nobody writes to that of PostgreSQL from then on.
+/// Dumps the databases of `parts`; a dump that was `kept` and fits takes the place of a new one. With `quiesce` nobody writes to that of
+/// PostgreSQL from then on.
 ///
 /// # Errors
 /// When one of them does not answer, or there is no room.
-pub(crate) fn capture(scratch: &Path, parts: &[Source], migration_query: Option<&str>, quiesce: bool) -> anyhow::Result<Captured> {
-    let mut captured = Captured { moment: None, facts: Facts::default() };
+pub(crate) fn capture(
+    place: &Place,
+    parts: &[Source],
+    migration_query: Option<&str>,
+    quiesce: bool,
+    kept: Option<&Kept>,
+) -> anyhow::Result<Captured> {
+    let mut captured = Captured { moment: None, facts: Facts::default(), known: None };
     let dump = |part: &Source| {
         talk::step(format!("dumping {}", part.name));
-        let directory = scratch.join(&part.name);
+        let directory = place.scratch().join(&part.name);
         std::fs::create_dir(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        // It may stay there for whoever owns the backups.
+        place.give(&directory)?;
         anyhow::Ok(directory)
     };
     if let Some(part) = parts.iter().find(|part| part.kind == Kind::Postgres) {
-        let directory = dump(part)?;
         let server = Server::from_environment()?;
-        let held = captured.moment.insert(Moment::hold(&server, quiesce, migration_query)?);
-        held.dump(&server, &directory)?;
-        captured.facts = held.facts.clone();
+        let mut kept = kept.filter(|kept| kept.fits());
+        if quiesce || kept.is_none() {
+            captured.moment = Some(Moment::hold(&server, quiesce, migration_query)?);
+            // Until then somebody may have written.
+            kept = match kept {
+                Some(kept) if kept.still_fits(&server, migration_query)? => Some(kept),
+                _ => None,
+            };
+        }
+        if let Some(kept) = kept {
+            talk::step(format!("nothing was written to {} since it was dumped", part.name));
+            (captured.facts, captured.known) = kept.take(&place.scratch().join(&part.name))?;
+        } else if let Some(moment) = &mut captured.moment {
+            moment.dump(&server, &dump(part)?)?;
+            captured.facts = moment.facts.clone();
+        }
         if !quiesce {
             // Nobody's rows are kept for us any longer.
             captured.moment.take().map_or(Ok(()), Moment::release)?;

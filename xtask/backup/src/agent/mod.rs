@@ -5,6 +5,7 @@ mod create;
 mod database;
 mod failure;
 mod journal;
+mod kept;
 mod lifeline;
 mod origin;
 mod place;

@@ -31,6 +31,11 @@ impl Place {
         self.backups.join(WORK)
     }
 
+    /// Where dumps are made, and come back to. Restic finds a backup before by it.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.work().join("set")
+    }
+
     /// The root of a part's volume.
     pub(crate) fn volume(&self, part: &str) -> PathBuf {
         self.set.join("volumes").join(part)

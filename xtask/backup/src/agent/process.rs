@@ -115,6 +115,18 @@ impl Program {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         self.start()?.succeed()
     }
+
+    /// Runs it to its end; returns what it wrote to stdout, which is text and not much.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub(crate) fn output(self) -> anyhow::Result<String> {
+        let mut running = self.read().start()?;
+        let mut text = String::new();
+        running.stdout()?.read_to_string(&mut text).context("cannot read what it says")?;
+        running.succeed()?;
+        Ok(text)
+    }
 }
 
 impl Running {

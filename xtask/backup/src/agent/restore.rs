@@ -16,7 +16,7 @@ use super::place::{Place, remove};
 use super::psql::Server;
 use super::swap::{Root, Volume};
 use super::talk;
-use super::{journal, redis, savepoint};
+use super::{journal, kept, redis, savepoint};
 
 /// Brings `parts` of a backup back; what is in use becomes the save point [`BEFORE_RESTORE`], of which older `others` go.
 ///
@@ -28,6 +28,8 @@ pub(crate) fn restore(
     (parts, others): (&[Source], &[Source]),
     newest_migration: Option<&str>,
 ) -> anyhow::Result<Event> {
+    // It is not that of the database any more, and takes room.
+    kept::forget(place).map_err(unchanged)?;
     let origin = Origin::open(place, backup).map_err(unchanged)?;
     check(origin.manifest(), parts, newest_migration).and_then(|()| room(place, &origin, parts)).map_err(unchanged)?;
     let restored = replace(place, (parts, others), BEFORE_RESTORE, |source| stage(place, &origin, source))?;
@@ -55,7 +57,7 @@ pub(crate) fn replace<T: Send>(
         Ok(staged)
     });
     // What is left there is empty, or nobody's any more; the next run removes what cannot be removed now.
-    let _ = remove(&place.work().join("set"));
+    let _ = remove(&place.scratch());
     match staged {
         Ok(staged) => {
             commit(place, &record)?;
@@ -221,7 +223,7 @@ fn stage_redis(place: &Place, name: &str, dump: &Path) -> anyhow::Result<()> {
 }
 
 fn scratch(place: &Place, name: &str) -> anyhow::Result<PathBuf> {
-    let directory = place.work().join("set").join(name);
+    let directory = place.scratch().join(name);
     std::fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
     Ok(directory)
 }
@@ -234,7 +236,7 @@ fn undo(place: &Place, journal: &Journal) -> anyhow::Result<()> {
             Kind::Files | Kind::Redis => Volume::at(place.volume(&part.name)).discard()?,
         }
     }
-    remove(&place.work().join("set"))?;
+    remove(&place.scratch())?;
     journal::close(place)
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn save(place: &Place, name: &str, parts: &[Source]) -> anyhow::Resul
             Kind::Postgres => database::save(&Server::from_environment()?, name),
             Kind::Files => volume.save(name),
             Kind::Redis => {
-                let directory = place.work().join("set");
+                let directory = place.scratch();
                 std::fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
                 redis::dump(&directory)?;
                 volume.make(&volume.savepoint(name))?;
@@ -34,7 +34,7 @@ pub(crate) fn save(place: &Place, name: &str, parts: &[Source]) -> anyhow::Resul
         }
     });
     let saved = saved.and_then(|()| note(place, name, parts));
-    remove(&place.work().join("set"))?;
+    remove(&place.scratch())?;
     if saved.is_err() {
         // The reason is told; what is left is removed by the next one of this name.
         let _ = forget(place, name, parts);

@@ -3,6 +3,7 @@
 mod drill;
 mod faults;
 mod interrupted;
+mod kept;
 mod moment;
 mod repository;
 mod room;

@@ -133,6 +133,13 @@ impl<'a> Restic<'a> {
         }
     }
 
+    /// Whether there is a repository in a directory, and nobody at work in it: nobody was killed there either.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let root = Path::new(MOUNTED);
+        let nobody = || root.join("locks").read_dir().is_ok_and(|mut locks| locks.next().is_none());
+        self.mounted && root.join("config").is_file() && nobody()
+    }
+
     /// Makes the repository.
     ///
     /// # Errors

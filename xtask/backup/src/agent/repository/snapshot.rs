@@ -104,7 +104,7 @@ impl<'a> Opened<'a> {
 pub(super) fn root(place: &Place, part: &Part) -> String {
     let path = match part.kind {
         Kind::Files => place.volume(&part.name),
-        Kind::Postgres | Kind::Redis => place.work().join("set").join(&part.name),
+        Kind::Postgres | Kind::Redis => place.scratch().join(&part.name),
     };
     path.display().to_string()
 }
@@ -144,10 +144,10 @@ pub(crate) fn verify(place: &Place, repository: &Repository, id: &str, read_data
             continue;
         }
         talk::step(format!("checking {}", part.name));
-        let directory = place.work().join("set").join(&part.name);
+        let directory = place.scratch().join(&part.name);
         std::fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
         let extracted = opened.extract(part, &directory);
-        remove(&place.work().join("set"))?;
+        remove(&place.scratch())?;
         extracted.map_err(|error| {
             if error.is::<Gone>() {
                 error
@@ -165,7 +165,7 @@ impl Restic<'_> {
     /// # Errors
     /// When there is none that this program understands.
     pub(super) fn manifest(&self, id: &str) -> anyhow::Result<Manifest> {
-        let path = self.place.work().join("set").join(MANIFEST);
+        let path = self.place.scratch().join(MANIFEST);
         let text = self.read(&["dump", id, path.to_str().context("a path of ours is Unicode")?])?;
         let manifest = Manifest::parse(text.as_bytes()).with_context(|| format!("the manifest of the snapshot {id} is none"))?;
         check_version(&manifest, &manifest.id)?;

@@ -15,9 +15,11 @@ use super::snapshot::{look, root};
 use crate::agent::archive::MANIFEST;
 use crate::agent::create::{Captured, Options, capture, save_manifest};
 use crate::agent::failure::Failure;
+use crate::agent::kept::Kept;
 use crate::agent::lifeline;
 use crate::agent::place::{OWN, Place, remove};
-use crate::agent::talk;
+use crate::agent::psql::Server;
+use crate::agent::{talk, tree};
 
 /// Names of files that changed meanwhile, at most.
 const MOST: usize = 1000;
@@ -29,8 +31,7 @@ const MOST: usize = 1000;
 pub(crate) fn create(place: &Place, about: About, parts: &[Source], options: Options, repository: &Repository) -> anyhow::Result<Event> {
     let begun = Instant::now();
     let restic = Restic::at(place, repository)?;
-    // Always the same: restic finds the snapshot before by its paths.
-    let scratch = place.work().join("set");
+    let scratch = place.scratch();
     std::fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
     let made = Store { restic: &restic, scratch: &scratch, options }.make(about, parts, begun);
     // A failure has been told, or will be; what it left is removed by the next run where it cannot be now.
@@ -47,7 +48,11 @@ struct Store<'a> {
 
 impl Store<'_> {
     fn make(&self, about: About, parts: &[Source], begun: Instant) -> anyhow::Result<Manifest> {
-        let mut captured = self.capture(parts, about.migration_query.as_deref())?;
+        let query = about.migration_query.clone();
+        let database = parts.iter().find(|part| part.kind == Kind::Postgres);
+        let find = |part: &Source| Kept::find(self.restic.place, &part.name, &Server::from_environment()?, query.as_deref());
+        let kept = database.map(find).transpose()?;
+        let mut captured = self.capture(parts, query.as_deref(), kept.as_ref())?;
         let mut found = Vec::new();
         let mut before = Vec::new();
         for source in parts {
@@ -69,19 +74,25 @@ impl Store<'_> {
         manifest.repository = Some(snapshot);
         manifest.seconds = begun.elapsed().as_secs_f64();
         notes::write(self.restic.place, &manifest)?;
+        if let (Some(kept), Some(part)) = (kept, database.and_then(|part| manifest.part(&part.name))) {
+            // The backup is made: one that cannot be kept is made again the next time.
+            let _ = kept.keep(self.restic.place, &self.scratch.join(&part.name), &manifest, part);
+        }
         Ok(manifest)
     }
 
-    /// Dumps the databases. Meanwhile the repository is opened, or made where there is none, which takes restic seconds.
-    fn capture(&self, parts: &[Source], migration_query: Option<&str>) -> anyhow::Result<Captured> {
+    /// Dumps the databases, where none fits that was `kept`. Meanwhile the repository is opened, or made where there is none, which takes restic seconds.
+    fn capture(&self, parts: &[Source], migration_query: Option<&str>, kept: Option<&Kept>) -> anyhow::Result<Captured> {
         let mut captured = None;
         lifeline::together(vec![
             Box::new(|| {
-                captured = Some(capture(self.scratch, parts, migration_query, self.options.quiesce)?);
+                captured = Some(capture(self.restic.place, parts, migration_query, self.options.quiesce, kept)?);
                 Ok(())
             }),
             Box::new(|| {
-                if self.restic.find()? {
+                // There is nothing to wait for then, and restic opens it for the backup in any case.
+                let soon = kept.is_some_and(Kept::fits);
+                if soon && self.restic.is_at_rest() || self.restic.find()? {
                     return Ok(());
                 }
                 notes::check_new(self.restic.place, self.restic.address)?;
@@ -96,7 +107,8 @@ impl Store<'_> {
     fn look(&self, source: &Source, captured: &mut Captured) -> anyhow::Result<(Part, Listing)> {
         let Source { name, kind } = source;
         let directory = if *kind == Kind::Files { self.restic.place.volume(name) } else { self.scratch.join(name) };
-        let tree = look(*kind, &directory, name)?;
+        let known = captured.known.take_if(|_| *kind == Kind::Postgres);
+        let tree = if known.is_some() { tree::look(&directory)? } else { look(*kind, &directory, name)? };
         let listing = Listing::walked(&tree);
         let rows = if *kind == Kind::Postgres { std::mem::take(&mut captured.facts.rows) } else { BTreeMap::new() };
         let part = Part {
@@ -105,7 +117,7 @@ impl Store<'_> {
             bytes: tree.bytes,
             allocated: Some(tree.allocated),
             entries: tree.count,
-            digest: tree.finish(),
+            digest: known.unwrap_or_else(|| tree.finish()),
             listing: Some(listing.digest()),
             rows,
             changed: Vec::new(),

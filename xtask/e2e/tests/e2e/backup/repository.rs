@@ -12,7 +12,7 @@ use crate::harness::{Stack, shared};
 
 impl Ship {
     /// Starts `name` with a repository in its checkout.
-    fn with_repository(shared: &Stack, name: &str) -> Self {
+    pub(super) fn with_repository(shared: &Stack, name: &str) -> Self {
         let mut ship = Self::new(shared, name);
         let file = "infra/compose.backup-repository.yaml";
         std::fs::copy(PathBuf::from(&shared.root).join(file), ship.checkout.path(file)).unwrap();
@@ -32,11 +32,11 @@ impl Ship {
         self.checkout.path("vault")
     }
 
-    fn shown(&self, id: &str) -> Value {
+    pub(super) fn shown(&self, id: &str) -> Value {
         serde_json::from_str(&self.stack().xtask(&["backup", "show", "--json", id]).good().stdout).unwrap()
     }
 
-    fn ids(&self) -> Vec<String> {
+    pub(super) fn ids(&self) -> Vec<String> {
         self.listed().iter().map(|backup| backup["id"].as_str().unwrap().to_owned()).collect()
     }
 }
