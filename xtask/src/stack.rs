@@ -143,10 +143,9 @@ impl Stack {
     /// # Errors
     /// When the engine is not usable, a file is wrong, or the port is taken.
     pub(crate) fn resolve(&self) -> anyhow::Result<Resolved> {
-        let (containers, images, variables) = std::thread::scope(|scope| {
+        let (containers, images) = std::thread::scope(|scope| {
             let trouble = scope.spawn(engine::trouble);
             let images = scope.spawn(|| commands::engine::images().read());
-            let variables = scope.spawn(|| self.compose.variables().read());
             let volumes = scope.spawn(|| self.check_volumes());
             let containers = self.containers();
             // Whatever went wrong, an engine that does not answer is the reason to name.
@@ -155,8 +154,9 @@ impl Stack {
             }
             let containers = containers?;
             join(volumes)?;
-            anyhow::Ok((containers, images::parse_list(&join(images)?), images::base::parse_variables(&join(variables)?)))
+            anyhow::Ok((containers, images::parse_list(&join(images)?)))
         })?;
+        let variables = images::base::variables(&self.compose.files());
         let mut compose = self.compose.clone();
         let chosen = images::base::choose(&variables, &images, &images::base::local_tags(&self.project)?);
         let here = |variable: &images::base::Variable| {

@@ -1,6 +1,7 @@
 //! Command lines of `docker compose` for one project.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::config::environment::Environment;
 use crate::process::Invocation;
@@ -48,9 +49,9 @@ impl Compose {
         self.compose().args(["config", "--hash", "*"])
     }
 
-    /// A table of the variables that the files use, with their defaults; every profile counts.
-    pub(crate) fn variables(&self) -> Invocation {
-        self.compose().args(["--profile", "*", "config", "--variables"])
+    /// The files.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        self.files.iter().map(|file| self.project.infra().join(file)).collect()
     }
 
     /// Builds the images of `services`.
@@ -173,7 +174,6 @@ pub(crate) mod tests {
         let lines = [
             compose.model(),
             compose.hashes(),
-            compose.variables(),
             compose.build(&services),
             compose.push(&services, Progress::Live),
             compose.push(&services, Progress::Silent),
@@ -195,7 +195,6 @@ pub(crate) mod tests {
         insta::assert_snapshot!(rest.join("\n"), @r"
         config --format json
         config --hash '*'
-        --profile '*' config --variables
         build db
         push db
         push --quiet db

@@ -3,9 +3,10 @@
 //! A variable `POSTGRES_IMAGE` in the compose files, the directory `infra/images/postgres/` and the image `slipway/base-postgres` belong together.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use regex_lite::Regex;
 use sha2::{Digest as _, Sha256};
 
 use crate::project::Project;
@@ -26,16 +27,23 @@ impl Variable {
     }
 }
 
-/// Reads the table of `docker compose config --variables`.
-pub(crate) fn parse_variables(table: &str) -> Vec<Variable> {
-    let rows = table.lines().filter_map(|line| {
-        let mut cells = line.split_whitespace();
-        let name = cells.next().filter(|name| name.ends_with("_IMAGE"))?;
-        Some(Variable { name: name.to_owned(), official: cells.nth(1)?.to_owned() })
-    });
-    let mut variables: Vec<Variable> = rows.collect();
-    variables.sort_by(|a, b| a.name.cmp(&b.name));
-    variables
+/// Those that the compose `files` take, by name. Compose has a command for that, which takes a tenth of a second of every other one.
+pub(crate) fn variables(files: &[PathBuf]) -> Vec<Variable> {
+    let mut variables = BTreeMap::new();
+    for file in files {
+        // What is wrong with a file is Compose's to say.
+        variables.extend(pins(&std::fs::read_to_string(file).unwrap_or_default()));
+    }
+    variables.into_iter().map(|(name, official)| Variable { name, official }).collect()
+}
+
+/// What stands as `${NAME_IMAGE:-official}` in a compose file.
+fn pins(text: &str) -> Vec<(String, String)> {
+    let Ok(pattern) = Regex::new(r"\$\{([A-Z0-9_]+_IMAGE):?-([^${}]+)\}") else { return Vec::new() };
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    // `$$` is a dollar sign.
+    let plain = lines.map(|line| line.replace("$$", "")).collect::<Vec<_>>().join("\n");
+    pattern.captures_iter(&plain).map(|found| (found[1].to_owned(), found[2].to_owned())).collect()
 }
 
 /// The variables to set: those whose official image is not here while a local equivalent is.
@@ -92,27 +100,30 @@ fn digest(dir: &Path, seed: &[u8]) -> anyhow::Result<Vec<u8>> {
 mod tests {
     use super::*;
 
-    const TABLE: &str = "NAME                REQUIRED            DEFAULT VALUE              ALTERNATE VALUE\n\
-        HTTP_PORT           false               8080                       \n\
-        REDIS_IMAGE         false               redis:8                    \n\
-        POSTGRES_IMAGE      false               postgres:17                \n";
-
     fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
     #[test]
     fn variables_come_from_the_compose_files() {
-        let variables = parse_variables(TABLE);
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let files = ["compose.yaml", "compose.more.yaml", "missing.yaml"].map(|name| dir.path().join(name));
+        let text = "# ${OLD_IMAGE:-old:1} is gone\nimage: ${REDIS_IMAGE:-redis:8}\nports: ['${HTTP_PORT:-8080}:80']\nbuild: { args: { \
+            POSTGRES_IMAGE: \"${POSTGRES_IMAGE-postgres:17@sha256:ab}\", X: '$${NO_IMAGE:-no}', Y: '${BARE_IMAGE}' } }\n\
+            tag: ${IMAGE_REPOSITORY:-slipway}/a:${IMAGE_TAG:-main}\n";
+        std::fs::write(&files[0], text).expect("written");
+        std::fs::write(&files[1], "image: ${MAIL_IMAGE:-mail:1}\n").expect("written");
+        let variables = variables(&files);
         assert_eq!(
             variables.iter().map(|variable| (variable.short(), variable.official.as_str())).collect::<Vec<_>>(),
-            [("postgres".to_owned(), "postgres:17"), ("redis".to_owned(), "redis:8"),]
+            [("mail".to_owned(), "mail:1"), ("postgres".to_owned(), "postgres:17@sha256:ab"), ("redis".to_owned(), "redis:8")]
         );
     }
 
     #[test]
     fn the_official_image_comes_first() {
-        let variables = parse_variables(TABLE);
+        let variables = [("POSTGRES_IMAGE", "postgres:17"), ("REDIS_IMAGE", "redis:8")]
+            .map(|(name, official)| Variable { name: name.to_owned(), official: official.to_owned() });
         let local = map(&[("postgres", "slipway/base-postgres:1"), ("redis", "slipway/base-redis:1")]);
         let images = map(&[("postgres:17", "a"), ("slipway/base-postgres:1", "b"), ("slipway/base-redis:1", "c")]);
         assert_eq!(choose(&variables, &images, &local), [("REDIS_IMAGE".to_owned(), "slipway/base-redis:1".to_owned())]);

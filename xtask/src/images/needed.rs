@@ -7,7 +7,7 @@ use super::tag::Source;
 use crate::commands::{self, compose::Compose};
 use crate::model::Model;
 use crate::report::Failure;
-use crate::stack::{Stack, join};
+use crate::stack::Stack;
 
 /// The images of a stack, and those that the engine has.
 #[derive(Clone, Debug)]
@@ -26,12 +26,8 @@ impl Needed {
     /// # Errors
     /// When one of them does not answer.
     pub(crate) fn look(stack: &Stack) -> anyhow::Result<Self> {
-        let (here, variables) = std::thread::scope(|scope| {
-            let variables = scope.spawn(|| stack.compose.variables().read());
-            let here = super::parse_list(&commands::engine::images().read()?);
-            anyhow::Ok((here, base::parse_variables(&join(variables)?)))
-        })?;
-        let chosen = base::choose(&variables, &here, &base::local_tags(&stack.project)?);
+        let here = super::parse_list(&commands::engine::images().read()?);
+        let chosen = base::choose(&base::variables(&stack.compose.files()), &here, &base::local_tags(&stack.project)?);
         let compose = chosen.into_iter().fold(stack.compose.clone(), |compose, (name, image)| compose.with(&name, image));
         let model = Model::parse(&compose.model().read()?)?;
         Ok(Self { compose, model, here })

@@ -92,11 +92,10 @@ impl Wants {
     fn look(project: &Project) -> anyhow::Result<Self> {
         let Stack { compose, environment, .. } = Stack::load(project.clone())?;
         std::thread::scope(|scope| {
-            let variables = scope.spawn(|| compose.variables().read());
             let model = scope.spawn(|| Model::parse(&compose.model().read()?));
             let images = commands::engine::images().read()?;
             Ok(Self {
-                variables: base::parse_variables(&join(variables)?),
+                variables: base::variables(&compose.files()),
                 images: crate::images::parse_list(&images),
                 model: join(model)?,
                 environment,

@@ -88,7 +88,6 @@ impl<'a> Session<'a> {
         if self.context.dry_run() {
             return Ok(agent);
         }
-        agent.check_alone()?;
         // Its secrets are mounted whatever is asked; on a new machine there are none yet.
         agent::check_key(&self.stack, &self.resolved.model)?;
         self.make_secrets()?;
@@ -99,6 +98,7 @@ impl<'a> Session<'a> {
                     images::fetch(self.context, &self.stack, &self.resolved)?;
                 }
                 _ => {
+                    agent.check_alone()?;
                     self.stack.check_buildable()?;
                     build(self.context, &self.resolved, &[SERVICE.to_owned()])?;
                 }

@@ -72,12 +72,12 @@ impl Images {
 }
 
 fn list(stack: &Stack) -> anyhow::Result<()> {
-    let (here, variables, model) = std::thread::scope(|scope| {
-        let variables = scope.spawn(|| stack.compose.variables().read());
+    let (here, model) = std::thread::scope(|scope| {
         let model = scope.spawn(|| Model::parse(&stack.compose.model().read()?));
         let here = inventory::parse(&commands::images::list().read()?);
-        anyhow::Ok((here, base::parse_variables(&join(variables)?), join(model)?))
+        anyhow::Ok((here, join(model)?))
     })?;
+    let variables = base::variables(&stack.compose.files());
     let entries = inventory::entries(&model, &variables, &here, &base::local_tags(&stack.project)?);
     let rows: Vec<[String; 5]> = entries.into_iter().map(row).collect();
     product(table(["IMAGE", "ID", "SIZE", "BUILT", "FOR"], &rows));

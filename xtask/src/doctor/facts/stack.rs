@@ -55,7 +55,6 @@ pub(crate) struct LookUp {
 pub(super) fn find(ask: Ask, stack: &Stack) -> (Known<Contents>, Running) {
     std::thread::scope(|scope| {
         let containers = scope.spawn(move || containers(ask, &stack.project.compose_name()));
-        let variables = scope.spawn(move || ask.read(&stack.compose.variables()));
         let here = scope.spawn(move || ask.read(&commands::images::list()));
         let model = ask.read(&stack.compose.model()).and_then(|text| Model::parse(&text).map_err(|error| format!("{error:#}")));
         let (containers, foreign) = match answer(containers).map(|found| (stack.check_own(&found), found)) {
@@ -68,9 +67,7 @@ pub(super) fn find(ask: Ask, stack: &Stack) -> (Known<Contents>, Running) {
             move || Running { foreign, ..Running::find(ask, stack, model.as_ref().ok(), containers) }
         });
         let contents = model.map(|model| {
-            let variables = answer(variables);
-            let here = answer(here);
-            let images = variables.and_then(|variables| Images::find(ask, stack, &model, &base::parse_variables(&variables), &here?));
+            let images = answer(here).and_then(|here| Images::find(ask, stack, &model, &base::variables(&stack.compose.files()), &here));
             let secrets = secrets::of(&stack.project, &model).into_iter().map(|secret| (secret.name.clone(), secret.state())).collect();
             Contents { model, images, secrets }
         });

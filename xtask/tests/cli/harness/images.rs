@@ -34,3 +34,26 @@ impl Checkout {
         self
     }
 }
+
+/// A compose file whose base images are the two that the engine of the tests has.
+pub(super) fn pinned(text: &str) -> String {
+    let mut pinned = String::new();
+    for line in text.split_inclusive('\n') {
+        let begin = line.find("_IMAGE:-").map(|at| at + "_IMAGE".len());
+        let end = begin.and_then(|begin| Some(begin + line[begin..].find('}')?));
+        let (Some(begin), Some(end)) = (begin, end) else {
+            pinned.push_str(line);
+            continue;
+        };
+        let (name, rest) = (&line[..begin], &line[end..]);
+        let image = if name.ends_with("POSTGRES_IMAGE") {
+            ":-postgres:17"
+        } else if name.ends_with("REDIS_IMAGE") {
+            ":-redis:8"
+        } else {
+            ""
+        };
+        pinned.extend([name, image, rest]);
+    }
+    pinned
+}

@@ -68,14 +68,14 @@ impl Checkout {
             std::fs::create_dir_all(checkout.dir.path().join(dir)).expect("created");
         }
         symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/docker"), checkout.dir.path().join("bin/docker")).expect("linked");
-        // Settings are checked against the text of these; the engine of the tests has a model of its own.
+        // Settings are checked against the text of these, and base images come from it; the engine of the tests has a model of its own.
         for file in ["infra/compose.yaml", "infra/compose.tls.yaml", "infra/env/base.toml"] {
-            checkout.file(file, &std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).expect("readable"));
+            let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).expect("readable");
+            checkout.file(file, &images::pinned(&text));
         }
         checkout.file("infra/images/runtime/packages", "ca-certificates\n");
         checkout.file("backend/migrations/20260101000000_begin.sql", "-- Begins.\n");
         checkout.environment(&format!("port = {}\nport_fallback = true", checkout.port));
-        checkout.engine("variables", "NAME            REQUIRED  DEFAULT VALUE  ALTERNATE VALUE\nPOSTGRES_IMAGE  false     postgres:17\nREDIS_IMAGE     false     redis:8\n");
         checkout.engine("profiles", "worker\n");
         let images = ["slipway/backend:main", "slipway/frontend:main", "slipway/proxy:main", "postgres:17", "redis:8"];
         checkout.engine("images", &images.map(|image| format!("{image} sha256:{image}\n")).concat());
