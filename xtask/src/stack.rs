@@ -37,7 +37,7 @@ pub(crate) struct Resolved {
     pub(crate) compose: Compose,
     /// What should be.
     pub(crate) model: Model,
-    /// What Compose makes of each service's configuration.
+    /// What Compose makes of each service's configuration; nothing where it was not asked.
     hashes: BTreeMap<String, String>,
     /// What is.
     pub(crate) containers: Vec<Container>,
@@ -143,6 +143,18 @@ impl Stack {
     /// # Errors
     /// When the engine is not usable, a file is wrong, or the port is taken.
     pub(crate) fn resolve(&self) -> anyhow::Result<Resolved> {
+        self.ask(true)
+    }
+
+    /// The same for whoever starts nothing: whether containers are up to date was not asked, and that takes Compose as long as the model.
+    ///
+    /// # Errors
+    /// As for `resolve`.
+    pub(crate) fn look(&self) -> anyhow::Result<Resolved> {
+        self.ask(false)
+    }
+
+    fn ask(&self, hashes: bool) -> anyhow::Result<Resolved> {
         let (containers, images) = std::thread::scope(|scope| {
             let trouble = scope.spawn(engine::trouble);
             let images = scope.spawn(|| commands::engine::images().read());
@@ -173,7 +185,7 @@ impl Stack {
             compose = compose.with("HTTPS_PORT", port.to_string());
         }
         let (model, hashes) = std::thread::scope(|scope| {
-            let hashes = scope.spawn(|| compose.hashes().read());
+            let hashes = scope.spawn(|| if hashes { compose.hashes().read() } else { Ok(String::new()) });
             anyhow::Ok((Model::parse(&compose.model().read()?)?, parse_hashes(&join(hashes)?)))
         })?;
         let model = model.without_programs(self.environment.sources.keys());

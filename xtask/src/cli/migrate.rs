@@ -56,7 +56,7 @@ impl Migrate {
             Action::Up => up(context),
             Action::Status => {
                 let stack = context.stack()?;
-                let resolved = stack.resolve()?;
+                let resolved = stack.look()?;
                 let migrations = running(&stack, &resolved)?;
                 status(context, &stack, &resolved.compose, migrations)
             }
@@ -98,7 +98,7 @@ fn status(context: &Context, stack: &Stack, compose: &Compose, migrations: &Migr
 
 fn up(context: &Context) -> anyhow::Result<()> {
     let stack = context.stack()?;
-    let resolved = stack.resolve()?;
+    let resolved = stack.look()?;
     let migrations = running(&stack, &resolved)?;
     context.agree(&stack, "Migrate the database of")?;
     if !context.dry_run() {

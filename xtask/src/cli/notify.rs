@@ -49,7 +49,7 @@ impl Notify {
 fn send(context: &Context, stack: &Stack, message: &Message) -> anyhow::Result<()> {
     let notify = &stack.environment.notify;
     // Only who posts needs the image of the proxy, and the engine.
-    let model = if notify.webhook.0.is_some() { Some(stack.resolve()?.model) } else { None };
+    let model = if notify.webhook.0.is_some() { Some(stack.look()?.model) } else { None };
     let image = model.as_ref().and_then(|model| model.services.get(PROXY.0)?.image.as_deref());
     Messenger::new(notify, &stack.project, image, Wait::Somebody(context.volume())).send(message)
 }

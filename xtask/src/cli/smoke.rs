@@ -149,7 +149,7 @@ pub(super) fn ask(context: &Context, stack: &Stack, started: impl Fn(&str) -> bo
 
 /// What is known of the stack on this machine.
 fn seen(stack: &Stack, started: impl Fn(&str) -> bool) -> anyhow::Result<serde_json::Value> {
-    let resolved = stack.resolve()?;
+    let resolved = stack.look()?;
     if resolved.containers.is_empty() {
         let project = &stack.project;
         return Err(Failure::new(format!("{} is not running", project.compose_name()))

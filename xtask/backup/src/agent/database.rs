@@ -103,17 +103,18 @@ impl Moment {
         let snapshot = format!("--snapshot={}", self.snapshot);
         let dump = server.program("pg_dump", &server.database).args(FORMAT).args([&snapshot]);
         let dump = dump.into_file(file(&path)?);
+        let globals = server.program("pg_dumpall", "postgres").args(["--globals-only", "--no-role-passwords", "--no-password"]);
+        let globals = globals.into_file(file(&directory.join(GLOBALS))?);
         lifeline::together(vec![
             Box::new(|| dump.run().map_err(|error| explain(error, "the database could not be dumped"))),
+            Box::new(|| globals.run().map_err(|error| explain(error, "the roles could not be dumped"))),
             Box::new(|| {
                 self.facts.rows = rows(&mut self.session, &self.tables)?;
                 Ok(())
             }),
         ])?;
         // Reads the table of contents: a dump that was cut off has none, or one that does not fit.
-        server.program("pg_restore", "").arg_file(&path).args(["--list"]).run()?;
-        let globals = server.program("pg_dumpall", "postgres").args(["--globals-only", "--no-role-passwords", "--no-password"]);
-        globals.into_file(file(&directory.join(GLOBALS))?).run().map_err(|error| explain(error, "the roles could not be dumped"))
+        server.program("pg_restore", "").arg_file(&path).args(["--list"]).run()
     }
 
     /// Lets go of it; whoever waited to write goes on.

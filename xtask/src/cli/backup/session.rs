@@ -52,7 +52,7 @@ impl<'a> Session<'a> {
     /// As for `begin`.
     pub(super) fn at(context: &'a Context, stack: Stack, doing: &'static str) -> anyhow::Result<Self> {
         let lock = if context.dry_run() { None } else { Some(Lock::take_now(&stack.project)?) };
-        let resolved = stack.resolve()?;
+        let resolved = stack.look()?;
         let data = resolved.model.data();
         if let Some(volume) = resolved.model.undecided().first() {
             return Err(Failure::new(format!(

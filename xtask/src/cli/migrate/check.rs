@@ -72,7 +72,7 @@ fn ask(context: &Context, stack: &Stack, migrations: &Migrations, files: &[File]
     if !runs(&containers, migrations) {
         return Ok(away("the database does not run"));
     }
-    let resolved = stack.resolve()?;
+    let resolved = stack.look()?;
     let status = resolved.compose.run(&migrations.service, &migrations.status);
     if context.dry_run() {
         return Ok(Asked::Away(format!("`--dry-run` asks no database, this would:\n{status}")));

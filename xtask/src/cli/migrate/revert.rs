@@ -12,7 +12,7 @@ const SAVEPOINT: &str = "before-revert";
 
 pub(super) fn revert(context: &Context) -> anyhow::Result<()> {
     let stack = context.stack()?;
-    let resolved = stack.resolve()?;
+    let resolved = stack.look()?;
     let migrations = running(&stack, &resolved)?;
     let service = &migrations.service;
     // Elsewhere data may be too large to be copied beside itself, and a backup is what is relied on.
