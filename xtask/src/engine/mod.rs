@@ -13,7 +13,7 @@ use crate::report::Failure;
 
 /// `start_interval` of a health check needs this engine; Compose refuses it on older ones.
 const OLDEST_ENGINE: (u32, u32) = (25, 0);
-/// `config --variables` and reliable `create` need this Compose.
+/// `!reset` in the compose files and reliable `create` need this Compose.
 const OLDEST_COMPOSE: (u32, u32) = (2, 24);
 
 /// What `docker version --format json` prints, as far as it matters here.
