@@ -10,10 +10,10 @@ use backup::{About, Event, Kind, Manifest, Part, SCHEMA, Source};
 use super::archive::{MANIFEST, Writer};
 use super::database::{Facts, Moment};
 use super::failure::Failure;
-use super::kept::{self, Kept};
 use super::lifeline;
 use super::place::{Place, remove, sync};
 use super::psql::Server;
+use super::repository::{self, Kept};
 use super::talk::{self, Meter};
 use super::tree::End;
 use super::{redis, verify};
@@ -55,7 +55,7 @@ fn make(
     let mut writer = Writer::create(partial)?;
     let mut found: Vec<Part> = Vec::new();
     // A stack that had a repository has no use for it any more.
-    kept::forget(place)?;
+    repository::forget_dump(place)?;
     let mut captured = capture(place, parts, about.migration_query.as_deref(), options.quiesce, None)?;
     for Source { name, kind } in parts {
         talk::step(format!("storing {name}"));

@@ -5,7 +5,6 @@ mod create;
 mod database;
 mod failure;
 mod journal;
-mod kept;
 mod lifeline;
 mod origin;
 mod place;

@@ -16,7 +16,7 @@ use super::place::{Place, remove};
 use super::psql::Server;
 use super::swap::{Root, Volume};
 use super::talk;
-use super::{journal, kept, redis, savepoint};
+use super::{journal, redis, repository, savepoint};
 
 /// Brings `parts` of a backup back; what is in use becomes the save point [`BEFORE_RESTORE`], of which older `others` go.
 ///
@@ -29,7 +29,7 @@ pub(crate) fn restore(
     newest_migration: Option<&str>,
 ) -> anyhow::Result<Event> {
     // It is not that of the database any more, and takes room.
-    kept::forget(place).map_err(unchanged)?;
+    repository::forget_dump(place).map_err(unchanged)?;
     let origin = Origin::open(place, backup).map_err(unchanged)?;
     check(origin.manifest(), parts, newest_migration).and_then(|()| room(place, &origin, parts)).map_err(unchanged)?;
     let restored = replace(place, (parts, others), BEFORE_RESTORE, |source| stage(place, &origin, source))?;

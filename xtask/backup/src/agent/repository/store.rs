@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context as _, ensure};
 use backup::{About, Event, Kind, Manifest, Part, Repository, Snapshot, Source};
 
+use super::kept::Kept;
 use super::listing::Listing;
 use super::notes;
 use super::restic::Restic;
@@ -15,7 +16,6 @@ use super::snapshot::{look, root};
 use crate::agent::archive::MANIFEST;
 use crate::agent::create::{Captured, Options, capture, save_manifest};
 use crate::agent::failure::Failure;
-use crate::agent::kept::Kept;
 use crate::agent::lifeline;
 use crate::agent::place::{OWN, Place, remove};
 use crate::agent::psql::Server;

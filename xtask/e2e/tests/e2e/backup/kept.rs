@@ -97,4 +97,9 @@ async fn a_dump_is_made_where_something_was_written_and_only_there() {
     assert_eq!(ship.sql("SELECT last_value FROM moved"), moved);
     assert!(!ship.backups().join(".dump").exists(), "it is not that of the database any more");
     assert!(!ship.dumped(&[]).1);
+    // What is outside of the log, and has no number, moves unseen.
+    ship.sql("CREATE UNLOGGED SEQUENCE unseen");
+    assert!(!ship.dumped(&[]).1);
+    ship.sql("SELECT setval('unseen', 1000, false)");
+    assert!(!ship.dumped(&[]).1);
 }

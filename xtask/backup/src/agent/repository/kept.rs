@@ -2,20 +2,23 @@
 //! has met before.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use backup::{DUMP, Manifest, Part};
 use serde::{Deserialize, Serialize};
 
-use super::database::{Facts, state};
-use super::place::{Place, remove, sync};
-use super::psql::Server;
+use super::listing::Listing;
+use crate::agent::database::{Facts, state};
+use crate::agent::place::{Place, remove, sync};
+use crate::agent::psql::Server;
+use crate::agent::tree;
 
 /// What is said of it beside it.
 const NOTE: &str = "dump.json";
+/// More is none of ours.
+const LARGEST_NOTE: u64 = 16 << 20;
 
 /// A dump that may fit the database as it is now.
 pub(crate) struct Kept {
@@ -36,11 +39,9 @@ struct Note {
     files: Stamps,
 }
 
-/// By name, how files are that nobody has touched.
-type Stamps = BTreeMap<String, Stamp>;
-
-/// What restic goes by, too: bytes, the times of the last change of the content and of anything, seconds and nanoseconds since 1970, and the number.
-type Stamp = (u64, (i64, i64), (i64, i64), u64);
+/// By name, what restic goes by, too, of files that nobody has touched: their numbers, and the times of the last change of anything, seconds and
+/// nanoseconds since 1970.
+type Stamps = BTreeMap<String, (u64, i64, i64)>;
 
 impl Kept {
     /// What there is of the part `name`, if it is like the database of `server`; what is not is removed, before a new one needs the room.
@@ -58,10 +59,14 @@ impl Kept {
     }
 
     fn read(&self, name: &str) -> Option<Note> {
-        let text = std::fs::read(self.directory.join(NOTE)).ok()?;
-        let note: Note = serde_json::from_slice(&text).ok()?;
+        let path = self.directory.join(NOTE);
+        path.symlink_metadata().ok().filter(|meta| meta.is_file() && meta.len() < LARGEST_NOTE)?;
+        let note: Note = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
         let same = self.state.as_ref() == Some(&note.state) && note.part.name == name;
-        (same && stamps(&self.directory.join(name)).ok()? == note.files).then_some(note)
+        let directory = self.directory.join(name);
+        // Names, kinds, owners, permissions, sizes and times first: what lies there may be anything.
+        let listing = Listing::walked(&tree::look(&directory).ok()?).digest();
+        (same && note.part.listing == Some(listing) && stamps(&directory).ok()? == note.files).then_some(note)
     }
 
     /// Whether a dump made when it was found would have been the same.
@@ -98,7 +103,10 @@ impl Kept {
         forget(place)?;
         let Some(state) = self.state else { return Ok(()) };
         let own = self.directory.join(&part.name);
-        std::fs::create_dir(&self.directory).with_context(|| format!("cannot make {}", self.directory.display()))?;
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&self.directory)
+            .with_context(|| format!("cannot make {}", self.directory.display()))?;
         place.give(&self.directory)?;
         let (version, migration) = (manifest.postgres.clone(), manifest.migration.clone());
         let note = Note { state, version, migration, part: part.clone(), files: stamps(directory)? };
@@ -121,15 +129,16 @@ fn stamps(directory: &Path) -> std::io::Result<Stamps> {
     let mut stamps = Stamps::new();
     for entry in directory.read_dir()? {
         let entry = entry?;
-        let meta = File::open(entry.path())?.metadata()?;
-        let stamp = (meta.len(), (meta.mtime(), meta.mtime_nsec()), (meta.ctime(), meta.ctime_nsec()), meta.ino());
-        stamps.insert(entry.file_name().to_string_lossy().into_owned(), stamp);
+        let meta = entry.metadata()?;
+        stamps.insert(entry.file_name().to_string_lossy().into_owned(), (meta.ino(), meta.ctime(), meta.ctime_nsec()));
     }
     Ok(stamps)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     const MANIFEST: &str = r#"{"schema":1,"id":"a","created_at":"2026-11-21T22:45:01Z","project":"p","environment":"local","revision":null,"images":{},
@@ -153,7 +162,9 @@ mod tests {
             remove(&new).expect("removed");
             std::fs::create_dir(&new).expect("made");
             std::fs::write(new.join("database.dump"), "PGDM").expect("written");
-            found(&place, "db", state).keep(&place, &new, &manifest, part).expect("kept");
+            let listing = Listing::walked(&tree::look(&new).expect("a tree")).digest();
+            let part = Part { listing: Some(listing), ..part.clone() };
+            found(&place, "db", state).keep(&place, &new, &manifest, &part).expect("kept");
         };
         let fits = |name: &str, state: Option<&str>| found(&place, name, state).fits();
 
@@ -165,11 +176,30 @@ mod tests {
         assert_eq!((facts.version.as_deref(), facts.migration.as_deref()), (Some("17.1"), Some("20260101")));
         assert!(new.join("database.dump").is_file() && !fits("db", Some("1")), "it is taken once");
 
-        let touches: [&dyn Fn(&Path); 4] = [
+        let touches: [&dyn Fn(&Path); 9] = [
             &|path| std::fs::write(path.join("db/database.dump"), "PGDMP").expect("written"),
             &|path| std::fs::write(path.join("db/more"), "").expect("written"),
             &|path| std::fs::remove_file(path.join("db/database.dump")).expect("removed"),
+            &|path| {
+                std::fs::rename(path.join("db/database.dump"), path.join("moved")).expect("moved");
+                std::os::unix::fs::symlink("../moved", path.join("db/database.dump")).expect("linked");
+            },
+            &|path| {
+                std::fs::rename(path.join("db"), path.join("moved")).expect("moved");
+                std::os::unix::fs::symlink("moved", path.join("db")).expect("linked");
+            },
+            &|path| {
+                std::fs::remove_file(path.join("db/database.dump")).expect("removed");
+                // Whoever opened it would wait for ever.
+                let (name, mode) = (path.join("db/database.dump"), rustix::fs::Mode::RUSR);
+                rustix::fs::mknodat(rustix::fs::CWD, name, rustix::fs::FileType::Fifo, mode, 0).expect("made");
+            },
+            &|path| std::fs::set_permissions(path.join("db"), std::fs::Permissions::from_mode(0o700)).expect("changed"),
             &|path| std::fs::write(path.join(NOTE), "{").expect("written"),
+            &|path| {
+                std::fs::rename(path.join(NOTE), path.join("moved")).expect("moved");
+                std::os::unix::fs::symlink("moved", path.join(NOTE)).expect("linked");
+            },
         ];
         for touch in touches {
             dumped(Some("1"));
