@@ -112,7 +112,13 @@ impl Bench<'_> {
         self.seed()?;
         let actions = match sink {
             Sink::File => &["backup / tar czf", "restore / tar xzf", "backup / restic, first"][..],
-            Sink::Repository => &["first backup / restic", "next backup / restic", "next backup / pg_dump, restic", "restore / restic"][..],
+            Sink::Repository => &[
+                "first backup / restic",
+                "next backup / restic",
+                "next backup / pg_dump, restic",
+                "after a write / pg_dump, restic",
+                "restore / restic",
+            ][..],
         };
         let mut rows: Vec<Row> = actions.iter().map(|action| Row { action: (*action).to_owned(), ..Row::default() }).collect();
         let mut sizes = [0; 2];
@@ -154,6 +160,8 @@ impl Bench<'_> {
         self.empty()?;
         let (first, next) = (self.own(&["backup"])?, self.own(&["backup"])?);
         let bytes = size(&self.session.stack.project.root.join(REPOSITORY));
+        self.sql("UPDATE bulk SET text = text WHERE id = 1;\n".to_owned())?;
+        let written = self.own(&["backup"])?;
         let alone = self.within(&format!("{RESTIC} init; restic --quiet backup --host bench /set/volumes || test $? = 3"))?;
         let again = self.within(&format!("{RESTIC} backup --host bench /set/volumes || test $? = 3"))?;
         let restic_bytes = size(&self.outside().join("repository"));
@@ -162,7 +170,7 @@ impl Bench<'_> {
         let restored = self.own(&["restore", "--yes"])?;
         self.own(&["snapshot", "rm", "before-restore"])?;
         let theirs = self.within(&format!("{RESTIC} restore latest --target /out/all"))?;
-        Ok((vec![(first, alone), (next, again), (next, by_hand), (restored, theirs)], [bytes, restic_bytes]))
+        Ok((vec![(first, alone), (next, again), (next, by_hand), (written, by_hand), (restored, theirs)], [bytes, restic_bytes]))
     }
 
     /// What a script does that takes care of the database: a dump through a pipe, and restic of it and of the other volumes.
@@ -221,6 +229,11 @@ impl Bench<'_> {
              ALTER TABLE bulk ADD PRIMARY KEY (id);\nALTER SYSTEM SET max_wal_size TO '64MB';\nALTER SYSTEM SET min_wal_size TO '32MB';\n\
              SELECT pg_reload_conf();\nCHECKPOINT;\nCHECKPOINT;\n"
         );
+        self.sql(sql)
+    }
+
+    /// Runs statements in the database.
+    fn sql(&self, sql: String) -> anyhow::Result<()> {
         let psql = ["psql", "--quiet", "--set=ON_ERROR_STOP=1", "--username=slipway", "--dbname=slipway"].map(str::to_owned);
         let psql = commands::engine::exec(&self.database()?, false, &psql);
         let output = psql.capture_with(sql)?;
