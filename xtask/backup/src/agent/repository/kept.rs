@@ -10,7 +10,8 @@ use backup::{DUMP, Manifest, Part};
 use serde::{Deserialize, Serialize};
 
 use super::listing::Listing;
-use crate::agent::database::{Facts, state};
+use super::state::state;
+use crate::agent::database::Facts;
 use crate::agent::place::{Place, remove, sync};
 use crate::agent::psql::Server;
 use crate::agent::tree;

@@ -8,6 +8,7 @@ mod notes;
 mod restic;
 mod said;
 mod snapshot;
+mod state;
 mod store;
 
 pub(crate) use self::kept::{Kept, forget as forget_dump};
