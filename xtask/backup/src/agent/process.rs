@@ -116,16 +116,15 @@ impl Program {
         self.start()?.succeed()
     }
 
-    /// Runs it to its end; returns what it wrote to stdout, which is text and not much.
+    /// Runs it; returns its end and what it wrote to stdout, which is text and not much.
     ///
     /// # Errors
-    /// When it fails.
-    pub(crate) fn output(self) -> anyhow::Result<String> {
+    /// When it cannot be run.
+    pub(crate) fn output(self) -> anyhow::Result<(Ended, String)> {
         let mut running = self.read().start()?;
         let mut text = String::new();
-        running.stdout()?.read_to_string(&mut text).context("cannot read what it says")?;
-        running.succeed()?;
-        Ok(text)
+        running.stdout()?.read_to_string(&mut text).with_context(|| format!("cannot read what `{}` says", running.name))?;
+        Ok((running.end()?, text))
     }
 }
 

@@ -131,10 +131,6 @@ fn answers() -> anyhow::Result<bool> {
 }
 
 fn run_id() -> anyhow::Result<Option<String>> {
-    use std::io::Read as _;
-    let mut child = client()?.args(["INFO", "server"]).read().start()?;
-    let mut text = String::new();
-    child.stdout()?.read_to_string(&mut text)?;
-    child.end()?;
+    let (_, text) = client()?.args(["INFO", "server"]).output()?;
     Ok(text.lines().find_map(|line| line.strip_prefix("run_id:")).map(|id| id.trim().to_owned()))
 }

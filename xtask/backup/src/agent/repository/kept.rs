@@ -63,11 +63,13 @@ impl Kept {
         let path = self.directory.join(NOTE);
         path.symlink_metadata().ok().filter(|meta| meta.is_file() && meta.len() < LARGEST_NOTE)?;
         let note: Note = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-        let same = self.state.as_ref() == Some(&note.state) && note.part.name == name;
+        if self.state.as_ref() != Some(&note.state) || note.part.name != name {
+            return None;
+        }
         let directory = self.directory.join(name);
         // Names, kinds, owners, permissions, sizes and times first: what lies there may be anything.
         let listing = Listing::walked(&tree::look(&directory).ok()?).digest();
-        (same && note.part.listing == Some(listing) && stamps(&directory).ok()? == note.files).then_some(note)
+        (note.part.listing == Some(listing) && stamps(&directory).ok()? == note.files).then_some(note)
     }
 
     /// Whether a dump made when it was found would have been the same.

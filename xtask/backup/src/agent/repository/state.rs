@@ -23,6 +23,7 @@ pub(crate) fn state(server: &Server, migration_query: Option<&str>) -> anyhow::R
     let mut session = server.connect()?;
     // Whoever is no superuser may not ask for all of it.
     let Some(state) = session.value(STATE).unwrap_or_default() else { return Ok(None) };
-    let dumper = server.program("pg_dump", "").args(["--version"]).output()?;
-    Ok(Some(format!("{state}\n{}\n{}\n{}", dumper.trim(), FORMAT.join(" "), migration_query.unwrap_or_default())))
+    let (ended, dumper) = server.program("pg_dump", "").args(["--version"]).output()?;
+    let known = format!("{state}\n{}\n{}\n{}", dumper.trim(), FORMAT.join(" "), migration_query.unwrap_or_default());
+    Ok(Some(known).filter(|_| ended.code == Some(0)))
 }
