@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 
-use regex_lite::Regex;
-
 use super::decode::decode;
 use super::environment::Environment;
 use super::layers::{BASE, Directory, Layers, shown};
 use super::problem::{Problem, did_you_mean, refusal};
+use super::references::references;
 use crate::images::tag;
 use crate::report::Failure;
 
@@ -78,7 +77,8 @@ fn check(environment: &Environment, infra: &Path, name: &str, refuse: &mut impl 
     }
     check_limits(environment, refuse);
     // What files that cannot be read would take is not known.
-    if let Some(taken) = text.as_deref().map(taken) {
+    if let Some(text) = text {
+        let taken = references(&text).into_iter().map(|(name, _)| name).collect();
         check_limited(environment, &taken, refuse);
         check_variables(environment, name, &taken, refuse);
     }
@@ -157,14 +157,6 @@ fn check_variables(environment: &Environment, name: &str, taken: &BTreeSet<Strin
             refuse(&key, format!("no compose file takes it{near}; there it is `${{{variable}}}`"));
         }
     }
-}
-
-/// The names of the variables that a compose file takes.
-fn taken(text: &str) -> BTreeSet<String> {
-    // `$$` is a dollar sign.
-    let plain = text.replace("$$", "");
-    let Ok(pattern) = Regex::new(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)") else { return BTreeSet::new() };
-    pattern.captures_iter(&plain).filter_map(|found| Some(found.get(1)?.as_str().to_owned())).collect()
 }
 
 fn compose_files(infra: &Path) -> Vec<String> {

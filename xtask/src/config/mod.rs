@@ -6,5 +6,6 @@ pub(crate) mod hidden;
 pub(crate) mod layers;
 pub(crate) mod load;
 pub(crate) mod problem;
+pub(crate) mod references;
 pub(crate) mod values;
 mod variables;

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use regex_lite::Regex;
 use sha2::{Digest as _, Sha256};
 
+use crate::config::references::references;
 use crate::project::Project;
 
 /// A variable of the compose files that names a base image.
@@ -39,11 +39,9 @@ pub(crate) fn variables(files: &[PathBuf]) -> Vec<Variable> {
 
 /// What stands as `${NAME_IMAGE:-official}` in a compose file.
 fn pins(text: &str) -> Vec<(String, String)> {
-    let Ok(pattern) = Regex::new(r"\$\{([A-Z0-9_]+_IMAGE):?-([^${}]+)\}") else { return Vec::new() };
     let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-    // `$$` is a dollar sign.
-    let plain = lines.map(|line| line.replace("$$", "")).collect::<Vec<_>>().join("\n");
-    pattern.captures_iter(&plain).map(|found| (found[1].to_owned(), found[2].to_owned())).collect()
+    let named = lines.flat_map(references).filter(|(name, _)| name.ends_with("_IMAGE"));
+    named.filter_map(|(name, official)| Some((name, official?))).collect()
 }
 
 /// The variables to set: those whose official image is not here while a local equivalent is.
