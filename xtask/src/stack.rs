@@ -1,13 +1,16 @@
 //! The stack of one project: its settings, and what the engine knows about it now.
 
-use std::collections::BTreeMap;
+mod created;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use self::created::Created;
 use crate::commands;
 use crate::commands::compose::Compose;
 use crate::config::environment::Environment;
 use crate::config::load::{self, Loaded};
-use crate::engine::{self, containers::Container};
+use crate::engine::{self, containers, containers::Container};
 use crate::images::{self, tag::Source};
 use crate::model::Model;
 use crate::ports;
@@ -39,6 +42,8 @@ pub(crate) struct Resolved {
     pub(crate) model: Model,
     /// What Compose makes of each service's configuration; nothing where it was not asked.
     hashes: BTreeMap<String, String>,
+    created: Created,
+    project: Project,
     /// What is.
     pub(crate) containers: Vec<Container>,
     /// The ids of the images here, by name.
@@ -155,7 +160,7 @@ impl Stack {
     }
 
     fn ask(&self, hashes: bool) -> anyhow::Result<Resolved> {
-        let (containers, images) = std::thread::scope(|scope| {
+        let (containers, mut images) = std::thread::scope(|scope| {
             let trouble = scope.spawn(engine::trouble);
             let images = scope.spawn(|| commands::engine::images().read());
             let volumes = scope.spawn(|| self.check_volumes());
@@ -189,33 +194,61 @@ impl Stack {
             anyhow::Ok((Model::parse(&compose.model().read()?)?, parse_hashes(&join(hashes)?)))
         })?;
         let model = model.without_programs(self.environment.sources.keys());
-        Ok(Resolved { compose, model, hashes, containers, images, missing_bases, address })
+        find_unlisted(&model, &mut images)?;
+        let (created, project) = (Created::load(&self.project), self.project.clone());
+        Ok(Resolved { compose, model, hashes, created, project, containers, images, missing_bases, address })
     }
 }
 
 impl Resolved {
-    /// Whether every container is what the files and images of today would make of it.
-    pub(crate) fn up_to_date(&self) -> bool {
-        self.model
-            .services
-            .keys()
-            .all(|service| self.containers.iter().any(|container| container.service() == service && self.current(container)))
+    /// Creates the containers of `services` that are not what the files and images of today would make of them, and those of services that have none;
+    /// nothing where there is nothing to create.
+    pub(crate) fn creation(&self, services: &BTreeSet<String>) -> Option<Invocation> {
+        if self.containers.is_empty() {
+            return Some(self.compose.create());
+        }
+        let names = self.to_create(services);
+        (!names.is_empty()).then(|| self.compose.create_only(&names.into_iter().collect::<Vec<_>>()))
     }
 
-    /// Creates the containers that are not what the files and images of today would make of them.
-    pub(crate) fn creation(&self) -> Invocation {
-        if self.containers.is_empty() {
-            return self.compose.create();
-        }
-        let current = |service: &str| self.containers.iter().any(|container| container.service() == service && self.current(container));
-        let outdated = |service: &str| !current(service) || self.model.services[service].shares().any(|other| !current(other));
-        self.compose.create_only(&self.model.services.keys().filter(|service| outdated(service)).cloned().collect::<Vec<_>>())
+    fn to_create(&self, services: &BTreeSet<String>) -> BTreeSet<String> {
+        let absent = |service: &String| containers::of(&self.containers, service).next().is_none();
+        self.outdated().into_iter().filter(|service| services.contains(service) || absent(service)).collect()
+    }
+
+    /// The services whose containers have to be created or replaced.
+    pub(crate) fn outdated(&self) -> BTreeSet<String> {
+        let outdated =
+            |service: &&String| !self.is_current(service) || self.model.services[*service].shares().any(|other| !self.is_current(other));
+        self.model.services.keys().filter(outdated).cloned().collect()
+    }
+
+    /// Whether `service` has as many containers as the files say, all of them what the files and images of today would make of them.
+    pub(crate) fn is_current(&self, service: &str) -> bool {
+        let wanted = self.model.services.get(service).map_or(0, |service| service.replicas() as usize);
+        let own = || containers::of(&self.containers, service);
+        own().count() == wanted && own().all(|container| self.current(container))
     }
 
     /// Whether `container` is what the files and images of today would make of it.
     pub(crate) fn current(&self, container: &Container) -> bool {
-        let image = self.images.get(container.image_name());
-        self.hashes.get(container.service()).is_some_and(|hash| hash == container.config_hash()) && image == Some(&container.image)
+        let image = self.images.get(&images::tagged(container.image_name()));
+        self.hashes.get(container.service()).is_some_and(|hash| self.created.is_from(container, hash)) && image == Some(&container.image)
+    }
+
+    /// Remembers that of `containers`, which are those after [`creation`](Self::creation) for `services`, the new ones are what today's files make.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub(crate) fn remember(&self, containers: &[Container], services: &BTreeSet<String>) -> anyhow::Result<()> {
+        let created = self.to_create(services);
+        let known = containers.iter().filter(|container| created.contains(container.service()) || self.current(container));
+        Created::save(&self.project, known, &self.hashes)
+    }
+
+    /// The containers of services that are not in the stack: they were taken out of the files, or their profile is off.
+    pub(crate) fn strangers(&self) -> Vec<&Container> {
+        self.containers.iter().filter(|container| !self.model.services.contains_key(container.service())).collect()
     }
 
     /// The images that are used as they are and not here yet.
@@ -237,6 +270,20 @@ impl Resolved {
     pub(crate) fn missing_own(&self) -> Vec<&str> {
         self.model.builds().into_keys().filter(|image| !self.images.contains_key(*image)).collect()
     }
+}
+
+/// Adds to `images` those of `model` that the engine has under a name that its list does not show, such as a digest.
+fn find_unlisted(model: &Model, images: &mut BTreeMap<String, String>) -> anyhow::Result<()> {
+    let names: BTreeSet<&str> = model.services.values().filter_map(|service| service.image.as_deref()).collect();
+    for name in names {
+        if !images.contains_key(name) {
+            let found = commands::engine::image_id(name).capture()?;
+            if found.code == 0 {
+                images.insert(name.to_owned(), found.stdout.trim().to_owned());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Whether `project` has volumes.

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::confirm::confirm;
-use super::{Context, backup};
+use super::{Context, backup, own_images};
 use crate::commands::{self, compose::Volumes};
 use crate::data::{agent, metrics, store};
 use crate::process::Invocation;
@@ -130,14 +130,8 @@ impl Belongings {
             let containers = scope.spawn(|| names(commands::engine::container_names(project)));
             let networks = scope.spawn(|| names(commands::engine::networks(project)));
             let volumes = scope.spawn(|| names(commands::engine::volumes(project)));
-            let images = names(commands::images::of_instance(instance))?;
-            Ok(Self {
-                containers: join(containers)?,
-                networks: join(networks)?,
-                volumes: join(volumes)?,
-                // Base images belong to all instances, whatever they are tagged.
-                images: images.into_iter().filter(|image| !image.starts_with("slipway/base-")).collect(),
-            })
+            let images = own_images(project, instance)?;
+            Ok(Self { containers: join(containers)?, networks: join(networks)?, volumes: join(volumes)?, images })
         })
     }
 

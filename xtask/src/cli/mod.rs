@@ -28,6 +28,8 @@ mod test;
 mod top;
 mod up;
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Parser, Subcommand};
 
 use self::confirm::confirm;
@@ -182,10 +184,21 @@ fn cargo<const N: usize>(args: [&str; N]) -> Invocation {
 
 /// Removes the images that only this instance used.
 fn remove_images(context: &Context, stack: &Stack) -> anyhow::Result<()> {
-    let suffix = format!(":{}", stack.project.instance);
-    let images = crate::images::parse_list(&commands::engine::images().read()?);
-    let own: Vec<String> = images.into_keys().filter(|name| name.starts_with("slipway/") && name.ends_with(&suffix)).collect();
+    let own = own_images(&stack.project.compose_name(), &stack.project.instance)?;
     if own.is_empty() { Ok(()) } else { context.perform(&commands::engine::remove_images(&own)) }
+}
+
+/// The images that only the instance `instance` with the Compose project `project` uses: those with its tag, and those that Compose names after the
+/// project, because their services have a `build` and no `image`.
+fn own_images(project: &str, instance: &str) -> anyhow::Result<Vec<String>> {
+    let tagged = commands::images::of_instance(instance).read()?;
+    let built = commands::images::built_for(project).read()?;
+    let prefix = format!("{project}-");
+    let named = built.lines().filter(|name| name.starts_with(&prefix));
+    // Base images belong to all instances, whatever they are tagged.
+    let tagged = tagged.lines().filter(|name| !name.starts_with("slipway/base-"));
+    let all: BTreeSet<&str> = tagged.chain(named).collect();
+    Ok(all.into_iter().map(str::to_owned).collect())
 }
 
 /// What the global flags mean for a command.
@@ -256,6 +269,17 @@ impl Context {
         }
     }
 
+    /// Runs a command that changes something and keeps what it writes for its failure; with `--dry-run` prints it instead.
+    fn perform_silently(&self, invocation: &Invocation) -> anyhow::Result<()> {
+        if self.dry_run() {
+            crate::report::product(invocation.to_string());
+            return Ok(());
+        }
+        self.volume().detail(format!("running {invocation}"));
+        let output = invocation.capture()?;
+        Self::judge(invocation, &output)
+    }
+
     /// Runs a command that changes something, its output going to stderr; with `--dry-run` prints it instead.
     fn perform(&self, invocation: &Invocation) -> anyhow::Result<()> {
         if self.dry_run() {
@@ -267,10 +291,14 @@ impl Context {
             Volume::Quiet => invocation.capture()?,
             _ => Output { code: invocation.talk()?, stdout: String::new(), stderr: String::new() },
         };
+        Self::judge(invocation, &output)
+    }
+
+    fn judge(invocation: &Invocation, output: &Output) -> anyhow::Result<()> {
         match output.code {
             0 => Ok(()),
             _ if interrupt::requested() => Err(Interrupted.into()),
-            _ => Err(invocation.failed(&output).into()),
+            _ => Err(invocation.failed(output).into()),
         }
     }
 }

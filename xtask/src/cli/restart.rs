@@ -24,7 +24,9 @@ impl Restart {
         context.agree(&stack, "Restart services of")?;
         let _lock = context.lock(&stack)?;
         let resolved = stack.resolve()?;
-        let services = named(&resolved, &self.services)?;
+        let named = named(&resolved, &self.services)?;
+        // Those that say so are restarted with what they depend on.
+        let services: BTreeSet<String> = named.iter().cloned().chain(resolved.model.restarted_with(&named)).collect();
         if let Some(one_shot) = self.services.iter().find(|service| resolved.model.one_shot(service)) {
             return Err(Failure::new(format!("`{one_shot}` ends by itself, so there is nothing to restart"))
                 .hint(format!("`cargo xtask up{}` runs it where it has not run yet", stack.project.flags()))
@@ -32,7 +34,7 @@ impl Restart {
         }
         let long_running: Vec<String> = services.iter().filter(|service| !resolved.model.one_shot(service)).cloned().collect();
         context.perform(&resolved.compose.stop(&long_running))?;
-        start_again(context, &stack, &services, &long_running, self.start)
+        start_again(context, &stack, &services, &long_running, self.start.keeping_the_builder())
     }
 }
 

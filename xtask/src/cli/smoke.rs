@@ -160,9 +160,8 @@ fn seen(stack: &Stack, started: impl Fn(&str) -> bool) -> anyhow::Result<serde_j
     let services: Vec<_> = health::problems(model, containers)
         .filter(|(name, _)| started(name))
         .map(|(name, problem)| {
-            let container = containers.iter().find(|container| container.service() == name);
-            let next = problem.as_ref().map(|_| health::next_step(name, container, &flags));
-            json!({ "name": name, "problem": problem, "next": next, "stopped": health::stopped(model, containers, name) })
+            let next = problem.as_ref().map(|_| health::next_step(name, health::unwell(model, containers, name), &flags));
+            json!({ "name": name, "problem": problem, "next": next, "stopped": health::stopped(containers, name) })
         })
         .collect();
     // One that was made here for a trial is known to nobody else.

@@ -12,7 +12,7 @@ use super::expose::ExposeArgs;
 use super::{Context, guard, images};
 use crate::commands;
 use crate::data::metrics;
-use crate::engine::containers::Container;
+use crate::engine::containers::{self, Container};
 use crate::health;
 use crate::images::tag::Source;
 use crate::interrupt;
@@ -21,7 +21,7 @@ use crate::process::last_lines;
 use crate::report::{Failure, product};
 use crate::secrets;
 use crate::stack::{Resolved, Stack, has_data};
-use crate::start::machine::Startup;
+use crate::start::machine::{Entry, Phase, Startup};
 use crate::start::run::{self, Options};
 
 /// Start the stack in the background and wait until every service is ready
@@ -105,6 +105,7 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
         stack.check_buildable()?;
     }
     refuse::check_domain(stack)?;
+    refuse::check_conditions(&resolved)?;
     if !context.dry_run() {
         secrets::ensure(&stack.project, &stack.environment, &resolved.model, context.volume(), || has_data(&stack.project))?;
     }
@@ -117,7 +118,7 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
     for image in &missing {
         context.perform(&commands::engine::pull(image)).map_err(|error| unreachable_registry(&error, image))?;
     }
-    let removed = remove_cut_off(context, &resolved)?;
+    let removed = remove_cut_off(context, &resolved)? | remove_orphans(context, &resolved)?;
     let changed = !services.is_empty() || !missing.is_empty() || removed;
     if changed && !context.dry_run() {
         resolved = stack.resolve()?;
@@ -161,6 +162,29 @@ fn remove_cut_off(context: &Context, resolved: &Resolved) -> anyhow::Result<bool
     Ok(true)
 }
 
+/// Removes the containers of services that the compose files have no more, in no profile; their volumes stay. Says whether there was one.
+fn remove_orphans(context: &Context, resolved: &Resolved) -> anyhow::Result<bool> {
+    let strangers = resolved.strangers();
+    if strangers.is_empty() {
+        return Ok(false);
+    }
+    let known = resolved.compose.services().read()?;
+    let orphans: Vec<&Container> =
+        strangers.into_iter().filter(|container| known.lines().all(|name| name != container.service())).collect();
+    if orphans.is_empty() {
+        return Ok(false);
+    }
+    let ids: Vec<String> = orphans.iter().map(|container| container.id.clone()).collect();
+    context.perform_silently(&commands::engine::stop(&ids))?;
+    context.perform_silently(&commands::engine::remove(&ids))?;
+    if !context.dry_run() {
+        let names: BTreeSet<&str> = orphans.iter().map(|container| container.service()).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        context.volume().say(format!("removed the containers of {}: no compose file has such a service; volumes stay", names.join(", ")));
+    }
+    Ok(true)
+}
+
 /// Builds the images of `services`.
 ///
 /// # Errors
@@ -201,7 +225,8 @@ pub(crate) fn start_services(
     services: &BTreeSet<String>,
     start: StartArgs,
 ) -> anyhow::Result<()> {
-    if resolved.up_to_date() && Startup::new(&resolved.model, services, &resolved.containers).complete() {
+    let startup = Startup::new(&resolved.model, services, &resolved.containers, &BTreeSet::new());
+    if resolved.creation(services).is_none() && startup.nothing_to_do() {
         context.volume().say("everything is running already");
         return Ok(());
     }
@@ -211,27 +236,56 @@ pub(crate) fn start_services(
         }
         return Ok(());
     }
-    let limit = Duration::from_secs(start.timeout);
-    // A container that runs but answers no longer is stopped first: it would never become healthy by waiting. So is the builder, whose programs are those
-    // of the sources at its start: what failed before may have been mended since.
-    let builder = resolved.model.develop.as_ref().filter(|_| !start.keep_builder).map(|develop| develop.builder.as_str());
-    let anew = |container: &&Container| container.health() == Some("unhealthy") || Some(container.service()) == builder;
-    let anew: Vec<String> =
-        resolved.containers.iter().filter(|container| container.running()).filter(anew).map(|container| container.id.clone()).collect();
+    let programs = if start.keep_builder { Programs::default() } else { Programs::of(resolved, &startup) };
+    // What runs and would not become ready by waiting is stopped first, and starts with the others.
+    let outdated = resolved.outdated();
+    let restarted = resolved.model.restarted_with(&outdated);
+    let anew = |container: &&Container| {
+        let service = container.service();
+        let wanted = container.health() == Some("unhealthy") || programs.builder.as_deref() == Some(service) || restarted.contains(service);
+        container.running() && wanted && startup.knows(service, &container.id)
+    };
+    let anew: Vec<String> = resolved.containers.iter().filter(anew).map(|container| container.id.clone()).collect();
     if !anew.is_empty() {
         commands::engine::stop(&anew).read()?;
     }
     metrics::prepare(stack, &resolved.model)?;
     run_one_shots(context, stack, resolved)?;
-    run::start(stack, resolved, services, Options { limit, volume: context.volume() })
+    let options = Options { limit: Duration::from_secs(start.timeout), volume: context.volume(), again: programs.tasks };
+    run::start(stack, resolved, services, options)
+}
+
+/// What has to be done for services to start with programs of today's sources, where a builder compiles them.
+#[derive(Default)]
+struct Programs {
+    /// The builder, where it has to compile again: its programs are those of the sources at its own start.
+    builder: Option<String>,
+    /// The tasks that run such a program, and therefore run again: a migration may be new.
+    tasks: BTreeSet<String>,
+}
+
+impl Programs {
+    /// Nothing, where no service that runs such a program has to start.
+    fn of(resolved: &Resolved, startup: &Startup) -> Self {
+        let Some(develop) = &resolved.model.develop else { return Self::default() };
+        let runs_program = |name: &str| name == develop.hub || develop.programs.contains_key(name);
+        let starts = |name: &str, entry: &Entry| !resolved.is_current(name) || !matches!(entry.phase(), Phase::Ready { .. });
+        if !startup.services().any(|(name, entry)| runs_program(name) && starts(name, entry)) {
+            return Self::default();
+        }
+        let tasks = develop.programs.keys().filter(|name| resolved.model.one_shot(name)).cloned().collect();
+        Self { builder: Some(develop.builder.clone()), tasks }
+    }
 }
 
 /// Runs one-shots whose image or configuration is new before Compose replaces anything that runs: where one of them fails, as a migration may, the
 /// old version goes on serving (R6.2). The start runs them once more, which does nothing.
 fn run_one_shots(context: &Context, stack: &Stack, resolved: &Resolved) -> anyhow::Result<()> {
-    let serving =
-        |service: &str| resolved.containers.iter().any(|container| container.service() == service && container.health() == Some("healthy"));
-    let current = |service: &str| resolved.containers.iter().any(|container| container.service() == service && resolved.current(container));
+    let serving = |service: &str| {
+        let mut own = containers::of(&resolved.containers, service).peekable();
+        own.peek().is_some() && own.all(|container| container.health() == Some("healthy"))
+    };
+    let current = |service: &str| resolved.is_current(service);
     if !resolved.containers.iter().any(|container| container.running() && !resolved.current(container)) {
         return Ok(());
     }
@@ -260,21 +314,20 @@ fn run_one_shots(context: &Context, stack: &Stack, resolved: &Resolved) -> anyho
 
 /// The commands of a start in an order in which they could run.
 fn dry_run(stack: &Stack, resolved: &Resolved, services: &BTreeSet<String>) -> Vec<String> {
-    let mut lines = Vec::new();
-    if !resolved.up_to_date() {
-        lines.push(resolved.creation().to_string());
-    }
+    let mut lines: Vec<String> = resolved.creation(services).iter().map(ToString::to_string).collect();
     // Compose replaces the others.
     let ready: Vec<Container> = resolved.containers.iter().filter(|container| resolved.current(container)).cloned().collect();
-    let mut startup = Startup::new(&resolved.model, services, &ready);
+    let mut startup = Startup::new(&resolved.model, services, &ready, &BTreeSet::new());
     loop {
         let batch = startup.startable(Duration::ZERO);
         if batch.is_empty() {
             return lines;
         }
-        for service in batch {
-            lines.push(commands::engine::start(&format!("{}-{service}-1", stack.project.compose_name())).to_string());
-            startup.assume_ready(&service);
+        for (service, id) in batch {
+            let there = ready.iter().find(|container| container.id == id).map(|container| container.name().to_owned());
+            let name = there.unwrap_or_else(|| format!("{}-{id}", stack.project.compose_name()));
+            lines.push(commands::engine::start(&name).to_string());
+            startup.assume_ready(&service, &id);
         }
     }
 }

@@ -71,12 +71,12 @@ impl Compose {
 
     /// Creates networks, volumes and containers, starting none; what changed is created anew.
     pub(crate) fn create(&self) -> Invocation {
-        self.compose().args(["create", "--no-build", "--remove-orphans"])
+        self.compose().args(["create", "--no-build"])
     }
 
     /// Creates the containers of `services` anew, and of no other: `create` does it for all that depend on them as well.
     pub(crate) fn create_only(&self, services: &[String]) -> Invocation {
-        self.compose().args(["up", "--no-start", "--no-build", "--no-deps", "--remove-orphans"]).args(services)
+        self.compose().args(["up", "--no-start", "--no-build", "--no-deps"]).args(services)
     }
 
     /// Starts `services` without what they depend on, and waits until they are healthy.
@@ -119,6 +119,11 @@ impl Compose {
         let run = self.compose().args(["--progress", "quiet", "run", "--rm", "--no-deps", "--no-TTY", "--name", name]);
         let run = run.args(["--label", &format!("{}={doing}", crate::engine::containers::DOING)]);
         run.args(volumes.iter().flat_map(|volume| ["--volume", volume.as_str()])).arg(service)
+    }
+
+    /// The names of the services of every profile, one a line.
+    pub(crate) fn services(&self) -> Invocation {
+        self.compose().args(["--profile", "*", "config", "--services"])
     }
 
     /// The names of the profiles of all services, one a line.
@@ -187,6 +192,7 @@ pub(crate) mod tests {
             compose.down(Volumes::Remove),
             compose.run("migrate", &["migrate".to_owned(), "status".to_owned()]),
             compose.talk("backup", "slipway-fix-backup", "backup", &["slipway-fix_media:/set/volumes/media:ro".to_owned()]),
+            compose.services(),
             compose.profiles(),
         ];
         let prefix = "docker compose --project-name slipway-fix --file infra/compose.yaml ";
@@ -198,8 +204,8 @@ pub(crate) mod tests {
         build db
         push db
         push --quiet db
-        create --no-build --remove-orphans
-        up --no-start --no-build --no-deps --remove-orphans backend
+        create --no-build
+        up --no-start --no-build --no-deps backend
         up --detach --wait --no-build --no-deps db
         up --wait --no-build
         watch --no-up
@@ -208,6 +214,7 @@ pub(crate) mod tests {
         --profile '*' down --remove-orphans --volumes
         run --rm --no-deps --no-TTY migrate migrate status
         --progress quiet run --rm --no-deps --no-TTY --name slipway-fix-backup --label slipway.doing=backup --volume slipway-fix_media:/set/volumes/media:ro backup
+        --profile '*' config --services
         config --profiles
         ");
     }

@@ -30,6 +30,11 @@ pub(crate) fn images() -> Invocation {
     docker(["image", "ls", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"])
 }
 
+/// The id of the image `name`; fails where the engine does not have it.
+pub(crate) fn image_id(name: &str) -> Invocation {
+    docker(["image", "inspect", "--format", "{{.Id}}", name])
+}
+
 /// The ids of the project's containers, running or not.
 pub(crate) fn containers(project: &str) -> Invocation {
     docker(["ps", "--all", "--quiet", "--no-trunc", "--filter"]).arg(of_project(project))

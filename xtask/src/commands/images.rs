@@ -38,6 +38,13 @@ pub(crate) fn of_instance(tag: &str) -> Invocation {
         .arg(format!("reference=slipway/*:{tag}"))
 }
 
+/// The names with tag of the images that Compose built for `project`.
+pub(crate) fn built_for(project: &str) -> Invocation {
+    Invocation::new("docker")
+        .args(["image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter"])
+        .arg(format!("label=com.docker.compose.project={project}"))
+}
+
 /// How an image checks its own health, as JSON; `null` where it does not.
 pub(crate) fn health_check(image: &str) -> Invocation {
     Invocation::new("docker").args(["image", "inspect", "--format", "{{json .Config.Healthcheck}}", image])

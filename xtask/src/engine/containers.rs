@@ -75,7 +75,15 @@ struct Config {
     image: String,
     #[serde(default)]
     entrypoint: Option<Vec<String>>,
+    /// From the compose file or from the image.
+    healthcheck: Option<Healthcheck>,
     labels: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "PascalCase")]
+struct Healthcheck {
+    test: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -85,7 +93,16 @@ struct HostConfig {
     /// `container:ID` where it sees the processes of another container.
     #[serde(default)]
     pid_mode: String,
+    #[serde(default)]
+    restart_policy: RestartPolicy,
     port_bindings: Option<BTreeMap<String, Option<Vec<Binding>>>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "PascalCase")]
+struct RestartPolicy {
+    #[serde(default)]
+    name: String,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -117,6 +134,11 @@ impl Container {
         self.label("service")
     }
 
+    /// Its number among the containers of the service, from 1 on.
+    pub(crate) fn number(&self) -> u32 {
+        self.label("container-number").parse().unwrap_or(1)
+    }
+
     /// What Compose made of the service's configuration when it created the container.
     pub(crate) fn config_hash(&self) -> &str {
         self.label("config-hash")
@@ -146,6 +168,22 @@ impl Container {
     /// The program that it runs, with the arguments that always come first.
     pub(crate) fn entrypoint(&self) -> &[String] {
         self.config.entrypoint.as_deref().unwrap_or_default()
+    }
+
+    /// Whether its health is checked, by a test of the compose file or of its image.
+    pub(crate) fn checked(&self) -> bool {
+        let test = self.config.healthcheck.as_ref().and_then(|check| check.test.as_ref());
+        test.is_some_and(|test| test.first().is_some_and(|kind| kind != "NONE"))
+    }
+
+    /// Whether the engine starts it again after it failed.
+    pub(crate) fn restarts(&self) -> bool {
+        matches!(self.host_config.restart_policy.name.as_str(), "always" | "unless-stopped" | "on-failure")
+    }
+
+    /// Whether it is to run until somebody stops it: the engine starts it again even after a success.
+    pub(crate) fn keeps_running(&self) -> bool {
+        matches!(self.host_config.restart_policy.name.as_str(), "always" | "unless-stopped")
     }
 
     /// Whether it runs.
@@ -217,6 +255,11 @@ fn ports(map: Option<&BTreeMap<String, Option<Vec<Binding>>>>) -> Vec<u16> {
     ports
 }
 
+/// Those of `service`: several where it has replicas.
+pub(crate) fn of<'a>(containers: &'a [Container], service: &str) -> impl Iterator<Item = &'a Container> + Clone {
+    containers.iter().filter(move |container| container.service() == service)
+}
+
 /// The project's containers by service, running or not; others that carry its label are left out.
 ///
 /// # Errors
@@ -241,10 +284,10 @@ pub(crate) fn of_services(json: &str) -> anyhow::Result<Vec<Container>> {
     Ok(containers)
 }
 
-/// Parses the JSON array of `docker container inspect`, sorted by service.
+/// Parses the JSON array of `docker container inspect`, sorted by service and number.
 fn parse(json: &str) -> anyhow::Result<Vec<Container>> {
     let mut containers: Vec<Container> = serde_json::from_str(json).context("cannot read what `docker container inspect` printed")?;
-    containers.sort_by(|a, b| a.service().cmp(b.service()).then_with(|| a.name.cmp(&b.name)));
+    containers.sort_by(|a, b| (a.service(), a.number(), &a.name).cmp(&(b.service(), b.number(), &b.name)));
     Ok(containers)
 }
 

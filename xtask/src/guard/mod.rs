@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use self::watch::{Act, Watch};
 use crate::commands;
-use crate::engine::containers::Container;
+use crate::engine::containers::{self, Container};
 use crate::engine::events::{self, Change, Event};
+use crate::health;
 use crate::interrupt;
 use crate::lock::Lock;
 use crate::notify::{Kind, Message, Messenger, Wait};
@@ -125,18 +126,18 @@ impl Guard<'_> {
                     Err(RecvTimeoutError::Disconnected) => None,
                 },
             };
-            let Some(Event { service, change, .. }) = event else { return Ok(interrupt::requested()) };
+            let Some(Event { service, id, change, .. }) = event else { return Ok(interrupt::requested()) };
             if change == Change::Removed && known.stack.containers()?.is_empty() {
                 self.volume.say("there is nothing to guard any more");
                 return Ok(true);
             }
             if self.others_at_work() {
                 // What they restart may be restarted as often again.
-                known.watch.noted(&service, &change);
+                known.watch.noted(&service, &id, &change);
                 stale = Some(Instant::now() + CALM);
                 continue;
             }
-            self.heard(&mut known, &service, &change, &mut due)?;
+            self.heard(&mut known, (&service, &id), &change, &mut due)?;
         }
     }
 
@@ -148,19 +149,24 @@ impl Guard<'_> {
     /// Finds what is not well already: of that no event tells.
     fn look(&self, known: &mut Known, due: &mut Vec<(Instant, String)>) -> anyhow::Result<()> {
         let unwell = |container: &Container| container.health() == Some("unhealthy");
-        let services: Vec<String> = known
-            .resolved
-            .containers
-            .iter()
-            .filter(|container| unwell(container))
-            .map(|container| container.service().to_owned())
-            .collect();
-        services.iter().try_for_each(|service| self.heard(known, service, &Change::Unhealthy, due))
+        let containers = known.resolved.containers.clone();
+        let mut unwell = containers.iter().filter(|container| unwell(container));
+        unwell.try_for_each(|container| self.heard(known, (container.service(), &container.id), &Change::Unhealthy, due))
     }
 
-    fn heard(&self, known: &mut Known, service: &str, change: &Change, due: &mut Vec<(Instant, String)>) -> anyhow::Result<()> {
+    fn heard(
+        &self,
+        known: &mut Known,
+        (service, id): (&str, &str),
+        change: &Change,
+        due: &mut Vec<(Instant, String)>,
+    ) -> anyhow::Result<()> {
+        // Several containers of a service that fail together are one try.
+        if *change == Change::Unhealthy && due.iter().any(|(_, other)| other == service) {
+            return Ok(());
+        }
         known.resolved.containers = known.stack.containers()?;
-        for act in known.watch.heard(service, change, &known.resolved.containers, Instant::now()) {
+        for act in known.watch.heard(service, id, change, &known.resolved.containers, Instant::now()) {
             match act {
                 Act::Restart(service, at) => due.push((at, service)),
                 Act::Tell(service, reason) => self.tell(known, &service, &reason),
@@ -183,15 +189,16 @@ impl Guard<'_> {
                 continue;
             };
             let containers = known.stack.containers()?;
-            let unwell = |container: &&Container| container.service() == service && container.health() == Some("unhealthy");
-            let Some(container) = containers.iter().find(unwell).filter(|container| !container.is_examined(&containers)) else { continue };
-            let check = container.last_check().map(|check| check.output.trim().to_owned()).unwrap_or_default();
-            self.volume.say(format!("{} {service} is unhealthy and is restarted: {check}", stamp()));
-            known.watch.restarts(&service);
-            let output = commands::engine::restart_at_once(&container.id).capture()?;
-            if output.code != 0 {
-                known.watch.could_not_restart(&service);
-                self.volume.say(format!("{} {service} cannot be restarted: {}", stamp(), output.stderr.trim()));
+            let unwell = |container: &&Container| container.health() == Some("unhealthy") && !container.is_examined(&containers);
+            for container in containers::of(&containers, &service).filter(unwell) {
+                let check = container.last_check().map(|check| check.output.trim().to_owned()).unwrap_or_default();
+                self.volume.say(format!("{} {service} is unhealthy and is restarted: {check}", stamp()));
+                known.watch.restarts(&service);
+                let output = commands::engine::restart_at_once(&container.id).capture()?;
+                if output.code != 0 {
+                    known.watch.could_not_restart(&service);
+                    self.volume.say(format!("{} {service} cannot be restarted: {}", stamp(), output.stderr.trim()));
+                }
             }
         }
         Ok(())
@@ -204,7 +211,7 @@ impl Guard<'_> {
         if settings.is_silent() {
             return;
         }
-        let container = known.resolved.containers.iter().find(|container| container.service() == service);
+        let container = health::unwell(&known.resolved.model, &known.resolved.containers, service);
         let lines = container.and_then(|container| commands::engine::tail(&container.id, LINES).capture().ok());
         let lines = lines.map(|output| format!("{}{}", output.stdout, output.stderr)).unwrap_or_default();
         let text = format!("{service}: {reason}; restarts did not help");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::heal::{Healer, Verdict};
-use crate::engine::containers::Container;
+use crate::engine::containers::{self, Container};
 use crate::engine::events::Change;
 use crate::model::Model;
 
@@ -27,7 +27,7 @@ pub(crate) struct Watch {
     needs: BTreeMap<String, BTreeSet<String>>,
     /// Services that are not well, because something that they need is not.
     waiting: BTreeSet<String>,
-    /// Services that somebody wants to end.
+    /// Containers that were asked to end, by id.
     asked: BTreeSet<String>,
     /// Services that the guard itself restarts just now.
     own: BTreeSet<String>,
@@ -45,7 +45,9 @@ impl Watch {
     /// The files of the stack say something else now; what was tried still counts.
     pub(crate) fn learn(&mut self, model: &Model, limit: u32) {
         let services = model.services.keys().filter(|name| !model.one_shot(name));
-        self.needs = services.map(|name| (name.clone(), model.needs(name))).collect();
+        // What is scaled to zero holds nothing up.
+        let runs = |name: &String| model.services.get(name).is_some_and(|service| service.replicas() > 0);
+        self.needs = services.map(|name| (name.clone(), model.needs(name).into_iter().filter(runs).collect())).collect();
         self.healer.limit(limit);
     }
 
@@ -59,26 +61,26 @@ impl Watch {
         self.own.remove(service);
     }
 
-    /// Something happened to `service` while others are at work; nothing is to be done about it, but where they restart it, it may be restarted as often
+    /// Something happened to the container `id` of `service` while others are at work; nothing is to be done about it, but where they restart it, it may be restarted as often
     /// again.
-    pub(crate) fn noted(&mut self, service: &str, change: &Change) {
+    pub(crate) fn noted(&mut self, service: &str, id: &str, change: &Change) {
         match change {
             Change::Asked => {
-                self.asked.insert(service.to_owned());
+                self.asked.insert(id.to_owned());
                 if !self.own.contains(service) {
                     self.healer.forget(service);
                 }
             }
             Change::Started | Change::Removed => {
-                self.asked.remove(service);
+                self.asked.remove(id);
                 self.own.remove(service);
             }
             Change::Unhealthy | Change::Healthy | Change::Exited(_) => {}
         }
     }
 
-    /// Something happened to `service`; the others are as `containers` say.
-    pub(crate) fn heard(&mut self, service: &str, change: &Change, containers: &[Container], now: Instant) -> Vec<Act> {
+    /// Something happened to the container `id` of `service`; the others are as `containers` say.
+    pub(crate) fn heard(&mut self, service: &str, id: &str, change: &Change, containers: &[Container], now: Instant) -> Vec<Act> {
         if !self.needs.contains_key(service) {
             return Vec::new();
         }
@@ -88,7 +90,7 @@ impl Watch {
                 Vec::new()
             }
             Change::Unhealthy => self.unwell(service, "its health check fails", true, containers, now),
-            Change::Exited(_) if self.asked.remove(service) => Vec::new(),
+            Change::Exited(_) if self.asked.remove(id) => Vec::new(),
             // The engine starts it again; so often that it is no use, somebody should know.
             Change::Exited(code) => {
                 self.unwell(service, &format!("it ends again and again, with exit code {code}"), false, containers, now)
@@ -98,7 +100,7 @@ impl Watch {
                 self.release(containers, now)
             }
             Change::Asked | Change::Started | Change::Removed => {
-                self.noted(service, change);
+                self.noted(service, id, change);
                 Vec::new()
             }
         }
@@ -131,8 +133,9 @@ impl Watch {
             if self.healer.gave_up(name) {
                 return true;
             }
-            let container = containers.iter().find(|container| container.service() == name);
-            container.is_some_and(|container| container.completed() || (container.running() && container.health() != Some("unhealthy")))
+            let works = |container: &Container| container.completed() || (container.running() && container.health() != Some("unhealthy"));
+            let mut own = containers::of(containers, name).peekable();
+            own.peek().is_some() && own.all(works)
         };
         self.needs.get(service).is_some_and(|needs| !needs.iter().all(well))
     }
@@ -165,7 +168,7 @@ mod tests {
     #[test]
     fn what_hangs_is_restarted_less_and_less_often_and_told_once() {
         let (mut watch, now) = (watch(2), Instant::now());
-        let mut unwell = || watch.heard("backend", &Change::Unhealthy, &containers("healthy"), now);
+        let mut unwell = || watch.heard("backend", "backend", &Change::Unhealthy, &containers("healthy"), now);
         let restart = |seconds| vec![Act::Restart("backend".to_owned(), now + Duration::from_secs(seconds))];
         assert_eq!([unwell(), unwell()], [restart(0), restart(1)]);
         assert_eq!(unwell(), [Act::Tell("backend".to_owned(), "its health check fails".to_owned())]);
@@ -180,9 +183,9 @@ mod tests {
                 watch.restarts("backend");
             }
             for change in [Change::Asked, Change::Asked, Change::Exited(137), Change::Started] {
-                assert_eq!(watch.heard("backend", &change, &containers("healthy"), now), []);
+                assert_eq!(watch.heard("backend", "backend", &change, &containers("healthy"), now), []);
             }
-            watch.heard("backend", &Change::Unhealthy, &containers("healthy"), now)
+            watch.heard("backend", "backend", &Change::Unhealthy, &containers("healthy"), now)
         };
         let restart = Act::Restart("backend".to_owned(), now);
         let tell = Act::Tell("backend".to_owned(), "its health check fails".to_owned());
@@ -193,8 +196,8 @@ mod tests {
             if own {
                 watch.restarts("backend");
             }
-            [Change::Asked, Change::Exited(137), Change::Started].iter().for_each(|change| watch.noted("backend", change));
-            watch.heard("backend", &Change::Unhealthy, &containers("healthy"), now)
+            [Change::Asked, Change::Exited(137), Change::Started].iter().for_each(|change| watch.noted("backend", "backend", change));
+            watch.heard("backend", "backend", &Change::Unhealthy, &containers("healthy"), now)
         };
         assert!([noted(false), noted(false)].iter().all(|acts| acts.contains(&restart)));
         assert!(!noted(true).contains(&restart));
@@ -204,18 +207,18 @@ mod tests {
     fn what_was_given_up_is_not_waited_for() {
         let (mut watch, now) = (watch(1), Instant::now());
         let both = containers("healthy");
-        assert_eq!(watch.heard("backend", &Change::Unhealthy, &both, now), [Act::Restart("backend".to_owned(), now)]);
-        assert_eq!(watch.heard("proxy", &Change::Unhealthy, &both, now), [], "the backend may be why");
-        let acts = watch.heard("backend", &Change::Unhealthy, &both, now);
+        assert_eq!(watch.heard("backend", "backend", &Change::Unhealthy, &both, now), [Act::Restart("backend".to_owned(), now)]);
+        assert_eq!(watch.heard("proxy", "proxy", &Change::Unhealthy, &both, now), [], "the backend may be why");
+        let acts = watch.heard("backend", "backend", &Change::Unhealthy, &both, now);
         let tell = Act::Tell("backend".to_owned(), "its health check fails".to_owned());
         assert_eq!(acts, [tell, Act::Restart("proxy".to_owned(), now + PATIENCE)]);
-        assert_eq!(watch.heard("proxy", &Change::Unhealthy, &both, now), [Act::Restart("proxy".to_owned(), now)]);
+        assert_eq!(watch.heard("proxy", "proxy", &Change::Unhealthy, &both, now), [Act::Restart("proxy".to_owned(), now)]);
     }
 
     #[test]
     fn what_somebody_ends_does_not_count() {
         let (mut watch, now) = (watch(0), Instant::now());
-        let mut heard = |change| watch.heard("backend", &change, &containers("healthy"), now).len();
+        let mut heard = |change| watch.heard("backend", "backend", &change, &containers("healthy"), now).len();
         for _ in 0..3 {
             // As the restarts of the guard are heard, too.
             assert_eq!([heard(Change::Asked), heard(Change::Exited(137)), heard(Change::Started)], [0; 3]);
@@ -226,23 +229,29 @@ mod tests {
     #[test]
     fn what_ends_by_itself_is_left_to_the_engine_and_told_once() {
         let (mut watch, now) = (watch(2), Instant::now());
-        let acts: Vec<Vec<Act>> = (0..4).map(|_| watch.heard("backend", &Change::Exited(3), &containers("healthy"), now)).collect();
+        let acts: Vec<Vec<Act>> =
+            (0..4).map(|_| watch.heard("backend", "backend", &Change::Exited(3), &containers("healthy"), now)).collect();
         let told = Act::Tell("backend".to_owned(), "it ends again and again, with exit code 3".to_owned());
         assert_eq!(acts, [vec![], vec![], vec![told], vec![]]);
-        assert_eq!(watch.heard("migrate", &Change::Exited(1), &containers("healthy"), now), [], "it is to end");
+        assert_eq!(watch.heard("migrate", "migrate", &Change::Exited(1), &containers("healthy"), now), [], "it is to end");
     }
 
     #[test]
     fn where_a_dependency_is_broken_only_that_is_restarted() {
         let (mut watch, now) = (watch(5), Instant::now());
-        assert_eq!(watch.heard("backend", &Change::Unhealthy, &containers("unhealthy"), now), []);
-        assert_eq!(watch.heard("proxy", &Change::Unhealthy, &containers("unhealthy"), now), [], "what it needs needs the database");
-        assert_eq!(watch.heard("db", &Change::Unhealthy, &containers("unhealthy"), now), [Act::Restart("db".to_owned(), now)]);
+        assert_eq!(watch.heard("backend", "backend", &Change::Unhealthy, &containers("unhealthy"), now), []);
+        assert_eq!(
+            watch.heard("proxy", "proxy", &Change::Unhealthy, &containers("unhealthy"), now),
+            [],
+            "what it needs needs the database"
+        );
+        assert_eq!(watch.heard("db", "db", &Change::Unhealthy, &containers("unhealthy"), now), [Act::Restart("db".to_owned(), now)]);
         // Once it is well again, the others get a while to notice.
-        let acts = watch.heard("db", &Change::Healthy, &containers("healthy"), now);
+        let acts = watch.heard("db", "db", &Change::Healthy, &containers("healthy"), now);
         assert_eq!(acts, [Act::Restart("backend".to_owned(), now + PATIENCE)]);
         assert_eq!(
             watch.heard(
+                "backend",
                 "backend",
                 &Change::Healthy,
                 &{

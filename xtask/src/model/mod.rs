@@ -17,10 +17,14 @@ pub(crate) use self::build::Build;
 pub(crate) use self::develop::{Action, Develop, Reload, Rule};
 pub(crate) use self::migrations::{Migrations, Sizes};
 pub(crate) use self::secrets::{Kind, Note, Rotate, Secret};
+use crate::images;
 
 /// The merged, interpolated orchestration files; only services whose profile is on.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Model {
+    /// The Compose project.
+    #[serde(default)]
+    name: String,
     /// The services by name.
     pub(crate) services: BTreeMap<String, Service>,
     /// The secrets by name.
@@ -82,8 +86,10 @@ pub(crate) struct Service {
     pid: Option<String>,
     /// Whose network it has.
     network_mode: Option<String>,
-    /// Whether, and when, the engine starts it again.
-    pub(crate) restart: Option<String>,
+    /// How many containers it has, where Compose's older key says it.
+    scale: Option<u32>,
+    /// How it is deployed.
+    deploy: Option<Deploy>,
     /// The networks that it is in.
     networks: Option<BTreeMap<String, serde::de::IgnoredAny>>,
     /// The profiles that turn it on; none for one that is always on.
@@ -92,6 +98,13 @@ pub(crate) struct Service {
     /// The ports that it publishes.
     #[serde(default)]
     pub(crate) ports: Vec<Port>,
+}
+
+/// A `deploy` section.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Deploy {
+    /// How many containers the service has.
+    replicas: Option<u32>,
 }
 
 /// An entry of a service's `secrets`.
@@ -138,6 +151,20 @@ impl Service {
         [&self.pid, &self.network_mode].into_iter().filter_map(|mode| mode.as_deref()?.strip_prefix("service:"))
     }
 
+    /// How many containers it has. `scale` counts where both keys are there, as for Compose.
+    pub(crate) fn replicas(&self) -> u32 {
+        self.scale.or_else(|| self.deploy.as_ref()?.replicas).unwrap_or(1)
+    }
+
+    /// Whether its health is checked, as far as the compose files say; nothing where that is the image's business.
+    pub(crate) fn checked(&self) -> Option<bool> {
+        let check = self.healthcheck.as_ref()?;
+        if check.disable {
+            return Some(false);
+        }
+        check.test.as_ref().and_then(|test| test.first()).map(|kind| kind != "NONE")
+    }
+
     /// Compose's rules for edits: `develop.watch`.
     pub(crate) fn rules(&self) -> &[Rule] {
         self.develop.as_ref().map_or(&[], |section| &section.watch)
@@ -151,6 +178,20 @@ pub(crate) struct Port {
     pub(crate) host_ip: Option<String>,
     /// The host port, as text; the engine chooses when absent or empty.
     published: Option<String>,
+    /// What goes through it.
+    #[serde(default)]
+    pub(crate) protocol: Protocol,
+}
+
+/// The protocol of a published port.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Protocol {
+    Udp,
+    /// Also what is neither: there is no telling whether its ports are free.
+    #[default]
+    #[serde(other)]
+    Tcp,
 }
 
 impl Port {
@@ -186,6 +227,9 @@ pub(crate) struct Dependency {
     /// Whether the stack is wrong without it.
     #[serde(default = "required")]
     pub(crate) required: bool,
+    /// Whether the service is restarted where Compose restarts or replaces what it depends on.
+    #[serde(default)]
+    pub(crate) restart: bool,
 }
 
 fn required() -> bool {
@@ -211,7 +255,9 @@ pub(crate) enum Condition {
 pub(crate) struct Healthcheck {
     /// Turned off.
     #[serde(default)]
-    pub(crate) disable: bool,
+    disable: bool,
+    /// The command; nothing where the one of the image is meant. `NONE` turns it off.
+    test: Option<Vec<String>>,
 }
 
 impl Model {
@@ -220,7 +266,16 @@ impl Model {
     /// # Errors
     /// When it is not what Compose prints.
     pub(crate) fn parse(json: &str) -> anyhow::Result<Self> {
-        serde_json::from_str(json).context("cannot read what `docker compose config` printed")
+        // Compose doubles each dollar sign of what it prints, so that its output can be its input.
+        let mut model: Self = serde_json::from_str(&json.replace("$$", "$")).context("cannot read what `docker compose config` printed")?;
+        for (name, service) in &mut model.services {
+            service.image = match &service.image {
+                Some(image) => Some(images::tagged(image)),
+                // The name that Compose gives it.
+                None => service.build.as_ref().map(|_| images::tagged(&format!("{}-{name}", model.name))),
+            };
+        }
+        Ok(model)
     }
 
     /// Without the knowledge that these `services` run programs of this repository.
@@ -235,6 +290,22 @@ impl Model {
     pub(crate) fn one_shot(&self, service: &str) -> bool {
         let completed = |dependency: &Dependency| dependency.condition == Condition::Completed;
         self.services.values().any(|other| other.depends_on.get(service).is_some_and(completed))
+    }
+
+    /// Whether everything that needs `service` can do without it.
+    pub(crate) fn optional(&self, service: &str) -> bool {
+        let mut uses = self.services.values().filter_map(|other| other.depends_on.get(service)).peekable();
+        uses.peek().is_some() && uses.all(|dependency| !dependency.required)
+    }
+
+    /// The services that want to be restarted where one of `services` is, directly or through others.
+    pub(crate) fn restarted_with(&self, services: &BTreeSet<String>) -> BTreeSet<String> {
+        let (mut found, mut look) = (BTreeSet::new(), services.iter().cloned().collect::<Vec<_>>());
+        while let Some(service) = look.pop() {
+            let wants = self.services.iter().filter(|(_, other)| other.depends_on.get(&service).is_some_and(|need| need.restart));
+            look.extend(wants.map(|(name, _)| name).filter(|name| found.insert((*name).clone())).cloned());
+        }
+        found
     }
 
     /// What `service` cannot start without, with what that needs in turn.
@@ -284,6 +355,43 @@ pub(crate) mod tests {
         let builds: Vec<(&str, &str)> = sample_builds();
         assert_eq!(builds, [("slipway/backend:main", "backend"), ("slipway/frontend:main", "frontend"), ("slipway/proxy:main", "proxy")]);
         assert_eq!(sample().pulled(), ["postgres:17", "redis:8"]);
+    }
+
+    #[test]
+    fn a_service_that_is_only_built_has_composes_name_for_its_image() {
+        let json = r#"{"name":"slipway-fix","services":{"web":{"build":{"context":"."}},"db":{"image":"postgres"},"pinned":{"image":"a@sha256:1"}}}"#;
+        let model = Model::parse(json).expect("valid");
+        assert_eq!(model.builds().into_iter().collect::<Vec<_>>(), [("slipway-fix-web:latest", "web")]);
+        assert_eq!(model.pulled(), ["a@sha256:1", "postgres:latest"]);
+    }
+
+    #[test]
+    fn dollar_signs_are_those_of_the_file() {
+        let model = Model::parse(r#"{"x-shell":{"db":["sh","-c","echo $$HOME $$$$"]},"services":{}}"#).expect("valid");
+        assert_eq!(model.shells["db"], ["sh", "-c", "echo $HOME $$"]);
+    }
+
+    #[test]
+    fn replicas_and_health_checks_are_read_as_compose_does() {
+        let json = r#"{"services":{"one":{},"two":{"deploy":{"replicas":2}},"none":{"deploy":{"replicas":0}},"scaled":{"scale":3,"deploy":{"replicas":2}},
+            "off":{"healthcheck":{"disable":true}},"never":{"healthcheck":{"test":["NONE"]}},"own":{"healthcheck":{"test":["CMD","true"]}},
+            "image":{"healthcheck":{"interval":"3s"}}}}"#;
+        let model = Model::parse(json).expect("valid");
+        assert_eq!(["one", "two", "none", "scaled"].map(|name| model.services[name].replicas()), [1, 2, 0, 3]);
+        let checked = ["one", "off", "never", "own", "image"].map(|name| model.services[name].checked());
+        assert_eq!(checked, [None, Some(false), Some(false), Some(true), None]);
+    }
+
+    #[test]
+    fn what_all_can_do_without_is_optional_and_restarts_go_on() {
+        let json = r#"{"services":{"db":{},"cache":{},"mail":{},
+            "web":{"depends_on":{"db":{"condition":"service_started","restart":true},"cache":{"condition":"service_started","required":false}}},
+            "proxy":{"depends_on":{"web":{"condition":"service_started","restart":true},"cache":{"condition":"service_started","required":false}}}}}"#;
+        let model = Model::parse(json).expect("valid");
+        assert_eq!(["db", "cache", "mail"].map(|name| model.optional(name)), [false, true, false]);
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        assert_eq!(model.restarted_with(&names(&["db"])), names(&["proxy", "web"]));
+        assert_eq!(model.restarted_with(&names(&["cache"])), names(&[]));
     }
 
     fn sample_builds() -> Vec<(&'static str, &'static str)> {

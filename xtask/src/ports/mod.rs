@@ -4,17 +4,23 @@ pub(crate) mod holder;
 pub(crate) mod published;
 
 use std::fmt;
-use std::net::{IpAddr, TcpListener};
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
+use std::time::Duration;
 
 use crate::config::environment::Environment;
 use crate::config::values::Host;
 use crate::engine::containers::Container;
+use crate::model::Protocol;
 use crate::report::{Failure, Style, paint};
 
 /// The service that publishes the stack's ports, and the port of plain HTTP inside its container.
 pub(crate) const PROXY: (&str, u16) = ("proxy", 80);
 /// The port of HTTPS inside that container.
 const HTTPS: u16 = 443;
+
+/// How long who listens on a port of this machine may take to answer.
+const ANSWER: Duration = Duration::from_millis(200);
 
 /// How many ports, the environment's own included, the instances of one environment share.
 const TRIES: u16 = 100;
@@ -113,7 +119,7 @@ pub(crate) fn current(environment: &Environment, proxy: &Container) -> Option<Ad
 impl Setting {
     fn choose(self, apart: Option<&str>, proxy: Option<&Container>) -> anyhow::Result<(u16, Option<(u16, String)>)> {
         let running = proxy.filter(|proxy| proxy.running()).map(Container::host_ports).unwrap_or_default();
-        let usable = |port: u16| running.contains(&port) || free(self.bind, port);
+        let usable = |port: u16| running.contains(&port) || free(Protocol::Tcp, self.bind, port);
         let previous = proxy.and_then(|proxy| proxy.configured_port(self.inside));
         let wanted = self.wanted(apart);
         let port = self.pick(wanted, previous, usable);
@@ -166,8 +172,26 @@ fn step(name: &str) -> u16 {
     1 + (hash % u64::from(TRIES - 1)) as u16
 }
 
-fn free(bind: IpAddr, port: u16) -> bool {
-    TcpListener::bind((bind, port)).is_ok()
+/// Whether `port` is free as far as this user can tell. Only what is in use is taken: the engine may bind a port that this user may not, or an address
+/// that this machine does not have.
+fn free(protocol: Protocol, bind: IpAddr, port: u16) -> bool {
+    let refused = match protocol {
+        Protocol::Tcp => TcpListener::bind((bind, port)).err(),
+        Protocol::Udp => UdpSocket::bind((bind, port)).err(),
+    };
+    match refused.map(|error| error.kind()) {
+        Some(ErrorKind::AddrInUse) => false,
+        // The system does not say whether a port is in use that this user may not bind. Who listens there answers.
+        Some(ErrorKind::PermissionDenied) if protocol == Protocol::Tcp => {
+            let address = match bind {
+                IpAddr::V4(bind) if bind.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(bind) if bind.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+                bind => bind,
+            };
+            TcpStream::connect_timeout(&(address, port).into(), ANSWER).is_err()
+        }
+        _ => true,
+    }
 }
 
 #[cfg(test)]

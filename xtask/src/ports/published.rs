@@ -21,7 +21,7 @@ pub(crate) fn check(model: &Model, containers: &[Container]) -> Result<(), Failu
         for port in &service.ports {
             let Some(published) = port.published().filter(|published| !own.contains(published)) else { continue };
             let bind = port.host_ip.as_deref().and_then(|ip| ip.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-            if !free(bind, published) {
+            if !free(port.protocol, bind, published) {
                 let holder = holder::name(published).unwrap_or_else(|| "a process that this user may not see".to_owned());
                 return Err(refusal(name, published, &holder));
             }
@@ -32,8 +32,12 @@ pub(crate) fn check(model: &Model, containers: &[Container]) -> Result<(), Failu
 
 fn refusal(service: &str, port: u16, holder: &str) -> Failure {
     let failure = Failure::new(format!("port {port}, which `{service}` publishes, is taken by {holder}"));
-    let variable = format!("{}_PORT", service.to_uppercase().replace('-', "_"));
-    failure.hint(format!("stop it, or choose another port in the variable `{variable}`"))
+    // What `--expose` turns on has a variable for it.
+    if service.starts_with("expose-") {
+        let variable = format!("{}_PORT", service.to_uppercase().replace('-', "_"));
+        return failure.hint(format!("stop it, or choose another port in the variable `{variable}`"));
+    }
+    failure.hint(format!("stop it, or publish another port: `services.{service}.ports` in the compose files"))
 }
 
 #[cfg(test)]

@@ -96,7 +96,8 @@ impl Invocation {
             expression = expression.env(key, value);
         }
         if let Some(dir) = &self.dir {
-            expression = expression.dir(dir);
+            // A shell leaves the name there by which its user came, and Compose believes it: through a symbolic link every path would be another one.
+            expression = expression.dir(dir).env("PWD", dir);
         }
         #[cfg(unix)]
         if self.apart {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::machine::{Phase, Startup};
+use super::machine::{Entry, Phase, Startup};
 use crate::model::Condition;
 use crate::report::{Failure, human};
 
@@ -17,16 +17,16 @@ pub(crate) struct Evidence {
 
 /// The error for a start in which `service` failed.
 pub(crate) fn failed(startup: &Startup, service: &str, evidence: &Evidence, flags: &str) -> Failure {
-    let (reason, took, since) = match startup.get(service).map(|entry| &entry.phase) {
-        Some(Phase::Failed { begun, at, reason }) => (reason.as_str(), at.saturating_sub(*begun), *at),
-        _ => ("did not start", Duration::ZERO, Duration::ZERO),
+    let (reason, took, since) = match startup.get(service).map(Entry::phase) {
+        Some(Phase::Failed { begun, at, reason }) => (reason, at.saturating_sub(begun), at),
+        _ => ("did not start".to_owned(), Duration::ZERO, Duration::ZERO),
     };
     let mut failure = Failure::new(format!("`{service}` failed to start: {reason}, after {}", human(took)));
     for (name, entry) in startup.services() {
-        for (_, condition) in entry.needs.iter().filter(|(need, _)| need == service) {
+        for (_, need) in entry.needs.iter().filter(|(need, _)| need == service) {
             failure = failure.detail(format!(
                 "`{name}` needs `{service}` {} and has waited since the start, {} ago",
-                to_be(*condition),
+                to_be(need.condition),
                 human(since)
             ));
         }
@@ -40,6 +40,16 @@ pub(crate) fn failed(startup: &Startup, service: &str, evidence: &Evidence, flag
     describe(failure, service, evidence).hint(format!("`cargo xtask logs {service}{flags}` shows more")).hint(again(flags))
 }
 
+/// What is said of `service`, which failed and which all can do without.
+pub(crate) fn done_without(startup: &Startup, service: &str, evidence: &Evidence, flags: &str) -> Failure {
+    let reason = match startup.get(service).map(Entry::phase) {
+        Some(Phase::Failed { reason, .. }) => reason,
+        _ => "did not start".to_owned(),
+    };
+    let failure = Failure::new(format!("`{service}` {reason}; everything that needs it has `required: false`, so the start goes on"));
+    describe(failure, service, evidence).hint(format!("`cargo xtask logs {service}{flags}` shows more"))
+}
+
 /// The error for a start that is not done after `limit`.
 pub(crate) fn late(startup: &Startup, limit: Duration, evidence: &[(String, Evidence)], flags: &str) -> Failure {
     let names: Vec<String> = evidence.iter().map(|(name, _)| format!("`{name}`")).collect();
@@ -47,9 +57,9 @@ pub(crate) fn late(startup: &Startup, limit: Duration, evidence: &[(String, Evid
     let mut failure = Failure::new(format!("{} {be} not ready after {}", names.join(", "), human(limit)));
     for (name, evidence) in evidence {
         let waiting: Vec<String> = startup.dependents(name).into_iter().map(|name| format!("`{name}`")).collect();
-        if let Some(Phase::Starting { begun }) = startup.get(name).map(|entry| &entry.phase) {
+        if let Some(Phase::Starting { begun }) = startup.get(name).map(Entry::phase) {
             let waiting = if waiting.is_empty() { String::new() } else { format!("; needed by {}", waiting.join(", ")) };
-            failure = failure.detail(format!("`{name}` was started at {}{waiting}", human(*begun)));
+            failure = failure.detail(format!("`{name}` was started at {}{waiting}", human(begun)));
         }
         failure = describe(failure, name, evidence);
     }

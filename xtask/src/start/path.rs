@@ -37,7 +37,7 @@ pub(crate) fn critical(startup: &Startup) -> Vec<Link> {
 }
 
 fn link(name: &str, entry: &Entry) -> Option<Link> {
-    match entry.phase {
+    match entry.phase() {
         Phase::Ready { begun: Some(begun), at } => {
             Some(Link { service: name.to_owned(), offset: begun, duration: at.saturating_sub(begun), ready_when: entry.ready_when })
         }

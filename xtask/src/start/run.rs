@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use super::failure::{self, Evidence};
-use super::machine::{Phase, Startup};
+use super::machine::{Entry, Phase, Startup};
 use super::path;
 use super::undo::Before;
 use crate::commands;
@@ -23,18 +23,20 @@ const QUIET: Duration = Duration::from_secs(2);
 const SETTLE: Duration = Duration::from_secs(10);
 
 /// How a start is done.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Options {
     /// How long it may take in all.
     pub(crate) limit: Duration,
     /// How much is said.
     pub(crate) volume: Volume,
+    /// Tasks that are done and run again.
+    pub(crate) again: BTreeSet<String>,
 }
 
 enum Message {
     Engine(Event),
-    /// `docker container start` came back.
-    Returned(String, anyhow::Result<Output>),
+    /// `docker container start` came back for this container of this service.
+    Returned(String, String, anyhow::Result<Output>),
     Interrupted,
 }
 
@@ -60,23 +62,26 @@ pub(crate) fn start(stack: &Stack, resolved: &Resolved, services: &BTreeSet<Stri
         let send = send.clone();
         move || drop(send.send(Message::Interrupted))
     });
-    let started = create(resolved, options.volume).and_then(|()| {
+    let volume = options.volume;
+    let started = create(resolved, services, volume).and_then(|()| {
         let containers = stack.containers()?;
-        let startup = Startup::new(&resolved.model, services, &containers);
-        let ids = containers.iter().map(|container| (container.service().to_owned(), container.id.clone())).collect();
+        resolved.remember(&containers, services)?;
+        let startup = Startup::new(&resolved.model, services, &containers, &options.again);
+        let ids = containers.iter().map(|container| container.id.clone()).collect();
         let ended = containers.into_iter().filter(|container| !container.running());
         let builder = resolved.model.develop.as_ref().map(|develop| develop.builder.clone());
         let last_runs = ended.map(|container| (container.id, container.state.started_at)).collect();
-        Run { stack, options, begin, send, ids, last_runs, in_flight: 0, startup, builder, build_log: None }.until_ready(&receive)
+        let told = BTreeSet::new();
+        Run { stack, options, begin, send, ids, last_runs, in_flight: 0, startup, told, builder, build_log: None }.until_ready(&receive)
     });
     follow.kill();
     if interrupt::requested() {
         interrupt::clear();
         if before.replaced(stack)? {
             let flags = stack.project.flags();
-            options.volume.say(format!("containers were being replaced, so there is no way back: `cargo xtask up{flags}` completes it"));
+            volume.say(format!("containers were being replaced, so there is no way back: `cargo xtask up{flags}` completes it"));
         } else {
-            options.volume.say("undoing what this start made");
+            volume.say("undoing what this start made");
             let caches = caches(stack, resolved);
             before.restore(stack, &caches)?;
             // What the engine was about to create when it was asked the first time.
@@ -94,11 +99,8 @@ fn caches(stack: &Stack, resolved: &Resolved) -> Vec<String> {
     names.map(|name| format!("{}_{}", stack.project.compose_name(), name.display())).collect()
 }
 
-fn create(resolved: &Resolved, volume: Volume) -> anyhow::Result<()> {
-    if resolved.up_to_date() {
-        return Ok(());
-    }
-    let create = resolved.creation();
+fn create(resolved: &Resolved, services: &BTreeSet<String>, volume: Volume) -> anyhow::Result<()> {
+    let Some(create) = resolved.creation(services) else { return Ok(()) };
     volume.detail(format!("running {create}"));
     let output = create.capture()?;
     match output.code {
@@ -122,12 +124,15 @@ struct Run<'a> {
     options: Options,
     begin: Instant,
     send: Sender<Message>,
-    ids: BTreeMap<String, String>,
+    /// Of the containers that exist.
+    ids: BTreeSet<String>,
     /// When each container that did not run before this start, by id, was started last.
     last_runs: BTreeMap<String, String>,
     /// How many `docker container start` have not come back.
     in_flight: usize,
     startup: Startup,
+    /// The services that failed, that all can do without, and of which that was said.
+    told: BTreeSet<String>,
     /// The service that compiles, if there is one.
     builder: Option<String>,
     /// What it writes, as long as it is shown.
@@ -152,6 +157,7 @@ impl Run<'_> {
             if let Some(service) = self.startup.failed() {
                 return Err(failure::failed(&self.startup, service, &self.evidence(service), &self.stack.project.flags()).into());
             }
+            self.tell_of_optional();
             if self.startup.complete() {
                 self.options.volume.say(self.summary());
                 return Ok(());
@@ -159,9 +165,9 @@ impl Run<'_> {
             let Some(left) = self.left() else { return Err(self.late()) };
             match receive.recv_timeout(left.min(QUIET)) {
                 // While Compose replaced a container, the old one's end was an event too.
-                Ok(Message::Engine(event)) if self.ids.get(&event.service) != Some(&event.id) => {}
-                Ok(Message::Engine(event)) => self.apply(&event.service, &event.change),
-                Ok(Message::Returned(service, result)) => self.returned(&service, result),
+                Ok(Message::Engine(event)) if !self.startup.knows(&event.service, &event.id) => {}
+                Ok(Message::Engine(event)) => self.apply(&event.service, &event.id, &event.change),
+                Ok(Message::Returned(service, id, result)) => self.returned(&service, &id, result),
                 // The next round sees it.
                 Ok(Message::Interrupted) => {}
                 Err(RecvTimeoutError::Timeout) => self.reconcile()?,
@@ -172,19 +178,18 @@ impl Run<'_> {
 
     /// How much of the limit is left. Compiling takes as long as it takes, and shows what it does: it does not count.
     fn left(&self) -> Option<Duration> {
-        let builder = self.builder.as_ref().and_then(|builder| self.startup.get(builder)).map(|entry| &entry.phase);
+        let builder = self.builder.as_ref().and_then(|builder| self.startup.get(builder)).map(Entry::phase);
         match builder {
             Some(Phase::Starting { .. }) => Some(self.options.limit),
             Some(Phase::Ready { begun: Some(begun), at }) => {
-                (self.options.limit + at.saturating_sub(*begun)).checked_sub(self.begin.elapsed())
+                (self.options.limit + at.saturating_sub(begun)).checked_sub(self.begin.elapsed())
             }
             _ => self.options.limit.checked_sub(self.begin.elapsed()),
         }
     }
 
     /// Shows what the builder does, until it is ready.
-    fn show_build(&mut self) {
-        let Some(id) = self.builder.as_ref().and_then(|builder| self.ids.get(builder)) else { return };
+    fn show_build(&mut self, id: &str) {
         let volume = self.options.volume;
         // What it says is shown only; a start does not fail for want of it.
         let Ok(stream) = commands::engine::follow_from_start(id).stream() else { return };
@@ -197,32 +202,43 @@ impl Run<'_> {
     }
 
     fn start_what_may(&mut self) {
-        for service in self.startup.startable(self.begin.elapsed()) {
-            let Some(id) = self.ids.get(&service) else {
-                self.startup.fail(self.begin.elapsed(), &service, "has no container, although Compose should have created one".to_owned());
+        for (service, id) in self.startup.startable(self.begin.elapsed()) {
+            if !self.ids.contains(&id) {
+                let reason = "has no container, although Compose should have created one".to_owned();
+                self.startup.fail(self.begin.elapsed(), &service, &id, reason);
                 continue;
-            };
-            let invocation = commands::engine::start(id);
+            }
+            let invocation = commands::engine::start(&id);
             self.options.volume.detail(format!("running {invocation}"));
             let send = self.send.clone();
             self.in_flight += 1;
             // The receiver is gone only when the start is over.
-            std::thread::spawn(move || drop(send.send(Message::Returned(service, invocation.capture()))));
+            std::thread::spawn(move || drop(send.send(Message::Returned(service, id, invocation.capture()))));
         }
     }
 
-    fn apply(&mut self, service: &str, change: &Change) {
+    /// Says which services failed that all can do without, once.
+    fn tell_of_optional(&mut self) {
+        let failed: Vec<String> = self.startup.done_without().filter(|service| !self.told.contains(*service)).map(str::to_owned).collect();
+        for service in failed {
+            let failure = failure::done_without(&self.startup, &service, &self.evidence(&service), &self.stack.project.flags());
+            self.options.volume.say(format!("{} {failure}", paint(Style::Warning, "warning:")));
+            self.told.insert(service);
+        }
+    }
+
+    fn apply(&mut self, service: &str, id: &str, change: &Change) {
         let at = self.begin.elapsed();
         if self.builder.as_deref() == Some(service) {
             match change {
-                Change::Started if self.build_log.is_none() => self.show_build(),
+                Change::Started if self.build_log.is_none() => self.show_build(id),
                 Change::Healthy => self.build_log.take().into_iter().for_each(|stream| stream.kill()),
                 _ => {}
             }
         }
-        if self.startup.apply(at, service, change)
+        if self.startup.apply(at, service, id, change)
             && let Some(entry) = self.startup.get(service)
-            && let Phase::Ready { begun: Some(begun), at } = entry.phase
+            && let Phase::Ready { begun: Some(begun), at } = entry.phase()
         {
             let word = path::reached(entry.ready_when);
             self.options.volume.say(format!("  {} {service} {word} in {}", paint(Style::Good, "+"), human(at.saturating_sub(begun))));
@@ -230,14 +246,14 @@ impl Run<'_> {
     }
 
     /// The engine refused to start a container at all: a port that was taken meanwhile, a missing file.
-    fn returned(&mut self, service: &str, result: anyhow::Result<Output>) {
+    fn returned(&mut self, service: &str, id: &str, result: anyhow::Result<Output>) {
         self.in_flight -= 1;
         let reason = match result {
             Ok(output) if output.code == 0 => return,
             Ok(output) => reason(&output.stderr).to_owned(),
             Err(error) => format!("{error:#}"),
         };
-        self.startup.fail(self.begin.elapsed(), service, format!("the engine refused: {reason}"));
+        self.startup.fail(self.begin.elapsed(), service, id, format!("the engine refused: {reason}"));
     }
 
     /// Waits for what the engine is starting: a container that begins to run after its state was read would be left running.
@@ -263,23 +279,25 @@ impl Run<'_> {
             // A container that was told to start a moment ago may still show how its last run ended.
             let last_run = self.last_runs.get(&container.id) == Some(&container.state.started_at);
             if !(last_run && matches!(change, Change::Exited(_))) {
-                self.apply(container.service(), &change);
+                self.apply(container.service(), &container.id, &change);
             }
         }
         Ok(())
     }
 
     fn late(&self) -> anyhow::Error {
-        let starting = self.startup.services().filter(|(_, entry)| matches!(entry.phase, Phase::Starting { .. }));
+        let starting = self.startup.services().filter(|(_, entry)| matches!(entry.phase(), Phase::Starting { .. }));
         let evidence: Vec<(String, Evidence)> = starting.map(|(name, _)| (name.to_owned(), self.evidence(name))).collect();
         failure::late(&self.startup, self.options.limit, &evidence, &self.stack.project.flags()).into()
     }
 
     fn evidence(&self, service: &str) -> Evidence {
-        let Some(id) = self.ids.get(service) else { return Evidence::default() };
+        // The container that failed; else the first one.
+        let id = self.startup.get(service).and_then(|entry| entry.failed().chain(entry.containers()).next());
+        let Some(id) = id.filter(|id| self.ids.contains(*id)) else { return Evidence::default() };
         let log = commands::engine::tail(id, 20).capture().map(|output| output.stderr + &output.stdout).unwrap_or_default();
         let containers = self.stack.containers().unwrap_or_default();
-        let check = containers.iter().find(|container| &container.id == id).and_then(Container::last_check);
+        let check = containers.iter().find(|container| container.id == id).and_then(Container::last_check);
         Evidence {
             last_check: check.map(|check| check.output.trim().to_owned()).filter(|output| !output.is_empty()),
             log: last_lines(&log, 20).into_iter().map(str::to_owned).collect(),
@@ -289,7 +307,12 @@ impl Run<'_> {
     fn summary(&self) -> String {
         let links = path::critical(&self.startup);
         let took = human(self.begin.elapsed());
-        if links.is_empty() { format!("everything is ready, after {took}") } else { format!("{}\nready in {took}", path::render(&links)) }
+        let without: Vec<&str> = self.startup.done_without().collect();
+        let without = if without.is_empty() { String::new() } else { format!(", without {}", without.join(", ")) };
+        if links.is_empty() {
+            return format!("{} is ready, after {took}{without}", if without.is_empty() { "everything" } else { "the rest" });
+        }
+        format!("{}\nready in {took}{without}", path::render(&links))
     }
 }
 

@@ -13,7 +13,7 @@ use self::report::{Evidence, ServiceReport, Usage};
 pub(crate) use self::report::{Guard, Report};
 pub(crate) use self::smoke::record as smoke_record;
 use crate::data::interrupted;
-use crate::engine::containers::Container;
+use crate::engine::containers::{self, Container};
 use crate::engine::ends::{self, End};
 use crate::engine::usage::{self, Sample};
 use crate::lock::Lock;
@@ -111,7 +111,7 @@ impl View {
             let name = container.service();
             let known = self.model.as_ref().and_then(|model| Some((model, model.services.get(name)?)));
             let problem = match known {
-                Some((model, service)) => health::problem(model, service, Some(container)),
+                Some((model, service)) => health::problem(model, service, container),
                 None if container.completed() => None,
                 None => health::state_problem(container),
             };
@@ -123,11 +123,14 @@ impl View {
             ServiceReport::new(container, evidence)
         };
         let mut services: Vec<ServiceReport> = containers.iter().map(of_container).collect();
-        let absent = |name: &&String| !containers.iter().any(|container| container.service() == **name);
         if let Some(model) = self.model.as_ref().filter(|_| !containers.is_empty()) {
-            let absent = model.services.iter().filter(|(name, _)| absent(name));
-            services.extend(absent.map(|(name, service)| ServiceReport::absent(name, service.image.as_deref(), &flags)));
-            services.sort_by(|a, b| a.name.cmp(&b.name));
+            for (name, service) in &model.services {
+                let count = containers::of(containers, name).count();
+                if count == 0 || health::count_problem(service, count).is_some() {
+                    services.push(ServiceReport::without_container(name, service, count, &flags));
+                }
+            }
+            services.sort_by(|a, b| (&a.name, a.number).cmp(&(&b.name, b.number)));
         }
         services
     }

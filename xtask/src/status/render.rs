@@ -56,7 +56,7 @@ fn table(report: &Report, width: usize, now: Stamp) -> Vec<String> {
         let head = row(["SERVICE", "STATE", "SINCE", "RESTARTS", "CPU", "MEMORY", "PORTS", "IMAGE", "LAST CHECK"]
             .map(|name| (name, name.to_owned()))
             .into());
-        let rows = report.services.iter().map(|service| row(service.cells(now)));
+        let rows = report.services.iter().map(|service| row(service.cells(report.label(service), now)));
         let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
         columns(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>()).lines().map(str::to_owned).collect::<Vec<String>>()
     };
@@ -76,7 +76,7 @@ fn table(report: &Report, width: usize, now: Stamp) -> Vec<String> {
 fn below(report: &Report, now: Stamp) -> Vec<String> {
     let mut lines = Vec::new();
     for service in &report.services {
-        let name = &service.name;
+        let name = report.label(service);
         lines.extend(service.problem.as_ref().map(|problem| format!("{name}: {problem}")));
         let restart = service.last_restart.as_ref();
         lines.extend(restart.map(|restart| format!("{name}: restarted {} ago: {}", age(&restart.at, now), restart.why)));
@@ -93,7 +93,7 @@ fn below(report: &Report, now: Stamp) -> Vec<String> {
 }
 
 impl ServiceReport {
-    fn cells(&self, now: Stamp) -> Vec<(&'static str, String)> {
+    fn cells(&self, name: String, now: Stamp) -> Vec<(&'static str, String)> {
         let dash = || "-".to_owned();
         let state = match (&self.health, self.exit_code) {
             (Some(health), _) => health.clone(),
@@ -110,7 +110,7 @@ impl ServiceReport {
         let check = |check: &CheckReport| format!("{}, {} ago", if check.ok { "ok" } else { "failed" }, age(&check.at, now));
         let restarts = self.restarts + self.guard_restarts as u64;
         vec![
-            ("SERVICE", self.name.clone()),
+            ("SERVICE", name),
             ("STATE", state),
             ("SINCE", self.since.as_deref().map_or_else(dash, |since| age(since, now))),
             ("RESTARTS", if restarts == 0 { dash() } else { restarts.to_string() }),

@@ -8,6 +8,7 @@ use super::smoke::LastSmoke;
 use crate::engine::containers::Container;
 use crate::engine::ends::End;
 use crate::health;
+use crate::model::Service;
 use crate::project::Project;
 
 /// A stack.
@@ -61,6 +62,11 @@ impl Guard {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ServiceReport {
     pub(super) name: String,
+    /// The container's name; nothing where there is none.
+    pub(super) container: Option<String>,
+    /// Its number among the containers of the service.
+    #[serde(skip)]
+    pub(super) number: u32,
     pub(super) state: String,
     pub(super) health: Option<String>,
     pub(super) since: Option<String>,
@@ -147,11 +153,17 @@ impl Report {
         &self.project
     }
 
+    /// What `service` is called: with the number of the container where it has several.
+    pub(super) fn label(&self, service: &ServiceReport) -> String {
+        let several = self.services.iter().filter(|other| other.name == service.name).count() > 1;
+        if several && service.container.is_some() { format!("{}-{}", service.name, service.number) } else { service.name.clone() }
+    }
+
     /// What a reader would call a change: everything but figures and what was checked when.
     pub(crate) fn gist(&self) -> String {
         let service = |service: &ServiceReport| {
-            let ServiceReport { name, state, health, since, restarts, guard_restarts, given_up, problem, .. } = service;
-            format!("{name} {state} {health:?} {since:?} {restarts} {guard_restarts} {given_up} {problem:?}\n")
+            let ServiceReport { name, container, state, health, since, restarts, guard_restarts, given_up, problem, .. } = service;
+            format!("{name} {container:?} {state} {health:?} {since:?} {restarts} {guard_restarts} {given_up} {problem:?}\n")
         };
         let smoke = self.smoke.as_ref().map(|smoke| (&smoke.at, &smoke.broken));
         format!(
@@ -178,6 +190,8 @@ impl ServiceReport {
         let next = evidence.problem.as_ref().map(|_| health::next_step(container.service(), Some(container), evidence.flags));
         Self {
             name: container.service().to_owned(),
+            container: Some(container.name().to_owned()),
+            number: container.number(),
             state: if container.completed() && evidence.problem.is_none() { "completed".to_owned() } else { state.status.clone() },
             health: container.health().map(str::to_owned),
             since: Some(moment.clone()).filter(|moment| !moment.starts_with("0001-")),
@@ -197,16 +211,19 @@ impl ServiceReport {
         }
     }
 
-    /// One that should have a container, and has none.
-    pub(super) fn absent(name: &str, image: Option<&str>, flags: &str) -> Self {
+    /// What there is to say of containers of `service` that are not there, where it has `count`: it is scaled to none, or has too few or too many.
+    pub(super) fn without_container(name: &str, service: &Service, count: usize, flags: &str) -> Self {
+        let problem = health::count_problem(service, count);
         Self {
             name: name.to_owned(),
-            state: "absent".to_owned(),
+            container: None,
+            number: u32::MAX,
+            state: if problem.is_some() { "absent" } else { "scaled to 0" }.to_owned(),
             health: None,
             since: None,
             last_check: None,
             restarts: 0,
-            image: image.unwrap_or_default().to_owned(),
+            image: service.image.clone().unwrap_or_default(),
             cpu_percent: None,
             memory_bytes: None,
             memory_limit_bytes: None,
@@ -215,8 +232,8 @@ impl ServiceReport {
             guard_restarts: 0,
             given_up: false,
             last_restart: None,
-            problem: Some("it was never started".to_owned()),
-            next: Some(health::next_step(name, None, flags)),
+            next: problem.as_ref().map(|_| health::next_step(name, None, flags)),
+            problem,
         }
     }
 }
@@ -227,6 +244,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::engine::containers::tests::sample;
+    use crate::model::tests::sample as sample_model;
 
     fn service(container: &Container, problem: Option<&str>) -> ServiceReport {
         let log = "2026-01-01T00:00:05Z backend: its health check fails; restarts did not help\n\
@@ -261,7 +279,7 @@ pub(super) mod tests {
             service(&mail, None),
             service(&migrate, None),
             service(&proxy, Some("it is not ready yet")),
-            ServiceReport::absent("redis", Some("redis:8"), ""),
+            ServiceReport::without_container("redis", &sample_model().services["redis"], 0, ""),
             service(&worker, Some("it is paused")),
         ];
         let project = Project::new(Path::new("/nowhere").to_owned(), "local", Some("main")).expect("names");

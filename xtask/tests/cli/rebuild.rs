@@ -12,7 +12,7 @@ fn only_what_changed_is_replaced() {
     assert_eq!(outcome.mutations(), ["compose build backend"], "the image is the same");
     checkout.edited("frontend");
     let outcome = checkout.behaves("frontend", "healthy").run(["rebuild", "frontend"]).success();
-    let create = "compose up --no-start --no-build --no-deps --remove-orphans frontend";
+    let create = "compose up --no-start --no-build --no-deps frontend";
     let replaced = ["compose build frontend", create, "container start c-slipway-frontend"];
     assert_eq!(outcome.mutations(), replaced);
 }

@@ -122,7 +122,13 @@ fn tell(context: &Context, stack: &Stack, resolved: &Resolved, secret: &Secret, 
             return Ok(());
         }
         context.perform(&resolved.compose.stop(&running))?;
-        return start_services(context, stack, &stack.resolve()?, &running.into_iter().collect(), StartArgs::default());
+        return start_services(
+            context,
+            stack,
+            &stack.resolve()?,
+            &running.into_iter().collect(),
+            StartArgs::default().keeping_the_builder(),
+        );
     };
     let mut containers = resolved.containers.iter().filter(|container| container.service() == rotate.service);
     let Some(container) = containers.find(|container| container.running()) else {

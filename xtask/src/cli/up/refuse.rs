@@ -2,6 +2,7 @@
 
 use crate::commands;
 use crate::config::environment::{Environment, TlsMode};
+use crate::model::Condition;
 use crate::report::Failure;
 use crate::stack::{Resolved, Stack};
 
@@ -22,6 +23,36 @@ pub(super) fn check_domain(stack: &Stack) -> Result<(), Failure> {
         )))
 }
 
+/// A service that waits for the health of one that has no health check would wait for ever.
+///
+/// # Errors
+/// When there is such a service.
+pub(super) fn check_conditions(resolved: &Resolved) -> anyhow::Result<()> {
+    for (name, service) in &resolved.model.services {
+        let waits = service.depends_on.iter().filter(|(_, how)| how.required && how.condition == Condition::Healthy);
+        for need in waits.map(|(need, _)| need) {
+            let Some(needed) = resolved.model.services.get(need).filter(|needed| needed.replicas() > 0) else { continue };
+            let checked = match (needed.checked(), needed.image.as_deref()) {
+                (Some(checked), _) => checked,
+                // An image that is not there yet may have one: the start sees it.
+                (None, Some(image)) if resolved.images.contains_key(image) => has_check(image)?,
+                (None, _) => true,
+            };
+            if !checked {
+                return Err(Failure::new(format!("`{name}` waits for `{need}` to be healthy, and `{need}` has no health check"))
+                    .hint(format!("give `{need}` a `healthcheck`, or `{name}` the condition `service_started`"))
+                    .into());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn has_check(image: &str) -> anyhow::Result<bool> {
+    let check = commands::images::health_check(image).read()?;
+    Ok(check.trim() != "null" && !check.contains("\"NONE\""))
+}
+
 /// What is built from another repository says by itself whether it is well: nothing here knows how to ask it.
 ///
 /// # Errors
@@ -29,8 +60,7 @@ pub(super) fn check_domain(stack: &Stack) -> Result<(), Failure> {
 pub(super) fn check_contract(stack: &Stack, resolved: &Resolved) -> anyhow::Result<()> {
     for (service, folder) in &stack.environment.sources {
         let Some(image) = resolved.model.services.get(service).and_then(|service| service.image.as_deref()) else { continue };
-        let check = commands::images::health_check(image).read()?;
-        if check.trim() == "null" || check.contains("\"NONE\"") {
+        if !has_check(image)? {
             let from = folder.at(&stack.project.root);
             return Err(Failure::new(format!("the image of `{service}`, built from {}, has no health check", from.display()))
                 .detail("a service of another repository listens on the port in PORT, and its Dockerfile has a HEALTHCHECK that asks it for /health")

@@ -16,6 +16,27 @@ pub(crate) fn sample(service: &str, status: &str, health: Option<&str>) -> Conta
 }
 
 impl Container {
+    /// The same as number `number` of its service.
+    pub(crate) fn numbered(mut self, number: u32) -> Self {
+        let labels = self.config.labels.get_or_insert_default();
+        labels.insert("com.docker.compose.container-number".to_owned(), number.to_string());
+        let service = self.service().to_owned();
+        (self.id, self.name) = (format!("id-{service}-{number}"), format!("/slipway-{service}-{number}"));
+        self
+    }
+
+    /// The same with this restart policy.
+    pub(crate) fn with_restart(mut self, policy: &str) -> Self {
+        policy.clone_into(&mut self.host_config.restart_policy.name);
+        self
+    }
+
+    /// The same from an image that checks its health.
+    pub(crate) fn with_check(mut self) -> Self {
+        self.config.healthcheck = Some(Healthcheck { test: Some(vec!["CMD".to_owned(), "true".to_owned()]) });
+        self
+    }
+
     /// The same in these networks.
     pub(crate) fn with_networks(mut self, names: &[&str]) -> Self {
         self.network_settings.networks = Some(names.iter().map(|name| ((*name).to_owned(), serde::de::IgnoredAny)).collect());
@@ -30,6 +51,17 @@ fn inspect_is_read() {
     assert_eq!((container.host_ports(), container.configured_port(80), container.configured_port(443)), (vec![8080], Some(8080), None));
     assert_eq!(container.published().into_iter().collect::<Vec<_>>(), [(8080, "80/tcp")]);
     assert_eq!(container.last_check().map(|check| check.output.as_str()), Some("ok\n"));
+}
+
+#[test]
+fn a_health_check_that_is_turned_off_is_none() {
+    let check = |test: &str| {
+        let mut container = sample("db", "running", None);
+        container.config.healthcheck = serde_json::from_str(test).expect("valid");
+        container.checked()
+    };
+    let tests = [r#"{"Test":["CMD-SHELL","true"]}"#, r#"{"Test":["NONE"]}"#, r#"{"Test":null,"Interval":5}"#, r#"{"Test":[]}"#, "null"];
+    assert_eq!(tests.map(check), [true, false, false, false, false]);
 }
 
 #[test]

@@ -127,8 +127,8 @@ impl Checkout {
         self.of_service(service, "hash", &format!("hash-{service}\n"));
     }
 
-    /// What `service` does when it starts, one thing a line: `after <event>`, `held`, `refuse <reason>`; then `healthy`, `unhealthy`,
-    /// `starting` (for ever) or `exit <code>`.
+    /// What `service` does when it starts, one thing a line: `after <event>`, `held`, `again` (it ends and is restarted), `refuse <reason>`; then `healthy`, `unhealthy`,
+    /// `running` (without a health check), `starting` (for ever) or `exit <code>`.
     pub(crate) fn behaves(self, service: &str, behaviour: &str) -> Self {
         self.of_service(service, "behaviour", &format!("{behaviour}\n"));
         self
@@ -180,6 +180,59 @@ impl Checkout {
     /// Changes what Compose makes of `service`'s configuration: an edit of the orchestration file.
     pub(crate) fn edited(&self, service: &str) {
         self.of_service(service, "hash", &format!("edited-{service}\n"));
+    }
+
+    /// Adds `service`, as Compose's JSON has it, which runs `image` and does what `behaviour` says.
+    pub(crate) fn service(mut self, service: &str, json: Value, behaviour: &str) -> Self {
+        let image = json["image"].as_str().unwrap_or("redis:8").to_owned();
+        self.model["services"][service] = json;
+        self.model["services"][service]["image"] = image.clone().into();
+        for (file, text) in
+            [("image", image), ("hash", format!("hash-{service}")), ("behaviour", behaviour.to_owned()), ("check", String::new())]
+        {
+            self.of_service(service, file, &format!("{text}\n"));
+        }
+        self.of_service(service, "log", "");
+        self
+    }
+
+    /// Scales `service` to so many containers.
+    pub(crate) fn scaled(&mut self, service: &str, replicas: u32) {
+        self.model["services"][service]["deploy"] = json!({ "replicas": replicas });
+        self.of_service(service, "replicas", &format!("{replicas}\n"));
+    }
+
+    /// The engine restarts containers of `service` by this policy.
+    pub(crate) fn policy(self, service: &str, policy: &str) -> Self {
+        self.of_service(service, "policy", &format!("{policy}\n"));
+        self
+    }
+
+    /// The image of `service` has a health check.
+    pub(crate) fn image_checks(self, service: &str) -> Self {
+        self.of_service(service, "health", "{\"Test\":[\"CMD\",\"true\"]}\n");
+        self
+    }
+
+    /// Takes `service` out of the compose files; what it has on the engine stays.
+    pub(crate) fn deleted(&mut self, service: &str) {
+        self.model["services"].as_object_mut().expect("an object").remove(service);
+        self.of_service(service, "gone", "");
+    }
+
+    /// What a file about `service` says on the engine.
+    pub(crate) fn of(&self, service: &str, file: &str, text: &str) {
+        self.of_service(service, file, &format!("{text}\n"));
+    }
+
+    /// The next containers of `service` get this hash as their label, whatever Compose prints.
+    pub(crate) fn labelled(&self, service: &str, label: &str) {
+        self.of(service, "label", label);
+    }
+
+    /// Changes what Compose makes of `service`'s configuration once more.
+    pub(crate) fn edited_again(&self, service: &str) {
+        self.of(service, "hash", &format!("edited-again-{service}"));
     }
 
     /// Answers calls of `docker` that match `pattern` (as in a shell's `case`) with `reply`, from now on. The first pattern that matches counts.
@@ -252,6 +305,13 @@ impl Checkout {
             format!("{} {}", read(&dir.join("service")).trim(), state.split(' ').next().unwrap_or_default())
         };
         dirs.map(line).collect()
+    }
+
+    /// The directory that each container was made from.
+    pub(crate) fn working_dirs(&self) -> Vec<PathBuf> {
+        let path = |id: String| self.dir.path().join(format!("engine/containers/{id}/working_dir"));
+        let read = |path: PathBuf| std::fs::read_to_string(path).expect("readable").trim().into();
+        self.names("containers").into_iter().map(path).map(read).collect()
     }
 
     /// The host port of the container `id`.

@@ -47,7 +47,8 @@ impl Checkout {
         self.engine("hashes", &hashes);
         self.engine("model.json", &self.model.to_string());
         // Only what is named here: the caller's own variables and programs must not decide how a test ends.
-        let environment = BTreeMap::from([("PATH", self.dir.path().join("bin")), ("HOME", self.dir.path().to_owned())]);
+        let environment =
+            BTreeMap::from([("PATH", self.dir.path().join("bin")), ("HOME", self.dir.path().to_owned()), ("PWD", dir.to_owned())]);
         // A file, so that a test can see what came so far.
         let stdout = self.dir.path().join(format!("stdout-{number}"));
         let program = self.built.as_ref().map_or_else(|| env!("CARGO_BIN_EXE_xtask").into(), |dir| dir.path().join("xtask"));

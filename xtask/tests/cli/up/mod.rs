@@ -1,5 +1,6 @@
 //! `up` that succeeds: order, what is said, and what is left alone.
 
+mod compose;
 mod expose;
 mod failure;
 mod interrupt;
@@ -24,7 +25,7 @@ fn everything_starts_in_order_from_nothing() {
     let mut starts = outcome.starts();
     starts.sort_unstable();
     assert_eq!(starts, ["backend", "db", "frontend", "migrate", "proxy", "redis"], "one start each");
-    assert_eq!(outcome.mutations()[0], "compose create --no-build --remove-orphans");
+    assert_eq!(outcome.mutations()[0], "compose create --no-build");
     assert_snapshot!(outcome);
 }
 
@@ -52,7 +53,7 @@ fn an_edited_service_is_created_anew() {
     checkout.run(["up"]).success();
     checkout.edited("proxy");
     let outcome = checkout.behaves("proxy", "healthy").run(["up"]).success();
-    let create = "compose up --no-start --no-build --no-deps --remove-orphans proxy";
+    let create = "compose up --no-start --no-build --no-deps proxy";
     assert_eq!(outcome.mutations(), [create, "container start c-slipway-proxy"]);
 }
 
@@ -60,7 +61,7 @@ fn an_edited_service_is_created_anew() {
 fn missing_images_are_built_and_pulled_first() {
     let checkout = Checkout::new().without_image("slipway/backend:main").without_image("redis:8");
     let outcome = checkout.run(["up"]).success();
-    assert_eq!(outcome.mutations()[..3], ["compose build backend", "image pull redis:8", "compose create --no-build --remove-orphans"]);
+    assert_eq!(outcome.mutations()[..3], ["compose build backend", "image pull redis:8", "compose create --no-build"]);
     let again = checkout.run(["up", "--build"]).success();
     assert_eq!(again.mutations(), ["compose build backend frontend proxy"], "unchanged images replace nothing");
 }
