@@ -19,6 +19,7 @@ mod model;
 mod notify;
 mod ports;
 mod process;
+mod progress;
 mod project;
 mod redact;
 mod report;

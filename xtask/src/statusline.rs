@@ -61,6 +61,11 @@ impl StatusLine {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether there is a terminal to show it on.
+    pub(crate) fn visible(&self) -> bool {
+        self.lock().screen.talk
+    }
+
     /// Shows `text` in the place of what was there; nothing where stderr is no terminal.
     pub(crate) fn set(&self, text: &str) {
         let mut inner = self.lock();

@@ -76,15 +76,9 @@ impl Dev {
 
 fn banner(volume: Volume, stack: &Stack, resolved: &Resolved, keep: bool) {
     let flags = stack.project.flags();
-    volume.say(format!(
-        "\n  {} {}\n  {}\n",
-        paint(Style::Good, "Slipway is up:"),
-        resolved.address,
-        paint(
-            Style::Faint,
-            &format!("status: cargo xtask status{flags}   Ctrl-C {}", if keep { "ends the logs" } else { "stops the stack" })
-        ),
-    ));
+    resolved.address.note().iter().for_each(|note| volume.say(note));
+    let hint = format!("status: cargo xtask status{flags}   Ctrl-C {}", if keep { "ends the logs" } else { "stops the stack" });
+    volume.say(format!("{}  {}", paint(Style::Good, "Slipway is up"), paint(Style::Faint, &hint)));
 }
 
 /// Prints log lines until somebody asks to stop.

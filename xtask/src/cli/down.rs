@@ -19,6 +19,10 @@ impl Down {
         if containers.is_empty() {
             context.volume().say(format!("{} is not running", stack.project.compose_name()));
         }
-        context.perform(&stack.compose.down(Volumes::Keep))
+        context.perform(&stack.compose.down(Volumes::Keep))?;
+        if !containers.is_empty() && !context.dry_run() {
+            context.volume().say(format!("removed the containers and networks of {}; data stays", stack.project.compose_name()));
+        }
+        Ok(())
     }
 }

@@ -37,7 +37,8 @@ use crate::commands;
 use crate::engine;
 use crate::interrupt;
 use crate::lock::Lock;
-use crate::process::{Invocation, Output};
+use crate::process::Invocation;
+use crate::progress::Progress;
 use crate::project::{self, Project};
 use crate::report::{ExitWith, Failure, Interrupted, Volume};
 use crate::setup::{Options, Scope};
@@ -269,36 +270,27 @@ impl Context {
         }
     }
 
-    /// Runs a command that changes something and keeps what it writes for its failure; with `--dry-run` prints it instead.
-    fn perform_silently(&self, invocation: &Invocation) -> anyhow::Result<()> {
-        if self.dry_run() {
-            crate::report::product(invocation.to_string());
-            return Ok(());
-        }
-        self.volume().detail(format!("running {invocation}"));
-        let output = invocation.capture()?;
-        Self::judge(invocation, &output)
-    }
-
-    /// Runs a command that changes something, its output going to stderr; with `--dry-run` prints it instead.
+    /// Runs a command that changes something: what it wrote is shown where it fails; with `--dry-run` prints it instead.
     fn perform(&self, invocation: &Invocation) -> anyhow::Result<()> {
+        self.perform_as(invocation, &invocation.short())
+    }
+
+    /// The same, called `what` where it takes long enough to be mentioned.
+    fn perform_as(&self, invocation: &Invocation, what: &str) -> anyhow::Result<()> {
         if self.dry_run() {
             crate::report::product(invocation.to_string());
             return Ok(());
         }
         self.volume().detail(format!("running {invocation}"));
-        let output = match self.volume() {
-            Volume::Quiet => invocation.capture()?,
-            _ => Output { code: invocation.talk()?, stdout: String::new(), stderr: String::new() },
-        };
-        Self::judge(invocation, &output)
-    }
-
-    fn judge(invocation: &Invocation, output: &Output) -> anyhow::Result<()> {
-        match output.code {
+        let mut progress = Progress::new(self.volume());
+        let (code, lines) = invocation.watch(|line| {
+            self.volume().detail(line);
+            progress.show(what, line);
+        })?;
+        match code {
             0 => Ok(()),
             _ if interrupt::requested() => Err(Interrupted.into()),
-            _ => Err(invocation.failed(output).into()),
+            _ => Err(invocation.failed_after(code, &lines).into()),
         }
     }
 }

@@ -76,7 +76,7 @@ impl Up {
         let resolved = bring_up(context, &stack, if self.build { Builds::All } else { Builds::Missing }, self.start)?;
         guard::leave(context, &stack)?;
         if !context.dry_run() {
-            context.volume().say(format!("{} answers at {}", stack.project.compose_name(), resolved.address));
+            resolved.address.note().iter().for_each(|note| context.volume().say(note));
             self.expose.say(context.volume(), &stack, &resolved);
             product(resolved.address.url());
         }
@@ -175,8 +175,8 @@ fn remove_orphans(context: &Context, resolved: &Resolved) -> anyhow::Result<bool
         return Ok(false);
     }
     let ids: Vec<String> = orphans.iter().map(|container| container.id.clone()).collect();
-    context.perform_silently(&commands::engine::stop(&ids))?;
-    context.perform_silently(&commands::engine::remove(&ids))?;
+    context.perform(&commands::engine::stop(&ids))?;
+    context.perform(&commands::engine::remove(&ids))?;
     if !context.dry_run() {
         let names: BTreeSet<&str> = orphans.iter().map(|container| container.service()).collect();
         let names: Vec<&str> = names.into_iter().collect();
@@ -190,20 +190,19 @@ fn remove_orphans(context: &Context, resolved: &Resolved) -> anyhow::Result<bool
 /// # Errors
 /// When a build fails.
 pub(crate) fn build(context: &Context, resolved: &Resolved, services: &[String]) -> anyhow::Result<()> {
-    if !context.dry_run() {
-        context.volume().say(format!("building {}", services.join(", ")));
-    }
-    context.perform(&resolved.compose.build(services)).map_err(|error| match error.downcast::<Failure>() {
-        Ok(failure) if !resolved.missing_bases.is_empty() => {
-            let missing = resolved.missing_bases.join(", ");
-            failure
-                .hint(format!(
-                    "base images that are not here: {missing}; where no image registry is reachable, `cargo xtask setup` builds them"
-                ))
-                .into()
+    context.perform_as(&resolved.compose.build(services), &format!("building {}", services.join(", "))).map_err(|error| {
+        match error.downcast::<Failure>() {
+            Ok(failure) if !resolved.missing_bases.is_empty() => {
+                let missing = resolved.missing_bases.join(", ");
+                failure
+                    .hint(format!(
+                        "base images that are not here: {missing}; where no image registry is reachable, `cargo xtask setup` builds them"
+                    ))
+                    .into()
+            }
+            Ok(failure) => failure.into(),
+            Err(error) => error,
         }
-        Ok(failure) => failure.into(),
-        Err(error) => error,
     })
 }
 

@@ -60,13 +60,8 @@ impl Compose {
     }
 
     /// Pushes the images of `services`.
-    pub(crate) fn push(&self, services: &[String], progress: Progress) -> Invocation {
-        let push = self.compose().arg("push");
-        match progress {
-            Progress::Live => push,
-            Progress::Silent => push.arg("--quiet"),
-        }
-        .args(services)
+    pub(crate) fn push(&self, services: &[String]) -> Invocation {
+        self.compose().arg("push").args(services)
     }
 
     /// Creates networks, volumes and containers, starting none; what changed is created anew.
@@ -144,15 +139,6 @@ impl Compose {
     }
 }
 
-/// How far a transfer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// Is shown as it changes, many times a second.
-    Live,
-    /// Is not shown.
-    Silent,
-}
-
 /// Whether data survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Volumes {
@@ -180,8 +166,7 @@ pub(crate) mod tests {
             compose.model(),
             compose.hashes(),
             compose.build(&services),
-            compose.push(&services, Progress::Live),
-            compose.push(&services, Progress::Silent),
+            compose.push(&services),
             compose.create(),
             compose.create_only(&["backend".to_owned()]),
             compose.up_only(&services),
@@ -203,7 +188,6 @@ pub(crate) mod tests {
         config --hash '*'
         build db
         push db
-        push --quiet db
         create --no-build
         up --no-start --no-build --no-deps backend
         up --detach --wait --no-build --no-deps db

@@ -3,7 +3,6 @@
 pub(crate) mod holder;
 pub(crate) mod published;
 
-use std::fmt;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
@@ -12,7 +11,7 @@ use crate::config::environment::Environment;
 use crate::config::values::Host;
 use crate::engine::containers::Container;
 use crate::model::Protocol;
-use crate::report::{Failure, Style, paint};
+use crate::report::Failure;
 
 /// The service that publishes the stack's ports, and the port of plain HTTP inside its container.
 pub(crate) const PROXY: (&str, u16) = ("proxy", 80);
@@ -52,6 +51,11 @@ impl Address {
         self.url_of(&host)
     }
 
+    /// Why it is another port than the settings say, where it is.
+    pub(crate) fn note(&self) -> Option<String> {
+        self.instead_of.as_ref().map(|(wanted, holder)| format!("port {wanted} is taken by {holder}, so another one is used"))
+    }
+
     /// The URL that links in mails begin with.
     pub(crate) fn public_url(&self) -> String {
         self.url_of(&self.domain.in_url())
@@ -63,16 +67,6 @@ impl Address {
             (Some(port), _) => format!("https://{host}:{port}"),
             (None, 80) => format!("http://{host}"),
             (None, port) => format!("http://{host}:{port}"),
-        }
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", paint(Style::Strong, &self.url()))?;
-        match &self.instead_of {
-            Some((wanted, holder)) => write!(f, " (port {wanted} is taken by {holder})"),
-            None => Ok(()),
         }
     }
 }

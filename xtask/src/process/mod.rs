@@ -109,16 +109,6 @@ impl Invocation {
         expression
     }
 
-    /// Runs with its stdout sent to our stderr, where talk belongs; returns the exit code.
-    ///
-    /// # Errors
-    /// When the program cannot be started.
-    pub(crate) fn talk(&self) -> anyhow::Result<i32> {
-        let expression = self.expression().stdin_null().stdout_to_stderr().unchecked();
-        let output = expression.run().with_context(|| format!("cannot run `{}`", self.program))?;
-        Ok(output.status.code().unwrap_or(-1))
-    }
-
     /// Runs with nothing on stdin and keeps what it writes.
     ///
     /// # Errors
@@ -200,11 +190,23 @@ impl Invocation {
         failure
     }
 
+    /// The error for an invocation that ended with `code` and wrote `lines`: those that say why, which for a build is its summary of the step that failed.
+    pub(crate) fn failed_after(&self, code: i32, lines: &[String]) -> Failure {
+        const FEW: usize = 20;
+        const MANY: usize = 80;
+        let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).filter(|line| !line.is_empty()).collect();
+        let summary = lines.iter().position(|line| *line == "------");
+        let begin = summary.unwrap_or_else(|| lines.len().saturating_sub(FEW)).max(lines.len().saturating_sub(MANY));
+        lines[begin..]
+            .iter()
+            .fold(Failure::new(format!("`{}` failed with exit code {code}", self.short())), |failure, line| failure.detail(*line))
+    }
+
     /// Runs, giving each line of stdout and stderr to `say` as it comes; returns the exit code and all lines.
     ///
     /// # Errors
     /// When the program cannot be started.
-    pub(crate) fn watch(&self, say: impl Fn(&str)) -> anyhow::Result<(i32, Vec<String>)> {
+    pub(crate) fn watch(&self, mut say: impl FnMut(&str)) -> anyhow::Result<(i32, Vec<String>)> {
         use std::io::BufRead as _;
         let stream = self.stream()?;
         let mut lines = Vec::new();

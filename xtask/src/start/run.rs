@@ -13,6 +13,7 @@ use crate::engine::containers::Container;
 use crate::engine::events::{self, Change, Event};
 use crate::interrupt;
 use crate::process::{Output, Stream, last_lines};
+use crate::progress::Progress;
 use crate::report::{Interrupted, Style, Volume, human, paint};
 use crate::stack::{Resolved, Stack};
 
@@ -35,6 +36,8 @@ pub(crate) struct Options {
 
 enum Message {
     Engine(Event),
+    /// The builder wrote a line.
+    Built(String),
     /// `docker container start` came back for this container of this service.
     Returned(String, String, anyhow::Result<Output>),
     Interrupted,
@@ -72,7 +75,22 @@ pub(crate) fn start(stack: &Stack, resolved: &Resolved, services: &BTreeSet<Stri
         let builder = resolved.model.develop.as_ref().map(|develop| develop.builder.clone());
         let last_runs = ended.map(|container| (container.id, container.state.started_at)).collect();
         let told = BTreeSet::new();
-        Run { stack, options, begin, send, ids, last_runs, in_flight: 0, startup, told, builder, build_log: None }.until_ready(&receive)
+        Run {
+            stack,
+            options,
+            begin,
+            send,
+            ids,
+            last_runs,
+            in_flight: 0,
+            startup,
+            told,
+            builder,
+            build_log: None,
+            built: String::new(),
+            progress: Progress::new(volume),
+        }
+        .until_ready(&receive)
     });
     follow.kill();
     if interrupt::requested() {
@@ -137,6 +155,9 @@ struct Run<'a> {
     builder: Option<String>,
     /// What it writes, as long as it is shown.
     build_log: Option<Stream>,
+    /// The last line of that.
+    built: String,
+    progress: Progress,
 }
 
 impl Drop for Run<'_> {
@@ -163,10 +184,12 @@ impl Run<'_> {
                 return Ok(());
             }
             let Some(left) = self.left() else { return Err(self.late()) };
+            self.show_progress();
             match receive.recv_timeout(left.min(QUIET)) {
                 // While Compose replaced a container, the old one's end was an event too.
                 Ok(Message::Engine(event)) if !self.startup.knows(&event.service, &event.id) => {}
                 Ok(Message::Engine(event)) => self.apply(&event.service, &event.id, &event.change),
+                Ok(Message::Built(line)) => self.built = line,
                 Ok(Message::Returned(service, id, result)) => self.returned(&service, &id, result),
                 // The next round sees it.
                 Ok(Message::Interrupted) => {}
@@ -188,15 +211,26 @@ impl Run<'_> {
         }
     }
 
+    /// Shows what is waited for, and what the builder wrote last.
+    fn show_progress(&mut self) {
+        let starting = self.startup.services().filter(|(_, entry)| matches!(entry.phase(), Phase::Starting { .. }));
+        let names: Vec<&str> = starting.map(|(name, _)| name).collect();
+        if !names.is_empty() {
+            self.progress.show(&format!("waiting for {}", names.join(", ")), &self.built);
+        }
+    }
+
     /// Shows what the builder does, until it is ready.
     fn show_build(&mut self, id: &str) {
-        let volume = self.options.volume;
+        let (volume, send) = (self.options.volume, self.send.clone());
         // What it says is shown only; a start does not fail for want of it.
         let Ok(stream) = commands::engine::follow_from_start(id).stream() else { return };
         self.build_log = Some(stream.clone());
         std::thread::spawn(move || {
             for line in std::io::BufRead::lines(std::io::BufReader::new(stream)).map_while(Result::ok) {
-                volume.say(line);
+                volume.detail(&line);
+                // The receiver is gone only when the start is over.
+                let _ = send.send(Message::Built(line));
             }
         });
     }
@@ -295,12 +329,14 @@ impl Run<'_> {
         // The container that failed; else the first one.
         let id = self.startup.get(service).and_then(|entry| entry.failed().chain(entry.containers()).next());
         let Some(id) = id.filter(|id| self.ids.contains(*id)) else { return Evidence::default() };
-        let log = commands::engine::tail(id, 20).capture().map(|output| output.stderr + &output.stdout).unwrap_or_default();
+        // What a compiler says takes more room.
+        let lines = if self.builder.as_deref() == Some(service) { 100 } else { 20 };
+        let log = commands::engine::tail(id, lines).capture().map(|output| output.stderr + &output.stdout).unwrap_or_default();
         let containers = self.stack.containers().unwrap_or_default();
         let check = containers.iter().find(|container| container.id == id).and_then(Container::last_check);
         Evidence {
             last_check: check.map(|check| check.output.trim().to_owned()).filter(|output| !output.is_empty()),
-            log: last_lines(&log, 20).into_iter().map(str::to_owned).collect(),
+            log: last_lines(&log, lines).into_iter().map(str::to_owned).collect(),
         }
     }
 

@@ -28,7 +28,7 @@ const PINNED: &str = "repository = \"registry.example.com/board\"\ntag = \"1.4.2
 fn those_of_a_commit_are_pushed() {
     let checkout = Checkout::new().images(PUBLISHED).committed("");
     let outcome = checkout.run(["images", "push"]).success();
-    assert_eq!(outcome.mutations(), ["compose push --quiet backend frontend proxy"]);
+    assert_eq!(outcome.mutations(), ["compose push backend frontend proxy"]);
     assert_snapshot!(outcome);
     assert_eq!(checkout.run(["images", "push", "--dry-run"]).success().mutations(), [""; 0]);
     let denied = checkout.docker("compose *push*", Reply::fails(1, "denied: requested access to the resource is denied\n"));

@@ -68,8 +68,7 @@ async fn data_services_of_somebody_else_are_used_and_none_started() {
 
     let mut up = stack.xtask_start(&["up"]);
     let elsewhere = Elsewhere::join(&shared, format!("{}_egress", stack.project)).await;
-    let line = up.see(" answers at ", PATIENCE);
-    stack.url = line.rsplit(' ').next().unwrap().to_owned();
+    up.see("http://", PATIENCE).trim().clone_into(&mut stack.url);
     stack.get("/api/v1/health/ready").await.with(200);
     let names: Vec<String> = ["backend", "frontend", "migrate", "proxy", "worker"].map(|service| stack.container(service)).into();
     let mut left = checkout.left().containers;

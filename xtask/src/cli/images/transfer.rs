@@ -1,14 +1,14 @@
 //! `images push`, `save` and `load`: from the machine that builds to those that run.
 
 use std::fs::File;
-use std::io::{BufReader, IsTerminal as _};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
 
 use crate::cli::Context;
-use crate::commands::{self, compose::Progress};
+use crate::commands;
 use crate::images::{archive, needed::Needed};
 use crate::report::{Failure, human_bytes, product};
 use crate::stack::Stack;
@@ -48,12 +48,10 @@ pub(super) fn push(context: &Context, stack: &Stack) -> anyhow::Result<()> {
     let own: Vec<String> = needed.own().map(str::to_owned).collect();
     needed.check_here(stack, &own, "images that are to be pushed are not here")?;
     let services: Vec<String> = needed.model.builds().into_values().map(str::to_owned).collect();
-    // What is drawn again and again belongs on a terminal.
-    let progress = if std::io::stderr().is_terminal() { Progress::Live } else { Progress::Silent };
     if !context.dry_run() {
         context.volume().say(format!("pushing {}", own.join(", ")));
     }
-    context.perform(&needed.compose.push(&services, progress)).map_err(|error| match error.downcast::<Failure>() {
+    context.perform(&needed.compose.push(&services)).map_err(|error| match error.downcast::<Failure>() {
         Ok(failure) => failure.hint(format!("`docker login {registry}` says who you are, where `{registry}` asks for it")).into(),
         Err(error) => error,
     })?;

@@ -27,7 +27,7 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
 fn port(facts: &Facts) -> Check {
     match &facts.running.address {
         Err(why) => unknown("port", why, facts),
-        Ok(Ok(address)) => Check::good("port", address.to_string()),
+        Ok(Ok(address)) => Check::good("port", address.note().map_or_else(|| address.url(), |note| format!("{} ({note})", address.url()))),
         Ok(Err(error)) => {
             let fix = error.lines().find_map(|line| line.strip_prefix("hint: ")).unwrap_or("stop what holds it");
             Check::bad("port", first_line(error), fix)

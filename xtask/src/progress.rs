@@ -1,0 +1,46 @@
+//! What a command waits for, where that takes longer than people like to wait without a word: on a terminal in the status line, elsewhere a line of its own.
+
+use std::time::{Duration, Instant};
+
+use crate::report::{Volume, human};
+use crate::statusline;
+
+/// What takes less is not worth a word.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// One wait, or several in a row; the status line goes with it.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    volume: Volume,
+    begin: Instant,
+    /// What was said where there is no status line.
+    said: String,
+}
+
+impl Progress {
+    /// Begins now.
+    pub(crate) fn new(volume: Volume) -> Self {
+        Self { volume, begin: Instant::now(), said: String::new() }
+    }
+
+    /// It waits for `what`, and the newest that is known of it is `detail`.
+    pub(crate) fn show(&mut self, what: &str, detail: &str) {
+        let took = self.begin.elapsed();
+        if took < PATIENCE || self.volume == Volume::Quiet {
+            return;
+        }
+        if statusline::shared().visible() {
+            let separator = if detail.is_empty() { "" } else { ": " };
+            statusline::shared().set(&format!("{what} ({}){separator}{detail}", human(took)));
+        } else if self.said != what {
+            self.volume.say(format!("{what} …"));
+            what.clone_into(&mut self.said);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        statusline::shared().clear();
+    }
+}
