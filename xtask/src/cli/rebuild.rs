@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::Context;
 use super::restart::named;
-use super::up::{StartArgs, build, start_services};
+use super::up::{StartArgs, build, refuse, start_services};
 use crate::report::Failure;
 use crate::stack::Resolved;
 
@@ -24,6 +24,7 @@ impl Rebuild {
         context.agree(&stack, "Build and replace services of")?;
         let _lock = context.lock(&stack)?;
         let resolved = stack.resolve()?;
+        refuse::check_attributes(&stack, &resolved)?;
         let services = builders(&resolved, &self.services)?;
         build(context, &resolved, &services)?;
         // Where the builder compiles programs, they are not in the images: services that run one begin anew, with what it makes of today's sources.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 
 use super::Context;
-use super::up::{StartArgs, start_services};
+use super::up::{StartArgs, refuse, start_services};
 use crate::report::Failure;
 use crate::stack::{Resolved, Stack};
 
@@ -24,6 +24,7 @@ impl Restart {
         context.agree(&stack, "Restart services of")?;
         let _lock = context.lock(&stack)?;
         let resolved = stack.resolve()?;
+        refuse::check_attributes(&stack, &resolved)?;
         let named = named(&resolved, &self.services)?;
         // Those that say so are restarted with what they depend on.
         let services: BTreeSet<String> = named.iter().cloned().chain(resolved.model.restarted_with(&named)).collect();

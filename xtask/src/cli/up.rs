@@ -1,6 +1,6 @@
 //! `up`: the stack in the background.
 
-mod refuse;
+pub(super) mod refuse;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -106,6 +106,7 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
     }
     refuse::check_domain(stack)?;
     refuse::check_conditions(&resolved)?;
+    refuse::check_attributes(stack, &resolved)?;
     if !context.dry_run() {
         secrets::ensure(&stack.project, &stack.environment, &resolved.model, context.volume(), || has_data(&stack.project))?;
     }

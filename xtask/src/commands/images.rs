@@ -78,11 +78,17 @@ pub(crate) fn materials(build: &Build, model: &Model, out: &Path) -> Invocation 
         ["--build-arg".to_owned(), arg]
     });
     let secrets = build.secret_files(model).flat_map(|(name, file)| ["--secret".to_owned(), format!("id={name},src={}", file.display())]);
+    let contexts = build.additional_contexts.iter().map(|(name, place)| ("--build-context", format!("{name}={place}")));
+    let hosts = build.extra_hosts.iter().map(|host| ("--add-host", host.clone()));
+    let network = build.network.iter().map(|network| ("--network", network.clone()));
+    let ssh = build.ssh.iter().map(|key| ("--ssh", key.clone()));
+    let more = contexts.chain(hosts).chain(network).chain(ssh).flat_map(|(option, value)| [option.to_owned(), value]);
     Invocation::new("docker")
         .args(["buildx", "build", "--progress", "plain", "--target", "sbom", "--output"])
         .arg(format!("type=local,dest={}", out.display()))
         .args(args)
         .args(secrets)
+        .args(more)
         .args(["--file".to_owned(), build.dockerfile().display().to_string(), build.context.display().to_string()])
 }
 
@@ -106,6 +112,17 @@ pub(crate) fn sysroot(root: &Path) -> Invocation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_documents_of_an_image_come_from_the_same_build() {
+        let build = r#"{ "context": "/repo", "additional_contexts": { "assets": "/repo/assets" }, "extra_hosts": ["mirror=10.0.0.1"], "network": "host",
+            "ssh": ["default"] }"#;
+        let model = Model::parse(&format!(r#"{{ "services": {{ "web": {{ "build": {build} }} }} }}"#)).expect("valid");
+        let line = materials(model.services["web"].build.as_ref().expect("built"), &model, Path::new("/out")).to_string();
+        let options =
+            "--build-context assets=/repo/assets --add-host mirror=10.0.0.1 --network host --ssh default --file /repo/Dockerfile /repo";
+        assert!(line.ends_with(options), "{line}");
+    }
 
     #[test]
     fn every_command_line() {

@@ -20,6 +20,19 @@ pub(crate) struct Build {
     pub(crate) args: BTreeMap<String, Option<String>>,
     #[serde(default)]
     secrets: Vec<Mount>,
+    /// Where the Dockerfile stands in the compose file itself.
+    pub(crate) dockerfile_inline: Option<String>,
+    /// Further directories or images, by the names that the Dockerfile has for them.
+    #[serde(default)]
+    pub(crate) additional_contexts: BTreeMap<String, String>,
+    /// Names of hosts with their addresses: `name=address`.
+    #[serde(default)]
+    pub(crate) extra_hosts: Vec<String>,
+    /// The network of its commands.
+    pub(crate) network: Option<String>,
+    /// SSH agents and keys that it may use.
+    #[serde(default)]
+    pub(crate) ssh: Vec<String>,
 }
 
 /// An entry of `secrets`.

@@ -1,13 +1,18 @@
 //! The compose model: what `docker compose config --format json` says, as far as xtask needs it.
 
+mod attributes;
 mod backup;
 mod build;
 mod develop;
 mod migrations;
+#[cfg(test)]
+mod page;
 mod secrets;
+mod unsupported;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -17,6 +22,7 @@ pub(crate) use self::build::Build;
 pub(crate) use self::develop::{Action, Develop, Reload, Rule};
 pub(crate) use self::migrations::{Migrations, Sizes};
 pub(crate) use self::secrets::{Kind, Note, Rotate, Secret};
+pub(crate) use self::unsupported::Problem;
 use crate::images;
 
 /// The merged, interpolated orchestration files; only services whose profile is on.
@@ -25,6 +31,9 @@ pub(crate) struct Model {
     /// The Compose project.
     #[serde(default)]
     name: String,
+    /// The JSON itself, for attributes that nothing here has a field for.
+    #[serde(skip)]
+    text: Arc<str>,
     /// The services by name.
     pub(crate) services: BTreeMap<String, Service>,
     /// The secrets by name.
@@ -86,6 +95,11 @@ pub(crate) struct Service {
     pid: Option<String>,
     /// Whose network it has.
     network_mode: Option<String>,
+    /// Whose shared memory it uses.
+    ipc: Option<String>,
+    /// Whose volumes it has mounted as well.
+    #[serde(default)]
+    volumes_from: Vec<String>,
     /// How many containers it has, where Compose's older key says it.
     scale: Option<u32>,
     /// How it is deployed.
@@ -146,9 +160,12 @@ impl Service {
         self.networks.iter().flat_map(BTreeMap::keys).map(String::as_str)
     }
 
-    /// The services whose processes or network it sees as its own: it ends with their containers.
+    /// The services whose processes, network, memory or volumes it uses as its own: its container names theirs, and is replaced with them.
     pub(crate) fn shares(&self) -> impl Iterator<Item = &str> {
-        [&self.pid, &self.network_mode].into_iter().filter_map(|mode| mode.as_deref()?.strip_prefix("service:"))
+        let spaces = [&self.pid, &self.network_mode, &self.ipc].into_iter().filter_map(|mode| mode.as_deref()?.strip_prefix("service:"));
+        // The name of a service, perhaps with `:ro`.
+        let volumes = self.volumes_from.iter().filter(|from| !from.starts_with("container:"));
+        spaces.chain(volumes.filter_map(|from| from.split(':').next()))
     }
 
     /// How many containers it has. `scale` counts where both keys are there, as for Compose.
@@ -275,7 +292,22 @@ impl Model {
                 None => service.build.as_ref().map(|_| images::tagged(&format!("{}-{name}", model.name))),
             };
         }
-        Ok(model)
+        Ok(Self { text: json.into(), ..model })
+    }
+
+    /// What a start refuses; `here` says whether the engine has an image.
+    pub(crate) fn unsupported(&self, here: impl Fn(&str) -> bool) -> Vec<Problem> {
+        unsupported::problems(&self.value(), here)
+    }
+
+    /// The keys that the specification of Compose did not have when `attributes.txt` was written.
+    pub(crate) fn unknown_keys(&self) -> Vec<String> {
+        attributes::paths(&self.value()).into_iter().filter(|(_, path)| path.is_none()).map(|(key, _)| key).collect()
+    }
+
+    fn value(&self) -> serde_json::Value {
+        // It was JSON when it was parsed.
+        serde_json::from_str(&self.text).unwrap_or_default()
     }
 
     /// Without the knowledge that these `services` run programs of this repository.
@@ -392,6 +424,16 @@ pub(crate) mod tests {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
         assert_eq!(model.restarted_with(&names(&["db"])), names(&["proxy", "web"]));
         assert_eq!(model.restarted_with(&names(&["cache"])), names(&[]));
+    }
+
+    #[test]
+    fn what_a_service_uses_of_another_is_named() {
+        let json = r#"{"services":{"a":{"ipc":"service:b","network_mode":"service:c","pid":"service:d","volumes_from":["e:ro","f","container:g"]},
+            "h":{"ipc":"shareable","network_mode":"host","pid":"container:i"}}}"#;
+        let model = Model::parse(json).expect("a model");
+        let shares =
+            |service: &str| model.services[service].shares().map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect::<String>();
+        assert_eq!((shares("a").as_str(), shares("h").as_str()), ("bcdef", ""));
     }
 
     fn sample_builds() -> Vec<(&'static str, &'static str)> {

@@ -134,6 +134,10 @@ fn advice(stderr: &str) -> &'static str {
         return "the engine has no addresses left for networks: stop instances that you do not need with `cargo xtask down`, \
                 or remove unused networks with `docker network prune`";
     }
+    if stderr.contains("Pool overlaps with other one on this address space") {
+        return "another network has addresses of `networks.*.ipam` in the compose files, perhaps that of another instance: \
+                `docker network inspect` shows whose; remove `subnet`, or stop the other instance with `cargo xtask down`";
+    }
     "where no image registry is reachable, `cargo xtask setup` builds the base images"
 }
 

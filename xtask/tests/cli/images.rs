@@ -141,3 +141,12 @@ fn what_is_in_them_is_written_down() {
     assert_snapshot!("an_image_that_does_not_say_what_is_in_it", checkout.run(["images", "sbom", "frontend"]));
     assert_snapshot!("an_image_of_somebody_else_is_not_described", checkout.run(["images", "sbom", "redis"]));
 }
+
+#[test]
+fn an_image_without_a_dockerfile_of_its_own_is_not_described() {
+    let mut checkout = Checkout::new().images("tag = \"commit\"").committed("");
+    checkout.model["services"]["proxy"]["build"] = serde_json::json!({ "context": "/repo", "dockerfile_inline": "FROM scratch" });
+    let outcome = checkout.run(["images", "sbom", "proxy"]);
+    assert_eq!(outcome.mutations(), [""; 0]);
+    assert_snapshot!(outcome);
+}

@@ -1,6 +1,7 @@
 //! Tests of the whole stack from outside, as one program: `cargo xtask test e2e` starts the stack and leads them to it.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod attributes;
 mod backup;
 mod commands;
 mod compose;

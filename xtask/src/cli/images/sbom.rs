@@ -37,6 +37,13 @@ impl Sbom {
         for (image, build) in chosen(&needed.model, &self.services)? {
             let (name, tag) = image.rsplit_once(':').unwrap_or((image, ""));
             let short = name.rsplit('/').next().unwrap_or(name);
+            if build.dockerfile_inline.is_some() {
+                return Err(Failure::new(format!(
+                    "what is in `{image}` is not known: its Dockerfile is in the compose file (`dockerfile_inline`)"
+                ))
+                .hint("put it into a file, name it with `build.dockerfile`, and give it the stage `sbom`: docs/images.md")
+                .into());
+            }
             let dir = stack.project.root.join("target/materials").join(short);
             let ask = commands::images::materials(build, &needed.model, &dir);
             if context.dry_run() {

@@ -53,6 +53,22 @@ fn has_check(image: &str) -> anyhow::Result<bool> {
     Ok(check.trim() != "null" && !check.contains("\"NONE\""))
 }
 
+/// Attributes of compose files that a start would break or ignore without a word: all of them at once.
+///
+/// # Errors
+/// When there is one.
+pub(in crate::cli) fn check_attributes(stack: &Stack, resolved: &Resolved) -> Result<(), Failure> {
+    let problems = resolved.model.unsupported(|image| resolved.images.contains_key(image));
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let failure = Failure::new("the compose files have attributes that Slipway does not support; nothing was changed");
+    let failure = problems.iter().fold(failure, |failure, problem| failure.detail(problem.to_string()));
+    Err(failure
+        .hint("docs/compose.md says for each attribute of Compose what Slipway does with it")
+        .hint(format!("edit the files, then `cargo xtask up{}`", stack.project.flags())))
+}
+
 /// What is built from another repository says by itself whether it is well: nothing here knows how to ask it.
 ///
 /// # Errors

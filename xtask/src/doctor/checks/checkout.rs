@@ -3,6 +3,7 @@
 use super::{first_line, unanswered, untold};
 use crate::doctor::facts::Past;
 use crate::doctor::{Check, Facts};
+use crate::model::Model;
 use crate::secrets::State;
 
 /// Those of this room.
@@ -27,13 +28,32 @@ fn environment(facts: &Facts) -> Check {
 /// What Compose makes of its files, where it can be asked.
 fn files(facts: &Facts) -> Option<Check> {
     facts.engine.trouble.is_none().then(|| match &facts.contents {
-        Ok(_) => Check::good("compose-files", "valid"),
+        Ok(contents) => attributes(&contents.model, facts),
         Err(why) => Check::bad(
             "compose-files",
             first_line(why),
             format!("mend what it names in infra/compose*.yaml; where it names nothing, ask again: `cargo xtask doctor{}`", facts.flags),
         ),
     })
+}
+
+/// What a start would refuse of files that Compose takes, and what nobody has looked at yet.
+fn attributes(model: &Model, facts: &Facts) -> Check {
+    let quoted = |names: Vec<String>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    // Whether an image is here is a check of its own.
+    let refused: Vec<String> = model.unsupported(|_| true).into_iter().map(|problem| problem.path).collect();
+    if !refused.is_empty() {
+        let fix = format!("`cargo xtask up --dry-run{}` says why, and what to use instead", facts.flags);
+        return Check::bad("compose-files", format!("a start refuses {}", quoted(refused)), fix);
+    }
+    match model.unknown_keys() {
+        keys if keys.is_empty() => Check::good("compose-files", "valid"),
+        keys => Check::unknown(
+            "compose-files",
+            format!("Compose accepts {}, and this version of Slipway does not know what it means", quoted(keys)),
+            "update Slipway, or remove it from the compose files; docs/compose.md has all attributes that are known",
+        ),
+    }
 }
 
 fn secrets(facts: &Facts) -> Option<Check> {

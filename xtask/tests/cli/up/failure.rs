@@ -62,6 +62,13 @@ fn compose_that_cannot_create_is_shown() {
 }
 
 #[test]
+fn addresses_that_another_network_has_are_named() {
+    let reason = "failed to create network slipway_edge: Error response from daemon: Pool overlaps with other one on this address space\n";
+    let outcome = Checkout::new().docker("compose* create *", Reply::fails(1, reason)).run(["up"]);
+    assert!(outcome.stderr.contains("hint: another network has addresses of `networks.*.ipam`"), "{outcome}");
+}
+
+#[test]
 fn an_orchestration_file_that_compose_refuses_is_shown() {
     let reason = "validating infra/compose.yaml: services.db Additional property imgae is not allowed\n";
     let outcome = Checkout::new().docker("compose* config *", Reply::fails(15, reason)).run(["up"]);

@@ -5,6 +5,7 @@ mod expose;
 mod failure;
 mod interrupt;
 mod port;
+mod unsupported;
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! Verdicts on machines that are well and machines that are not.
 
+mod attributes;
 mod machine;
 
 use std::collections::BTreeSet;
