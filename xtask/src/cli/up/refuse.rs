@@ -2,6 +2,7 @@
 
 use crate::commands;
 use crate::config::environment::{Environment, TlsMode};
+use crate::images;
 use crate::model::Condition;
 use crate::report::Failure;
 use crate::stack::{Resolved, Stack};
@@ -58,7 +59,7 @@ fn has_check(image: &str) -> anyhow::Result<bool> {
 /// # Errors
 /// When there is one.
 pub(in crate::cli) fn check_attributes(stack: &Stack, resolved: &Resolved) -> Result<(), Failure> {
-    let problems = resolved.model.unsupported(|image| resolved.images.contains_key(image));
+    let problems = resolved.model.unsupported(|image| resolved.images.contains_key(&images::tagged(image)));
     if problems.is_empty() {
         return Ok(());
     }
