@@ -19,6 +19,7 @@ static LISTENER: Mutex<Option<Listener>> = Mutex::new(None);
 pub(crate) fn install() -> anyhow::Result<()> {
     ctrlc::set_handler(|| {
         if COUNT.fetch_add(1, Ordering::SeqCst) >= 2 {
+            crate::statusline::shared().clear_at_exit();
             std::process::exit(crate::report::Interrupted::CODE);
         }
         if let Some(listener) = LISTENER.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {

@@ -29,11 +29,15 @@ mod stack;
 mod start;
 mod status;
 mod statusline;
+mod terminal;
 mod testing;
 mod watch;
 
 fn main() -> std::process::ExitCode {
-    let code = match cli::run() {
+    let outcome = cli::run();
+    // What is said last is not below it.
+    statusline::shared().clear();
+    let code = match outcome {
         Ok(()) => 0,
         // A child that Ctrl-C ended has not failed.
         Err(error) if interrupt::requested() && error.is::<report::Failure>() => report::exit_code(&report::Interrupted.into()),

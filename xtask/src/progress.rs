@@ -29,9 +29,9 @@ impl Progress {
         if took < PATIENCE || self.volume == Volume::Quiet {
             return;
         }
-        if statusline::shared().visible() {
+        if statusline::shared().exists() {
             let separator = if detail.is_empty() { "" } else { ": " };
-            statusline::shared().set(&format!("{what} ({}){separator}{detail}", human(took)));
+            statusline::shared().set(format!("{what} ({}){separator}{detail}", human(took)).as_str());
         } else if self.said != what {
             self.volume.say(format!("{what} …"));
             what.clone_into(&mut self.said);

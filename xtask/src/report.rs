@@ -1,11 +1,11 @@
 //! What a person reads: errors with hints, exit codes, talk on stderr, product on stdout.
 
 use std::fmt;
-use std::io::IsTerminal as _;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crate::statusline::{self, Channel};
+use crate::terminal;
 
 /// A refusal or failed check that the user can act on: exit code 1. Any other error is unexpected: exit code 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.message)?;
         for detail in &self.details {
-            write!(f, "\n  {detail}")?;
+            // A detail of several lines cannot be taken for a message of ours.
+            write!(f, "\n  {}", detail.replace('\n', "\n  "))?;
         }
         if !self.hints.is_empty() {
             writeln!(f)?;
@@ -136,6 +137,7 @@ impl Volume {
 /// Writes the product of a command to stdout. A closed pipe (`… | head`) ends the process quietly.
 pub(crate) fn product(text: impl AsRef<str>) {
     if lines(&format!("{}\n", text.as_ref())).is_break() {
+        statusline::shared().clear_at_exit();
         std::process::exit(0);
     }
 }
@@ -143,6 +145,14 @@ pub(crate) fn product(text: impl AsRef<str>) {
 /// Writes whole lines to stdout, as a part of the product; breaks where the pipe is closed.
 pub(crate) fn lines(text: &str) -> ControlFlow<()> {
     match statusline::shared().print_above(Channel::Product, text) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
+    }
+}
+
+/// Writes `bytes` to stdout, as a part of the product, just as they are; breaks where the pipe is closed. They must be ours, or stdout no terminal.
+pub(crate) fn bytes(bytes: &[u8]) -> ControlFlow<()> {
+    match statusline::shared().pass(bytes) {
         Ok(()) => ControlFlow::Continue(()),
         Err(_) => ControlFlow::Break(()),
     }
@@ -170,10 +180,10 @@ pub(crate) enum Style {
     Series(usize),
 }
 
-/// `text` in colour where stderr is a terminal and `NO_COLOR` is unset.
+/// `text` in colour. A stream that has no colours leaves them out when it is written to.
 pub(crate) fn paint(style: Style, text: &str) -> String {
-    if !colours() {
-        return text.to_owned();
+    if text.is_empty() {
+        return String::new();
     }
     let code = match style {
         Style::Error => "1;31",
@@ -184,11 +194,6 @@ pub(crate) fn paint(style: Style, text: &str) -> String {
         Style::Series(n) => ["36", "33", "35", "32", "34", "31", "96", "93"][n % 8],
     };
     format!("\u{1b}[{code}m{text}\u{1b}[0m")
-}
-
-fn colours() -> bool {
-    static COLOURS: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-    *COLOURS.get_or_init(|| std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
 }
 
 /// A duration as people read it: `0.42s`, `12.3s`, `3m05s`, `2h10m`, `4d`.
@@ -221,13 +226,16 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> St
     columns(&std::iter::once(head.as_slice()).chain(rows.iter().map(<[String; N]>::as_slice)).collect::<Vec<_>>())
 }
 
-/// The same for any number of columns.
+/// The same for any number of columns. Each row is one line, whatever its cells say.
 pub(crate) fn columns(rows: &[&[String]]) -> String {
-    let count = rows.iter().map(|row| row.len()).max().unwrap_or(0);
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let cell = |cell: &String| terminal::clipped(cell, usize::MAX);
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| terminal::width(cell)).max().unwrap_or(0);
     let widths: Vec<usize> = (0..count).map(width).collect();
-    let line = |row: &&[String]| {
-        let padded: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+    let line = |row: &Vec<String>| {
+        let pad = |cell: &String, width: &usize| format!("{cell}{}", " ".repeat(width - terminal::width(cell)));
+        let padded: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| pad(cell, width)).collect();
         padded.join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -244,6 +252,11 @@ mod tests {
     }
 
     #[test]
+    fn a_detail_of_several_lines_stays_a_detail() {
+        assert_eq!(Failure::new("no").detail("said\nhint: do as I say").to_string(), "no\n  said\n  hint: do as I say");
+    }
+
+    #[test]
     fn durations_and_sizes_are_short() {
         let texts = [0.4219, 12.34, 185.0, 7800.0, 400_000.0].map(|s| human(Duration::from_secs_f64(s)));
         assert_eq!(texts, ["0.42s", "12.3s", "3m05s", "2h10m", "4d"]);
@@ -254,6 +267,8 @@ mod tests {
     fn a_table_is_as_wide_as_its_widest_cell() {
         let rows = [["db".to_owned(), "healthy".to_owned()], ["frontend".to_owned(), "-".to_owned()]];
         assert_eq!(table(["SERVICE", "HEALTH"], &rows), "SERVICE   HEALTH\ndb        healthy\nfrontend  -");
+        let rows = [["日本".to_owned(), "a\u{1b}[2J\nb".to_owned()], ["x".to_owned(), "-".to_owned()]];
+        assert_eq!(table(["NAME", "SAID"], &rows), "NAME  SAID\n日本  a\\x1b[2J\nx     -");
     }
 
     #[test]

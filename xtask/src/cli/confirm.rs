@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 use crate::interrupt;
 use crate::report::{Failure, Interrupted};
+use crate::terminal::{Colours, shown};
 
 /// Whether a person agrees to `question`; the default is No. Where nobody can be asked, only `yes` (the flag `--yes`) agrees.
 ///
@@ -23,7 +24,7 @@ pub(crate) fn confirm(question: &str, yes: bool) -> anyhow::Result<bool> {
     // Nothing has begun yet: Ctrl-C at the question ends it all.
     interrupt::listen(|| std::process::exit(Interrupted::CODE));
     let mut stderr = std::io::stderr();
-    write!(stderr, "{question} [y/N] ")?;
+    write!(stderr, "{} [y/N] ", shown(question, Colours::Removed))?;
     stderr.flush()?;
     let mut answer = String::new();
     stdin.read_line(&mut answer)?;

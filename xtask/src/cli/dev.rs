@@ -1,7 +1,5 @@
 //! `dev`: the stack in the foreground, with its logs.
 
-use std::io::IsTerminal as _;
-
 use clap::Args;
 
 use super::Context;
@@ -10,8 +8,8 @@ use super::guard;
 use super::up::{Builds, StartArgs, bring_up, build};
 use crate::develop::run::{self, Desk};
 use crate::lock::Lock;
-use crate::logs::{Begin, Renderer, Stamp};
-use crate::report::{self, Style, Volume, paint, product};
+use crate::logs::{Begin, Clock, Form, Line, Renderer, Stamp};
+use crate::report::{Style, Volume, paint, product};
 use crate::stack::{Resolved, Stack};
 use crate::{interrupt, logs};
 
@@ -28,6 +26,9 @@ pub(crate) struct Dev {
     /// Compare files again and again, where the system tells nothing of their changes (network drives)
     #[arg(long)]
     poll: bool,
+    /// Each log line as its service wrote it, also on a terminal
+    #[arg(long)]
+    raw: bool,
 }
 
 impl Dev {
@@ -47,10 +48,17 @@ impl Dev {
         product(resolved.address.url());
         if resolved.model.develop.is_some() {
             let again = |services: &[String]| self.again(context, services);
-            run::run(Desk { volume: context.volume(), stack: stack.clone(), resolved, watching, again: &again })?;
+            run::run(Desk {
+                volume: context.volume(),
+                stack: stack.clone(),
+                resolved,
+                watching,
+                again: &again,
+                form: Form::for_stdout(self.raw),
+            })?;
         } else {
             drop(watching);
-            stream(&stack)?;
+            stream(context.volume(), &stack, Form::for_stdout(self.raw))?;
         }
         if keep {
             drop(attached);
@@ -82,13 +90,15 @@ fn banner(volume: Volume, stack: &Stack, resolved: &Resolved, keep: bool) {
 }
 
 /// Prints log lines until somebody asks to stop.
-fn stream(stack: &Stack) -> anyhow::Result<()> {
-    let mut renderer = Renderer::new(&stack.project.compose_name(), std::io::stdout().is_terminal());
-    let handle = logs::follow(&stack.project.compose_name(), &[], Begin::At(Stamp::now()), move |lines| {
-        let mut out = String::new();
-        lines.iter().for_each(|line| renderer.line(&line.origin(), &line.text, &mut out));
-        report::lines(&out)
-    })?;
+fn stream(volume: Volume, stack: &Stack, form: Form) -> anyhow::Result<()> {
+    let project = stack.project.compose_name();
+    let mut renderer = Renderer::new(&project, form, Clock::local());
+    let send = move |lines: Vec<Line>| {
+        let mut out = Vec::new();
+        lines.iter().for_each(|line| renderer.line(line.at, &line.origin(), &line.text, &mut out));
+        renderer.print(&out)
+    };
+    let handle = logs::follow(&project, &[], Begin::At(Stamp::now()), send, move |unread| volume.say(unread.warning()))?;
     interrupt::listen(handle.stopper());
     handle.wait()?;
     interrupt::clear();

@@ -1,6 +1,5 @@
 //! `logs`: what the services say, in one stream.
 
-use std::io::IsTerminal as _;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,9 +8,9 @@ use clap::Args;
 use super::Context;
 use crate::commands;
 use crate::engine::containers::Container;
-use crate::logs::{self, Begin, Filter, Grep, Level, Renderer};
+use crate::logs::{self, Begin, Clock, Filter, Form, Grep, Level, Line, Renderer, Unread};
 use crate::process::Stream;
-use crate::report::{self, Failure};
+use crate::report::{Failure, Volume};
 use crate::stack::Stack;
 use crate::{interrupt, report::product};
 
@@ -38,6 +37,9 @@ pub(crate) struct Logs {
     /// Only lines of this level (trace, debug, info, warn, error) and more severe ones; those that name none count as info
     #[arg(long, value_name = "L", hide_possible_values = true)]
     level: Option<Level>,
+    /// Each line as its service wrote it, also on a terminal and with its colours
+    #[arg(long)]
+    raw: bool,
 }
 
 impl Logs {
@@ -55,9 +57,19 @@ impl Logs {
             return Ok(());
         }
         let project = stack.project.compose_name();
-        let mut renderer = Renderer::new(&project, std::io::stdout().is_terminal());
+        let mut renderer = Renderer::new(&project, Form::for_stdout(self.raw), Clock::local());
         containers.iter().for_each(|container| renderer.expect(container.name()));
-        if self.follow { follow(&project, &self.services, begin, filter, renderer) } else { read(&containers, &begin, filter, renderer) }
+        if self.follow {
+            return follow(&project, &self.services, begin, filter, renderer, context.volume());
+        }
+        let missing = read(&containers, &begin, filter, renderer)?;
+        if missing.len() == containers.len()
+            && let Some(first) = missing.first()
+        {
+            return Err(Failure::new(first.to_string()).hint(first.instead()).into());
+        }
+        missing.iter().for_each(|unread| context.volume().say(unread.warning()));
+        Ok(())
     }
 
     /// Refuses what has no log.
@@ -75,38 +87,46 @@ impl Logs {
     }
 }
 
-fn follow(project: &str, services: &[String], begin: Begin, mut filter: Filter, mut renderer: Renderer) -> anyhow::Result<()> {
-    let handle = logs::follow(project, services, begin, move |lines| {
-        let mut out = String::new();
+fn follow(
+    project: &str,
+    services: &[String],
+    begin: Begin,
+    mut filter: Filter,
+    mut renderer: Renderer,
+    volume: Volume,
+) -> anyhow::Result<()> {
+    let send = move |lines: Vec<Line>| {
+        let mut out = Vec::new();
         for line in lines.iter().filter(|line| filter.keeps(&line.container, &line.text)) {
-            renderer.line(&line.origin(), &line.text, &mut out);
+            renderer.line(line.at, &line.origin(), &line.text, &mut out);
         }
-        if out.is_empty() { ControlFlow::Continue(()) } else { report::lines(&out) }
-    })?;
+        if out.is_empty() { ControlFlow::Continue(()) } else { renderer.print(&out) }
+    };
+    let handle = logs::follow(project, services, begin, send, move |unread| volume.say(unread.warning()))?;
     interrupt::listen(handle.stopper());
     handle.wait()
 }
 
-fn read(containers: &[Container], begin: &Begin, mut filter: Filter, mut renderer: Renderer) -> anyhow::Result<()> {
+fn read(containers: &[Container], begin: &Begin, mut filter: Filter, mut renderer: Renderer) -> anyhow::Result<Vec<Unread>> {
     let children: Arc<Mutex<Vec<Stream>>> = Arc::default();
     interrupt::listen({
         let children = children.clone();
         move || children.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(Stream::kill)
     });
-    let mut out = String::new();
+    let mut out = Vec::new();
     let started = |stream| children.lock().unwrap_or_else(PoisonError::into_inner).push(stream);
-    logs::read(containers, begin, started, |_, origin, text| {
+    let missing = logs::read(containers, begin, started, |at, origin, text| {
         if filter.keeps(&origin.container, text) {
-            renderer.line(origin, text, &mut out);
+            renderer.line(at, origin, text, &mut out);
         }
         if out.len() < BLOCK {
             return ControlFlow::Continue(());
         }
-        let flow = report::lines(&out);
+        let flow = renderer.print(&out);
         out.clear();
         flow
-    })?;
-    // A closed pipe is no failure: whoever read has enough.
-    let _ = report::lines(&out);
-    Ok(())
+    });
+    // What was read is shown, also where one log broke off. A closed pipe is no failure: whoever read has enough.
+    let _ = renderer.print(&out);
+    missing
 }

@@ -78,7 +78,7 @@ impl Migrate {
 fn status(context: &Context, stack: &Stack, compose: &Compose, migrations: &Migrations) -> anyhow::Result<()> {
     let status = compose.run(&migrations.service, &migrations.status);
     if context.dry_run() {
-        return context.hand_over(&status);
+        return context.relay(&status);
     }
     let output = status.capture()?;
     let (told, talk) = (output.stdout.trim_end(), output.stderr.trim_end());
@@ -104,7 +104,7 @@ fn up(context: &Context) -> anyhow::Result<()> {
     if !context.dry_run() {
         check_built(&stack, &resolved.compose, migrations)?;
     }
-    context.hand_over(&resolved.compose.run(&migrations.service, &migrations.up))
+    context.relay(&resolved.compose.run(&migrations.service, &migrations.up))
 }
 
 /// Refuses to call it done where the program of `compose` does not have all files of `stack`.

@@ -119,9 +119,12 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Ok(cli) => cli,
         Err(error) => {
             // Help and the version are products; a command line that is none of ours is for the user to mend.
-            let code = i32::from(error.use_stderr());
-            // Nothing can be told where the stream itself is gone.
-            let _ = error.print();
+            let (code, text) = (i32::from(error.use_stderr()), error.render().to_string());
+            if code == 0 {
+                crate::report::product(text.trim_end());
+            } else {
+                Volume::Normal.say(text.trim_end());
+            }
             return Err(crate::report::ExitWith(code).into());
         }
     };
@@ -259,11 +262,20 @@ impl Context {
 
     /// Gives the terminal to a command and ends with its exit code, and it with us; with `--dry-run` prints it instead.
     fn hand_over(&self, invocation: &Invocation) -> anyhow::Result<()> {
+        self.follow(invocation, Invocation::hand_over)
+    }
+
+    /// The same for a command that nobody types into: what it writes is passed on line by line.
+    fn relay(&self, invocation: &Invocation) -> anyhow::Result<()> {
+        self.follow(invocation, |invocation| invocation.relay(String::new()))
+    }
+
+    fn follow(&self, invocation: &Invocation, run: impl Fn(&Invocation) -> anyhow::Result<i32>) -> anyhow::Result<()> {
         if self.dry_run() {
             crate::report::product(invocation.to_string());
             return Ok(());
         }
-        match invocation.hand_over()? {
+        match run(invocation)? {
             0 => Ok(()),
             _ if interrupt::requested() => Err(Interrupted.into()),
             code => Err(ExitWith(code).into()),

@@ -71,11 +71,8 @@ impl Smoke {
             return Ok(());
         }
         let facts = facts.to_string();
-        let code = if own && !stack.environment.notify.is_silent() {
-            tell(context, &stack, &program, facts)?
-        } else {
-            program.hand_over_with(facts)?
-        };
+        let code =
+            if own && !stack.environment.notify.is_silent() { tell(context, &stack, &program, facts)? } else { program.relay(facts)? };
         match code {
             0 => Ok(()),
             _ if interrupted(code) => Err(Interrupted.into()),
@@ -140,7 +137,7 @@ fn interrupted(code: i32) -> bool {
 /// When something is broken; what, is shown.
 pub(super) fn ask(context: &Context, stack: &Stack, started: impl Fn(&str) -> bool) -> anyhow::Result<()> {
     let program = Smoke::whole().program(context, stack)?;
-    match program.hand_over_with(seen(stack, started)?.to_string())? {
+    match program.relay(seen(stack, started)?.to_string())? {
         0 => Ok(()),
         code if interrupted(code) => Err(Interrupted.into()),
         _ => Err(Failure::new(format!("{} does not do what it is for", stack.project.compose_name())).into()),

@@ -9,13 +9,13 @@ use clap::{Args, ValueEnum};
 
 use super::up::{Builds, StartArgs, bring_up};
 use super::{Context, Globals, cargo, clean, program, remove_images};
-use crate::commands::{self, compose::Volumes};
+use crate::commands::compose::Volumes;
 use crate::process::{Invocation, last_lines};
 use crate::project;
 use crate::report::{ExitWith, Failure, Interrupted, Style, human, paint, product};
 use crate::stack::Stack;
 use crate::testing::{failures, score::Score, variables};
-use crate::{interrupt, stack};
+use crate::{interrupt, logs, stack};
 
 /// Run format, lints, unit tests, and tests against a stack of its own; the last line counts
 #[derive(Args)]
@@ -211,11 +211,9 @@ impl Tally<'_> {
 /// The end of each service's log, on stderr, for whoever has nothing but the output of CI.
 fn show_logs(stack: &Stack) {
     for container in stack.containers().unwrap_or_default() {
-        let Ok(output) = commands::engine::tail(&container.id, 40).capture() else { continue };
-        let log = output.stdout + &output.stderr;
         let health = container.health().map(|health| format!(", {health}")).unwrap_or_default();
         crate::report::Volume::Normal.say(format!("--- logs of {} ({}{health})", container.service(), container.state.status));
-        for line in last_lines(&log, 40) {
+        for line in logs::last(&container, 40) {
             crate::report::Volume::Normal.say(line);
         }
     }

@@ -106,7 +106,7 @@ impl Compose {
     /// Runs a one-off container of `service` with `args` instead of its command.
     pub(crate) fn run(&self, service: &str, args: &[String]) -> Invocation {
         // Nobody types there; on a terminal Compose would want one for its stdin, too.
-        self.compose().args(["run", "--rm", "--no-deps", "--no-TTY", service]).args(args)
+        self.compose().args(["run", "--rm", "--no-deps", "--no-TTY", service]).args(args).foreign()
     }
 
     /// Runs a one-off container of `service` that is talked with: called `name`, labelled with what it does, with the mounts `volumes`.

@@ -1,7 +1,6 @@
 //! The loop: everything that happens comes in as a [`Message`]; what it means is decided by `plan` and `cycle`, and done by children and threads.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::IsTerminal as _;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -19,15 +18,17 @@ use crate::engine::containers::Container;
 use crate::engine::events;
 use crate::guard::heal::Healer;
 use crate::interrupt;
-use crate::logs::{self, Begin, Facts, Level, Line, Renderer, Stamp};
+use crate::logs::{self, Begin, Clock, Facts, Form, Level, Line, Renderer, Stamp};
 use crate::process::{Conversation, Stream};
-use crate::report::{self, Failure, Interrupted, Volume};
+use crate::report::{Failure, Interrupted, Volume};
 use crate::stack::{Resolved, Stack};
 use crate::statusline;
 use crate::watch::{Batch, Options, Watcher};
 
 /// Without anything to do, the loop looks at the clock so often.
 const IDLE: Duration = Duration::from_secs(3600);
+/// Below this the hub answers, as `proxy/dev` has it.
+const PAGES: &str = "/_dev/";
 
 /// Looks at the stack anew and brings it to what its files say; builds images of these services before.
 pub(crate) type Again<'a> = dyn Fn(&[String]) -> anyhow::Result<(Stack, Resolved)> + Sync + 'a;
@@ -44,6 +45,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) watching: Watching,
     /// Brings the stack to what its files say.
     pub(crate) again: &'a Again<'a>,
+    /// How log lines are written.
+    pub(crate) form: Form,
 }
 
 /// Edits, from a moment on.
@@ -73,10 +76,14 @@ pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
     let events = events::follow(&desk.stack.project.compose_name(), sender(&send, Message::Engine))?;
     let project = desk.stack.project.compose_name();
     let lines = sender(&send, Message::Lines);
-    let logs = logs::follow(&project, &[], Begin::At(Stamp::now()), move |found| {
+    let take = move |found| {
         lines(found);
         ControlFlow::Continue(())
-    })?;
+    };
+    // Said once for each container: what runs on is not asked again and again.
+    let missing = sender(&send, |unread: logs::Unread| Message::Notice(unread.warning()));
+    let logs = logs::follow(&project, &[], Begin::At(Stamp::now()), take, missing)?;
+    let clock = Clock::local();
     let stop_logs = logs.stopper();
     let result = std::thread::scope(|scope| {
         let planner = super::connect::planner(&desk.stack, &desk.resolved)?;
@@ -85,7 +92,7 @@ pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
             again: desk.again,
             planner,
             cycle: Cycle::default(),
-            tell: Tell::new(desk.volume),
+            tell: Tell::new(desk.volume, clock),
             healer: Healer::default(),
             restarts: Restarts::default(),
             volume: desk.volume,
@@ -113,7 +120,7 @@ pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
             unplaced: BTreeMap::new(),
             applying: false,
             configure: None,
-            renderer: Renderer::new(&project, std::io::stdout().is_terminal()),
+            renderer: Renderer::new(&project, desk.form, clock),
         };
         work.listen();
         work.look();
@@ -250,24 +257,26 @@ impl Loop<'_, '_> {
     }
 
     fn lines(&mut self, lines: &[Line]) {
-        let mut out = String::new();
+        let mut out = Vec::new();
         let builder = self.resolved.model.develop.as_ref().map(|develop| develop.builder.clone()).unwrap_or_default();
         for line in lines {
-            // What the compiler says is told with the change, once.
-            if *line.service != *builder || self.volume == Volume::Verbose {
-                self.renderer.line(&line.origin(), &line.text, &mut out);
+            // What the compiler says is told with the change, once. The page of the loop asks for something with each change.
+            let ours = *line.service == *builder || logs::concerns(&line.text, PAGES);
+            if !ours || self.volume == Volume::Verbose {
+                self.renderer.line(line.at, &line.origin(), &line.text, &mut out);
             }
-            let Facts { level, request_id } = Facts::of(&line.text);
+            let text = String::from_utf8_lossy(&line.text).into_owned();
+            let Facts { level, request_id } = Facts::of(&text);
             self.tell.hub(&ToHub::Log(LogLine {
                 at: line.at.to_string(),
                 service: line.service.to_string(),
                 level: level.unwrap_or(Level::Info).name().to_owned(),
                 request_id,
-                text: line.text.clone(),
+                text,
             }));
         }
         // Where nobody reads any more, the loop goes on.
-        let _ = report::lines(&out);
+        let _ = self.renderer.print(&out);
     }
 
     /// Shows how the stack is now.

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::connect::plain;
 use super::diagnostic::Diagnostic;
 use super::protocol::{Change, Phase, Problem, State, ToHub};
+use crate::logs::{Clock, Stamp};
 use crate::process::Conversation;
 use crate::report::{Style, Volume, paint};
-use crate::statusline;
+use crate::statusline::{self, Shown};
 
 /// A file, relative to the workspace, with line and column.
 type Place = (String, u64, u64);
@@ -19,12 +20,23 @@ pub(crate) struct Tell {
     hub: Option<Conversation>,
     state: Option<Box<State>>,
     problems: BTreeMap<String, Problem>,
+    line: Newest,
+    clock: Clock,
+}
+
+/// What the status line has to choose from.
+#[derive(Debug, Default)]
+struct Newest {
+    /// The change that was told last.
+    change: Option<Change>,
+    /// The key of the problem that was told after it.
+    problem: Option<String>,
 }
 
 impl Tell {
     /// Nothing is known and nobody listens yet.
-    pub(crate) fn new(volume: Volume) -> Self {
-        Self { volume, hub: None, state: None, problems: BTreeMap::new() }
+    pub(crate) fn new(volume: Volume, clock: Clock) -> Self {
+        Self { volume, hub: None, state: None, problems: BTreeMap::new(), line: Newest::default(), clock }
     }
 
     /// A hub came, or went.
@@ -60,10 +72,14 @@ impl Tell {
     pub(crate) fn problem(&mut self, problem: Problem) {
         self.volume.say(format!("{} {}: {}", paint(Style::Error, "error:"), problem.service, problem.title));
         if problem.text != problem.title && !problem.text.is_empty() {
-            self.volume.say(problem.text.trim_end());
+            // The compiler's text is laid out already. What a program said cannot be taken for a line of ours.
+            let text = problem.text.trim_end();
+            self.volume.say(if problem.kind == "compile" { text.to_owned() } else { format!("  {}", text.replace('\n', "\n  ")) });
         }
         self.hub(&ToHub::Problem(problem.clone()));
+        self.line.problem = Some(problem.key.clone());
         self.problems.insert(problem.key.clone(), problem);
+        self.draw();
     }
 
     /// It is not any more; every problem whose key begins so.
@@ -75,9 +91,13 @@ impl Tell {
     pub(crate) fn solved_but(&mut self, prefix: &str, open: &BTreeSet<String>) {
         let solved = |key: &&String| key.starts_with(prefix) && !open.contains(*key);
         let keys: Vec<String> = self.problems.keys().filter(solved).cloned().collect();
+        let any = !keys.is_empty();
         for key in keys {
             self.problems.remove(&key);
             self.hub(&ToHub::Solved { key });
+        }
+        if any {
+            self.draw();
         }
     }
 
@@ -87,40 +107,82 @@ impl Tell {
     }
 
     /// A change went on.
-    pub(crate) fn change(&self, change: &Change) {
+    pub(crate) fn change(&mut self, change: &Change) {
         self.hub(&ToHub::Change(change.clone()));
-        if self.volume != Volume::Quiet {
-            let line = sentence(change);
-            match change.phase {
-                Phase::Building | Phase::Swapping => statusline::shared().set(&line),
-                Phase::Done | Phase::Failed | Phase::Cancelled => statusline::shared().finish(&line),
-            }
+        self.line = Newest { change: Some(change.clone()), problem: None };
+        if statusline::shared().exists() {
+            self.draw();
+        } else if !under_way(change) {
+            self.volume.say(sentence(change, self.clock).whole());
+        }
+    }
+
+    /// Shows the newest of what is known at the bottom of the terminal.
+    fn draw(&self) {
+        match newest(&self.line, &self.problems, self.clock) {
+            Some(line) if self.volume != Volume::Quiet => statusline::shared().set(line),
+            _ => statusline::shared().clear(),
         }
     }
 }
 
-/// One line about a change and how far it is.
-fn sentence(change: &Change) -> String {
-    // One line, whatever people name their files.
-    let first: String = change.paths.first().iter().flat_map(|path| path.chars()).map(|c| if c.is_control() { '?' } else { c }).collect();
-    let what = match change.paths.len() {
-        0 | 1 => first,
-        more => format!("{first} and {} more", more - 1),
+fn under_way(change: &Change) -> bool {
+    matches!(change.phase, Phase::Building | Phase::Swapping)
+}
+
+/// The newest state: the last change, or what is wrong since then. What is solved is gone.
+fn newest(line: &Newest, problems: &BTreeMap<String, Problem>, clock: Clock) -> Option<Shown> {
+    let change = line.change.as_ref();
+    if let Some(change) = change.filter(|change| under_way(change)) {
+        return Some(sentence(change, clock));
+    }
+    let others = |count: usize| if count == 0 { String::new() } else { format!(" (and {count} more)") };
+    let newest = line.problem.as_ref().and_then(|key| problems.get(key));
+    // Of several, another one is open when the newest is solved.
+    if let Some(problem) = newest.or_else(|| problems.values().next_back().filter(|_| line.problem.is_some() || change.is_none())) {
+        let others = others(problems.len() - 1);
+        let (title, service) = (&problem.title, &problem.service);
+        let error = paint(Style::Error, "error:");
+        let outcomes = vec![format!("{error} {service}: {title}{others}"), format!("{error} {service}: {title}")];
+        return Some(Shown { outcomes, ..Shown::default() });
+    }
+    let mut shown = sentence(change?, clock);
+    if !problems.is_empty() && change.is_some_and(|change| change.phase != Phase::Failed) {
+        let open: BTreeSet<&str> = problems.values().map(|problem| problem.service.as_str()).collect();
+        let open = paint(Style::Error, &format!(" · error: {}", open.into_iter().collect::<Vec<_>>().join(", ")));
+        let with: Vec<String> = shown.outcomes.iter().map(|outcome| format!("{outcome}{open}")).collect();
+        shown.outcomes.splice(0..0, with);
+    }
+    Some(shown)
+}
+
+/// What is said about a change and how far it is: at length, and in short for narrow terminals.
+fn sentence(change: &Change, clock: Clock) -> Shown {
+    let seconds = |ms: u64| format!("{}.{:02} s", ms / 1000, ms % 1000 / 10);
+    let built = change.build_ms.map(seconds).unwrap_or_default();
+    let to = |what: &str| if change.what.is_empty() { what.to_owned() } else { format!("{what} ({})", change.what.join(", ")) };
+    let outcomes = match change.phase {
+        Phase::Building => vec!["building …".to_owned()],
+        Phase::Swapping => vec![format!("built {built} → swapping …"), "swapping …".to_owned()],
+        Phase::Cancelled => vec!["goes together with a newer change".to_owned(), "with a newer change".to_owned()],
+        Phase::Failed => vec!["is not live: the programs before it go on".to_owned(), "is not live".to_owned()],
+        Phase::Done => match (change.swap_ms, change.build_ms) {
+            (Some(swapped), _) => {
+                let swapped = format!("swapped {}", seconds(swapped));
+                vec![to(&format!("built {built} → {swapped}")), swapped]
+            }
+            (None, Some(_)) => vec![format!("built {built}, no program is another one"), format!("built {built}")],
+            (None, None) => vec![to("live"), "live".to_owned()],
+        },
     };
-    let seconds = |ms: Option<u64>| ms.map(|ms| format!("{}.{:02} s", ms / 1000, ms % 1000 / 10)).unwrap_or_default();
-    let end = match change.phase {
-        Phase::Building => "building …".to_owned(),
-        Phase::Swapping => format!("built {} → swapping …", seconds(change.build_ms)),
-        Phase::Cancelled => "goes together with a newer change".to_owned(),
-        Phase::Failed => "is not live: the programs before it go on".to_owned(),
-        Phase::Done if change.swap_ms.is_some() => {
-            format!("built {} → swapped {} ({})", seconds(change.build_ms), seconds(change.swap_ms), change.what.join(", "))
-        }
-        Phase::Done if change.build_ms.is_some() => format!("built {}, no program is another one", seconds(change.build_ms)),
-        Phase::Done if change.what.is_empty() => "live".to_owned(),
-        Phase::Done => format!("live ({})", change.what.join(", ")),
-    };
-    format!("{} {what} → {end}", change.at.get(11..19).unwrap_or_default())
+    // A path is one line, whatever people name their files.
+    let first = change.paths.first().map(|path| path.replace('\n', "\\n")).unwrap_or_default();
+    let more = change.paths.len().saturating_sub(1);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let time = Stamp::parse(change.at.as_bytes()).map(|at| clock.time(at)).unwrap_or_default();
+    Shown {
+        before: format!("{time} "), name: first, outcomes: outcomes.into_iter().map(|outcome| format!("{more} → {outcome}")).collect()
+    }
 }
 
 /// The problem that `diagnostic` is; `root` is where the workspace is on the host.
@@ -157,11 +219,12 @@ fn panicked_at(line: &str) -> Option<Place> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logs::tests::noon;
 
     fn change(phase: Phase, build_ms: Option<u64>, swap_ms: Option<u64>, paths: &[&str]) -> Change {
         Change {
             id: 1,
-            at: "2026-01-02T03:04:05.123456789Z".to_owned(),
+            at: "2026-01-01T03:04:05.123456789Z".to_owned(),
             paths: paths.iter().map(|path| (*path).to_owned()).collect(),
             phase,
             detect_ms: 20,
@@ -181,7 +244,7 @@ mod tests {
             change(Phase::Building, None, None, &["a"]),
             change(Phase::Swapping, Some(1830), None, &["a"]),
         ];
-        let lines: Vec<String> = lines.iter().map(sentence).collect();
+        let lines: Vec<String> = lines.iter().map(|change| sentence(change, noon()).whole()).collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
         03:04:05 backend/src/a.rs → built 1.83 s → swapped 0.12 s (backend, worker)
         03:04:05 backend/README.md and 1 more → built 0.31 s, no program is another one
@@ -189,6 +252,45 @@ mod tests {
         03:04:05 a and 2 more → is not live: the programs before it go on
         03:04:05 a → building …
         03:04:05 a → built 1.83 s → swapping …
+        ");
+    }
+
+    #[test]
+    fn the_line_shows_the_newest_state() {
+        let problem = |key: &str, title: &str| (key.to_owned(), Problem { title: title.to_owned(), ..plain(key, "compile", "backend") });
+        let said = |change: Option<Change>, last: Option<&str>, open: &[(String, Problem)]| {
+            let line = Newest { change, problem: last.map(str::to_owned) };
+            let shown = newest(&line, &open.iter().cloned().collect(), noon()).map(|shown| shown.whole());
+            shown.map(|text| crate::terminal::shown(&text, crate::terminal::Colours::Removed).into_owned()).unwrap_or_default()
+        };
+        let (one, two) = (problem("compile:backend", "mismatched types"), problem("service:db", "is unhealthy"));
+        let done = || Some(change(Phase::Done, None, None, &["a.css"]));
+        let building = || Some(change(Phase::Building, None, None, &["a.rs"]));
+        let lines = [
+            said(None, None, &[]),
+            said(None, Some("service:db"), std::slice::from_ref(&two)),
+            said(building(), None, std::slice::from_ref(&one)),
+            said(building(), Some("compile:backend"), std::slice::from_ref(&one)),
+            said(done(), None, &[]),
+            said(done(), Some("compile:backend"), std::slice::from_ref(&one)),
+            said(done(), Some("compile:backend"), &[one.clone(), two.clone()]),
+            said(done(), Some("compile:backend"), std::slice::from_ref(&two)),
+            said(done(), Some("compile:backend"), &[]),
+            said(done(), None, &[two]),
+            said(Some(change(Phase::Failed, None, None, &["a.rs"])), None, &[one]),
+        ];
+        insta::assert_snapshot!(lines.join("\n"), @r"
+
+        error: backend: is unhealthy
+        03:04:05 a.rs → building …
+        03:04:05 a.rs → building …
+        03:04:05 a.css → live (backend, worker)
+        error: backend: mismatched types
+        error: backend: mismatched types (and 1 more)
+        error: backend: is unhealthy
+        03:04:05 a.css → live (backend, worker)
+        03:04:05 a.css → live (backend, worker) · error: backend
+        03:04:05 a.rs → is not live: the programs before it go on
         ");
     }
 

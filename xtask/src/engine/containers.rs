@@ -95,6 +95,7 @@ struct HostConfig {
     pid_mode: String,
     #[serde(default)]
     restart_policy: RestartPolicy,
+    log_config: LogConfig,
     port_bindings: Option<BTreeMap<String, Option<Vec<Binding>>>>,
 }
 
@@ -103,6 +104,13 @@ struct HostConfig {
 struct RestartPolicy {
     #[serde(default)]
     name: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(default)]
+struct LogConfig {
+    #[serde(rename = "Type")]
+    driver: String,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -209,6 +217,11 @@ impl Container {
     /// The memory limit in bytes; 0 is none.
     pub(crate) fn memory_limit(&self) -> u64 {
         self.host_config.memory
+    }
+
+    /// The logging driver that gets its lines: `json-file`, `none`.
+    pub(crate) fn log_driver(&self) -> &str {
+        &self.host_config.log_config.driver
     }
 
     /// Whether one of `containers` sees, and may stop, its processes, as a debugger does: a program that is stopped then does not hang.

@@ -12,7 +12,6 @@ use crate::commands;
 use crate::engine::containers::{self, Container};
 use crate::engine::events::{self, Change, Event};
 use crate::health;
-use crate::interrupt;
 use crate::lock::Lock;
 use crate::notify::{Kind, Message, Messenger, Wait};
 use crate::ports::PROXY;
@@ -20,6 +19,7 @@ use crate::project::Project;
 use crate::redact::Redactor;
 use crate::report::Volume;
 use crate::stack::{Resolved, Stack};
+use crate::{interrupt, logs};
 
 /// How long to wait before an engine that is gone is asked again; it doubles up to the second one.
 const ENGINE_PAUSE: Duration = Duration::from_secs(1);
@@ -212,10 +212,9 @@ impl Guard<'_> {
             return;
         }
         let container = health::unwell(&known.resolved.model, &known.resolved.containers, service);
-        let lines = container.and_then(|container| commands::engine::tail(&container.id, LINES).capture().ok());
-        let lines = lines.map(|output| format!("{}{}", output.stdout, output.stderr)).unwrap_or_default();
+        let lines = container.map(|container| logs::last(container, LINES)).unwrap_or_default();
         let text = format!("{service}: {reason}; restarts did not help");
-        let message = Message::new(self.project, Kind::RestartsExhausted, text).about(service).with(lines.lines().map(str::to_owned));
+        let message = Message::new(self.project, Kind::RestartsExhausted, text).about(service).with(lines);
         let message = message.redacted(&Redactor::of(self.project, Some(&known.resolved.model)));
         let image = known.resolved.model.services.get(PROXY.0).and_then(|service| service.image.clone());
         let (project, volume) = (self.project.clone(), self.volume);

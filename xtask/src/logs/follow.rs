@@ -10,6 +10,7 @@ use super::handle::{Children, Handle, Stopper};
 use super::merge::{Ordered as _, batches};
 use super::seen::Seen;
 use super::source::{Origin, Source};
+use super::unread::{Unread, is_unreadable};
 use super::{Begin, Line, Stamp};
 use crate::commands::engine::{LogOptions, logs};
 use crate::engine::containers;
@@ -36,13 +37,15 @@ pub(super) enum Message {
         seen: Seen,
         /// It brought a line.
         fresh: bool,
+        /// The engine does not have it: reading it again is of no use.
+        unreadable: bool,
     },
     /// Nobody wants more.
     Stop,
 }
 
 /// Follows the logs of `services` (all when empty) of the Compose project `project`, calling `send` on a thread of its own with the lines of each
-/// moment in the order of their times, until it breaks or the handle is stopped or dropped.
+/// moment in the order of their times, until it breaks or the handle is stopped or dropped. `missing` is told once of each log that is not here.
 ///
 /// # Errors
 /// When the engine does not answer.
@@ -51,6 +54,7 @@ pub(crate) fn follow(
     services: &[String],
     begin: Begin,
     send: impl FnMut(Vec<Line>) -> ControlFlow<()> + Send + 'static,
+    missing: impl Fn(Unread) + Send + 'static,
 ) -> anyhow::Result<Handle> {
     let (messages, receive) = mpsc::channel();
     let stopper = Stopper { messages: messages.clone(), children: Children::default() };
@@ -63,6 +67,7 @@ pub(crate) fn follow(
         children: stopper.children.clone(),
         messages,
         lines: Some(lines),
+        missing: Box::new(missing),
         logs: BTreeMap::new(),
         look: false,
         silent: false,
@@ -98,6 +103,8 @@ struct Log {
     again: bool,
     /// How often in a row it ended without a line.
     idle: u32,
+    /// The engine does not have it, for as long as the container is there.
+    unreadable: bool,
 }
 
 struct Follower {
@@ -109,6 +116,8 @@ struct Follower {
     messages: Sender<Message>,
     /// Gone when the stream has ended.
     lines: Option<SyncSender<Line>>,
+    /// Told of logs that are not here.
+    missing: Box<dyn Fn(Unread) + Send>,
     /// By the container's id.
     logs: BTreeMap<String, Log>,
     /// Something ended for which the engine gave no reason.
@@ -136,7 +145,10 @@ impl Follower {
         let begins = if matches!(begin, Begin::At(_)) { self.start } else { Stamp::default() };
         for container in &found {
             let origin = Origin { service: container.service().into(), container: container.name().into() };
-            self.logs.insert(container.id.clone(), Log { origin, seen: Some(Seen::nothing_before(begins)), again: false, idle: 0 });
+            self.logs.insert(
+                container.id.clone(),
+                Log { origin, seen: Some(Seen::nothing_before(begins)), again: false, idle: 0, unreadable: false },
+            );
         }
         if matches!(begin, Begin::At(_)) {
             return Ok(());
@@ -144,7 +156,7 @@ impl Follower {
         let mut seen: BTreeMap<Arc<str>, (bool, Seen)> = BTreeMap::new();
         let children = self.children.clone();
         let lines = self.lines.clone();
-        super::read(
+        let missing = super::read(
             &found,
             begin,
             |stream| children.add(stream),
@@ -155,10 +167,14 @@ impl Follower {
                     *any = true;
                 }
                 // A line that is older than the first one is shown all the same: the engine counted it.
-                let _ = seen.is_new(at, text.as_bytes());
+                let _ = seen.is_new(at, text);
                 pass(lines.as_ref(), at, origin, text)
             },
         )?;
+        for unread in missing {
+            self.logs.values_mut().filter(|log| unread.is_of(&log.origin)).for_each(|log| log.unreadable = true);
+            (self.missing)(unread);
+        }
         for log in self.logs.values_mut() {
             // A log without a line so far begins where this did.
             let (_, seen) = seen.remove(&log.origin.container).unwrap_or_else(|| (true, Seen::nothing_before(self.start)));
@@ -181,7 +197,8 @@ impl Follower {
                 Ok(Message::Engine(event)) if event.change == Change::Started && self.wanted(&event.service) => self.started(event),
                 Ok(Message::Engine(_)) => {}
                 Ok(Message::EngineSilent) => self.silent = true,
-                Ok(Message::Ended { id, seen, fresh }) => self.ended(&id, seen, fresh),
+                Ok(Message::Ended { id, seen, unreadable: true, .. }) => self.unreadable(&id, seen),
+                Ok(Message::Ended { id, seen, fresh, .. }) => self.ended(&id, seen, fresh),
                 Err(RecvTimeoutError::Timeout) => {
                     if self.silent {
                         // Where the engine still does not answer, this ends at once, and says so again.
@@ -210,7 +227,7 @@ impl Follower {
     fn add(&mut self, id: String, service: &str, container: &str) {
         let origin = Origin { service: service.into(), container: container.into() };
         let seen = Some(Seen::nothing_before(self.start));
-        self.logs.insert(id.clone(), Log { origin, seen, again: false, idle: 0 });
+        self.logs.insert(id.clone(), Log { origin, seen, again: false, idle: 0, unreadable: false });
         self.attach(&id);
     }
 
@@ -218,6 +235,9 @@ impl Follower {
     fn attach(&mut self, id: &str) {
         let Some(lines) = self.lines.clone() else { return };
         let Some(log) = self.logs.get_mut(id) else { return };
+        if log.unreadable {
+            return;
+        }
         let Some(mut seen) = log.seen.take() else { return };
         log.again = false;
         let options = LogOptions { follow: true, tail: None, since: Some(seen.again_from().to_string()) };
@@ -232,17 +252,27 @@ impl Follower {
             let mut fresh = false;
             while source.advance() {
                 let (at, text) = (source.at(), source.text());
-                if seen.is_new(at, text.as_bytes()) {
+                if seen.is_new(at, text) {
                     fresh = true;
-                    if pass(Some(&lines), at, &source.origin, &text).is_break() {
+                    if pass(Some(&lines), at, &source.origin, text).is_break() {
                         stream.kill();
                         break;
                     }
                 }
             }
             // The receiver is gone only when the stream was stopped.
-            let _ = messages.send(Message::Ended { id, seen, fresh });
+            let unreadable = !fresh && source.said().is_some_and(is_unreadable);
+            let _ = messages.send(Message::Ended { id, seen, fresh, unreadable });
         });
+    }
+
+    /// Nothing of this container can be read; of one that takes its place perhaps.
+    fn unreadable(&mut self, id: &str, seen: Seen) {
+        let Some(log) = self.logs.get_mut(id) else { return };
+        log.seen = Some(seen);
+        log.unreadable = true;
+        let found = containers::list(&self.project).unwrap_or_default();
+        found.iter().filter(|container| container.id == id).for_each(|container| (self.missing)(Unread::of(container)));
     }
 
     /// The log of a container ends when the container does. Where it did for another reason, it is opened again.
@@ -279,7 +309,7 @@ impl Follower {
     }
 }
 
-fn pass(lines: Option<&SyncSender<Line>>, at: Stamp, origin: &Origin, text: &str) -> ControlFlow<()> {
+fn pass(lines: Option<&SyncSender<Line>>, at: Stamp, origin: &Origin, text: &[u8]) -> ControlFlow<()> {
     let line = Line { at, service: origin.service.clone(), container: origin.container.clone(), text: text.to_owned() };
     match lines.map(|lines| lines.send(line)) {
         Some(Ok(())) => ControlFlow::Continue(()),

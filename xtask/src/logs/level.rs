@@ -33,23 +33,36 @@ impl Level {
     /// The level in a field of a JSON line.
     pub(super) fn read(value: &Value) -> Option<Self> {
         match value {
-            Value::String(name) => Self::named(name),
-            // As loggers of Node.js number them.
-            Value::Number(number) => number.as_u64().map(|number| match number {
-                0..20 => Self::Trace,
-                20..30 => Self::Debug,
-                30..40 => Self::Info,
-                40..50 => Self::Warn,
-                _ => Self::Error,
-            }),
+            Value::String(name) => Self::named(name).or_else(|| name.parse().ok().map(Self::numbered)),
+            Value::Number(number) => number.as_u64().map(Self::numbered),
             _ => None,
+        }
+    }
+
+    /// As loggers of Node.js count, from 10 on; the smaller ones are those of syslog.
+    fn numbered(number: u64) -> Self {
+        match number {
+            0..=3 => Self::Error,
+            4 => Self::Warn,
+            5 | 6 => Self::Info,
+            7 => Self::Debug,
+            8..20 => Self::Trace,
+            20..30 => Self::Debug,
+            30..40 => Self::Info,
+            40..50 => Self::Warn,
+            _ => Self::Error,
         }
     }
 
     /// The level with this name, in any case and by any of the usual words.
     fn named(word: &str) -> Option<Self> {
-        const WORDS: [(&str, Level); 19] = [
+        const WORDS: [(&str, Level); 24] = [
             ("trace", Level::Trace),
+            ("trc", Level::Trace),
+            ("dbg", Level::Debug),
+            ("inf", Level::Info),
+            ("wrn", Level::Warn),
+            ("ftl", Level::Error),
             ("debug", Level::Debug),
             ("verbose", Level::Debug),
             ("info", Level::Info),
@@ -73,13 +86,36 @@ impl Level {
     }
 }
 
-/// The fields of a JSON line that matter here.
+/// The fields that name the level; a line may have several of them.
+pub(super) const LEVELS: [&str; 5] = ["level", "severity", "levelname", "lvl", "log.level"];
+
+/// The fields of a JSON line that matter here. Each has a place of its own: an alias that is there beside the name is an error for serde.
 #[derive(Default, Deserialize)]
 struct Fields {
-    #[serde(alias = "severity")]
     level: Option<Value>,
-    #[serde(alias = "requestId", alias = "x_request_id")]
+    severity: Option<Value>,
+    levelname: Option<Value>,
+    lvl: Option<Value>,
+    #[serde(rename = "log.level")]
+    log_level: Option<Value>,
     request_id: Option<Value>,
+    #[serde(rename = "requestId")]
+    camel_request_id: Option<Value>,
+    x_request_id: Option<Value>,
+}
+
+impl Fields {
+    fn level(&self) -> Option<Level> {
+        [&self.level, &self.severity, &self.levelname, &self.lvl, &self.log_level].into_iter().flatten().find_map(Level::read)
+    }
+
+    fn request_id(&self) -> Option<String> {
+        [&self.request_id, &self.camel_request_id, &self.x_request_id].into_iter().flatten().find_map(|id| match id {
+            Value::String(id) if !id.is_empty() => Some(id.clone()),
+            Value::Number(id) => Some(id.to_string()),
+            _ => None,
+        })
+    }
 }
 
 fn fields(line: &str) -> Option<Fields> {
@@ -100,18 +136,13 @@ impl Facts {
     /// Reads a line, once.
     pub(crate) fn of(line: &str) -> Self {
         let Some(fields) = fields(line) else { return Self { level: level_of_text(line), request_id: request_id_of_text(line) } };
-        let request_id = match fields.request_id {
-            Some(Value::String(id)) if !id.is_empty() => Some(id),
-            Some(Value::Number(id)) => Some(id.to_string()),
-            _ => None,
-        };
-        Self { level: fields.level.as_ref().and_then(Level::read), request_id }
+        Self { level: fields.level(), request_id: fields.request_id() }
     }
 }
 
 /// The level of a line; nothing when it does not say.
 pub(crate) fn level_of(line: &str) -> Option<Level> {
-    fields(line).map_or_else(|| level_of_text(line), |fields| fields.level.as_ref().and_then(Level::read))
+    fields(line).map_or_else(|| level_of_text(line), |fields| fields.level())
 }
 
 fn level_of_text(line: &str) -> Option<Level> {
@@ -182,14 +213,15 @@ fn worded(line: &str) -> Option<Level> {
     if line.starts_with("thread '") && line.contains("panicked at") {
         return Some(Level::Error);
     }
-    line.split_whitespace().take(5).find_map(|word| {
-        if let Some(value) = word.strip_prefix("level=").or_else(|| word.strip_prefix("severity=")) {
+    line.split_whitespace().take(6).find_map(|word| {
+        if let Some((_, value)) = word.split_once('=').filter(|(name, _)| LEVELS.contains(name)) {
             return Level::named(value.trim_matches('"'));
         }
         if let Some(inner) = word.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
             return Level::named(inner);
         }
-        let word = word.trim_end_matches(':');
+        // Python writes `WARNING:root:late`.
+        let word = word.split(':').next().unwrap_or_default();
         // In small letters it is a word of the message.
         if word.bytes().all(|byte| byte.is_ascii_uppercase()) { Level::named(word) } else { None }
     })
@@ -210,7 +242,15 @@ mod tests {
         let level = |line: &str| level_of(line);
         assert_eq!(level(r#"{"timestamp":"x","level":"WARN","message":"late"}"#), Some(Level::Warn));
         assert_eq!(level(r#"{"severity":"CRITICAL","message":"late"}"#), Some(Level::Error));
-        assert_eq!(level(r#"{"level":30,"msg":"late"}"#), Some(Level::Info));
+        let pino = [10, 20, 30, 40, 50, 60].map(|number| level(&format!(r#"{{"level":{number},"msg":"late"}}"#)));
+        assert_eq!(pino, [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error, Level::Error].map(Some));
+        assert_eq!(level(r#"{"level":"40"}"#), Some(Level::Warn));
+        let syslog = [0, 3, 4, 6, 7].map(|number| level(&format!(r#"{{"level":{number}}}"#)));
+        assert_eq!(syslog, [Level::Error, Level::Error, Level::Warn, Level::Info, Level::Debug].map(Some));
+        assert_eq!(level(r#"{"levelname":"WARNING","message":"late"}"#), Some(Level::Warn));
+        assert_eq!(level(r#"{"lvl":"dbg"}"#), Some(Level::Debug));
+        assert_eq!(level(r#"{"log.level":"error","level":null,"severity":"?"}"#), Some(Level::Error), "the first that is one");
+        assert_eq!(request_id_of(r#"{"request_id":"","requestId":"a"}"#).as_deref(), Some("a"));
         assert_eq!(level(r#"{"message":"ERROR is only a word here"}"#), None);
         assert_eq!(level(r#"{"level":"loud"}"#), None);
         assert_eq!(level(r#"{"level":"ERROR""#), None, "half a line");
@@ -234,6 +274,10 @@ mod tests {
             ("2026-11-21T12:41:00Z  WARN backend::http: slow", Some(Level::Warn)),
             ("\u{1b}[2m2026-11-21T12:41:00Z\u{1b}[0m \u{1b}[31mERROR\u{1b}[0m backend: no", Some(Level::Error)),
             ("time=12:41 level=warning msg=late", Some(Level::Warn)),
+            ("ts=12:41 caller=main.go:3 lvl=\"error\" msg=late", Some(Level::Error)),
+            ("WARNING:root:late", Some(Level::Warn)),
+            ("2026-11-21 12:41:00,123 - root - ERROR - late", Some(Level::Error)),
+            ("INFO:     127.0.0.1:5000 - \"GET / HTTP/1.1\" 200 OK", Some(Level::Info)),
             ("thread 'main' panicked at src/main.rs:3:5:", Some(Level::Error)),
             ("no error here", None),
             ("", None),

@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn what_waits_together_is_sorted_and_nothing_is_lost() {
         let (send, receive) = std::sync::mpsc::channel();
-        let line = |at: u64| Line { at: Stamp(at), service: "db".into(), container: "db-1".into(), text: at.to_string() };
+        let line = |at: u64| Line { at: Stamp(at), service: "db".into(), container: "db-1".into(), text: at.to_string().into_bytes() };
         for at in (0..3000).rev() {
             send.send(line(at)).expect("received");
         }

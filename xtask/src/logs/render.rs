@@ -1,13 +1,16 @@
 //! Log lines as people and programs read them.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
-use serde_json::Value;
-
+use super::clock::Clock;
+use super::fields::{Said, asks_for, said};
 use super::grep::Grep;
 use super::level::{Level, continues, level_of};
 use super::source::Origin;
-use crate::report::{Style, paint};
+use super::stamp::Stamp;
+use crate::report::{self, Style, paint};
+use crate::terminal::{Colours, colours_of, readable_bytes, width, without_colours};
 
 /// Which lines are shown.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +30,8 @@ impl Filter {
     }
 
     /// Whether `text`, the next line of `container`, is shown.
-    pub(crate) fn keeps(&mut self, container: &str, text: &str) -> bool {
+    pub(crate) fn keeps(&mut self, container: &str, text: &[u8]) -> bool {
+        let text: &str = &String::from_utf8_lossy(text);
         if let Some(least) = self.level {
             let level = match self.last.get(container) {
                 Some(before) if continues(text) => *before,
@@ -45,11 +49,39 @@ impl Filter {
     }
 }
 
+/// How lines are written, which depends on who reads them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// For people: time, service, level, message, `key=value`.
+    Readable,
+    /// For people who want the line as it is, behind its service.
+    Raw,
+    /// For programs: behind the name of its container, byte for byte; colours as here.
+    Data(Colours),
+}
+
+impl Form {
+    /// The form for `stdout`; `raw` is the flag.
+    pub(crate) fn for_stdout(raw: bool) -> Self {
+        let stdout = std::io::stdout();
+        Self::choose(std::io::IsTerminal::is_terminal(&stdout), raw, colours_of(&stdout))
+    }
+
+    fn choose(terminal: bool, raw: bool, colours: Colours) -> Self {
+        match (terminal, raw) {
+            (true, false) => Self::Readable,
+            (true, true) => Self::Raw,
+            (false, true) => Self::Data(Colours::Kept),
+            (false, false) => Self::Data(colours),
+        }
+    }
+}
+
 /// Writes lines with their service in front.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Renderer {
-    /// Readable and coloured, for a terminal; otherwise as they are, for other programs.
-    pretty: bool,
+    form: Form,
+    clock: Clock,
     /// What all containers' names begin with.
     prefix: String,
     /// The length of the longest name.
@@ -58,105 +90,161 @@ pub(crate) struct Renderer {
     services: BTreeMap<String, usize>,
 }
 
+/// Names of services are rarely longer.
+const NAME: usize = 9;
+/// The longest name of a level.
+const LEVEL: usize = 5;
+
 impl Renderer {
-    /// For containers of `project`; `pretty` is for a terminal.
-    pub(crate) fn new(project: &str, pretty: bool) -> Self {
-        Self { pretty, prefix: format!("{project}-"), ..Self::default() }
+    /// For containers of `project`.
+    pub(crate) fn new(project: &str, form: Form, clock: Clock) -> Self {
+        let width = if matches!(form, Form::Data(_)) { 0 } else { NAME };
+        Self { form, clock, prefix: format!("{project}-"), width, services: BTreeMap::new() }
     }
 
     /// Makes room for the name of a container.
     pub(crate) fn expect(&mut self, container: &str) {
-        self.width = self.width.max(self.short(container).chars().count());
+        self.width = self.width.max(width(self.short(container)));
     }
 
+    /// The container's name without what says nothing: for people also the number of an only one.
     fn short<'a>(&self, container: &'a str) -> &'a str {
-        container.strip_prefix(&self.prefix).unwrap_or(container)
+        let short = container.strip_prefix(&self.prefix).unwrap_or(container);
+        if matches!(self.form, Form::Data(_)) { short } else { short.strip_suffix("-1").unwrap_or(short) }
     }
 
-    /// Appends a line to `out`, with its end.
-    pub(crate) fn line(&mut self, origin: &Origin, text: &str, out: &mut String) {
-        if self.pretty {
-            let next = self.services.len();
-            let service = &*origin.service;
-            let colour = match self.services.get(service) {
-                Some(colour) => *colour,
-                None => *self.services.entry(service.to_owned()).or_insert(next),
-            };
-            out.push_str(&paint(Style::Series(colour), &format!("{service:<9}")));
-            out.push(' ');
-            out.push_str(&readable(text));
-        } else {
-            self.expect(&origin.container);
-            let name = self.short(&origin.container);
-            out.push_str(name);
+    /// Appends a line, which the engine got `at` this moment, to `out`, with its end.
+    pub(crate) fn line(&mut self, at: Stamp, origin: &Origin, text: &[u8], out: &mut Vec<u8>) {
+        self.expect(&origin.container);
+        let name = self.short(&origin.container);
+        let pad = " ".repeat(self.width - width(name));
+        if let Form::Data(colours) = self.form {
             // As Compose does it: one more than the longest name.
-            out.extend(std::iter::repeat_n(' ', self.width + 1 - name.chars().count()));
-            out.push_str(" | ");
-            out.push_str(text);
+            out.extend_from_slice(format!("{name}{pad}  | ").as_bytes());
+            out.extend_from_slice(&if colours == Colours::Kept { text.into() } else { without_colours(text) });
+        } else {
+            let next = self.services.len();
+            let colour = match self.services.get(&*origin.service) {
+                Some(colour) => *colour,
+                None => *self.services.entry(origin.service.to_string()).or_insert(next),
+            };
+            let name = format!("{}{pad}", paint(Style::Series(colour), name));
+            let text = readable_bytes(text);
+            let line = if self.form == Form::Raw { format!("{name} {text}") } else { self.readable(at, &name, &text) };
+            out.extend_from_slice(line.as_bytes());
         }
-        out.push('\n');
+        out.push(b'\n');
+    }
+
+    /// `time service LEVEL message key=value …`.
+    fn readable(&self, at: Stamp, name: &str, text: &str) -> String {
+        let time = self.clock.time(at);
+        let level = level_of(text).map_or_else(
+            || " ".repeat(LEVEL),
+            |level| {
+                let style = match level {
+                    Level::Error => Style::Error,
+                    Level::Warn => Style::Warning,
+                    Level::Info => Style::Good,
+                    Level::Debug | Level::Trace => Style::Faint,
+                };
+                format!("{}{}", paint(style, level.name()), " ".repeat(LEVEL - level.name().len()))
+            },
+        );
+        let indent = time.len() + self.width + LEVEL + 3;
+        let text = match said(text) {
+            None => text.to_owned(),
+            Some(Said { message, rest }) => {
+                // What a line says cannot be taken for another line.
+                let message = message.trim_end().replace('\n', &format!("\n{}", " ".repeat(indent)));
+                [message, paint(Style::Faint, &rest)].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+            }
+        };
+        format!("{} {name} {level} {text}", paint(Style::Faint, &time))
+    }
+
+    /// Writes what was appended to stdout; breaks where nobody reads any more.
+    pub(crate) fn print(&self, out: &[u8]) -> ControlFlow<()> {
+        match self.form {
+            _ if out.is_empty() => ControlFlow::Continue(()),
+            Form::Data(_) => report::bytes(out),
+            Form::Readable | Form::Raw => report::lines(&String::from_utf8_lossy(out)),
+        }
     }
 }
 
-/// A JSON log line as `level message key=value …`; any other line as it is.
-fn readable(line: &str) -> String {
-    let Ok(Value::Object(mut fields)) = serde_json::from_str::<Value>(line) else { return line.to_owned() };
-    let mut take = |names: &[&str]| names.iter().find_map(|name| fields.remove(*name)).map(|value| plain(&value));
-    let level = take(&["level", "severity"]).unwrap_or_default();
-    let message = take(&["message", "msg"]).unwrap_or_default();
-    // Both stand in front of the line already, or are of no use beside the others.
-    let _ = take(&["timestamp", "time"]);
-    let _ = take(&["service"]);
-    let style = match level_of(line) {
-        Some(Level::Error) => Style::Error,
-        Some(Level::Warn) => Style::Warning,
-        _ => Style::Faint,
-    };
-    let rest: Vec<String> = fields
-        .iter()
-        .filter(|(_, value)| !matches!(value, Value::Null) && *value != "")
-        .map(|(key, value)| format!("{key}={}", plain(value)))
-        .collect();
-    let parts = [paint(style, &level), message, paint(Style::Faint, &rest.join(" "))];
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
+/// Whether a line is about a request for something below `path`.
+pub(crate) fn concerns(text: &[u8], path: &str) -> bool {
+    asks_for(&String::from_utf8_lossy(text), path)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::clock::tests::noon;
     use super::*;
+    use crate::terminal::shown;
 
-    fn rendered(pretty: bool, lines: &[(&str, &str, &str)]) -> String {
-        let mut renderer = Renderer::new("slipway", pretty);
-        let mut out = String::new();
-        for (service, container, text) in lines {
-            renderer.line(&Origin { service: (*service).into(), container: (*container).into() }, text, &mut out);
+    /// The lines of services of one container each, as a terminal without colours gets them.
+    fn rendered(form: Form, lines: &[(&str, &[u8])]) -> String {
+        let mut renderer = Renderer::new("slipway", form, noon());
+        let mut out = Vec::new();
+        for (container, text) in lines {
+            let service = container.trim_start_matches("slipway-").trim_end_matches(char::is_numeric).trim_end_matches('-');
+            let at = Stamp::parse(b"2026-01-01T03:04:05.123Z").expect("a time");
+            renderer.line(at, &Origin { service: service.into(), container: (*container).into() }, text, &mut out);
         }
-        out
+        match form {
+            Form::Data(_) => String::from_utf8_lossy(&out).into_owned(),
+            _ => shown(std::str::from_utf8(&out).expect("text"), Colours::Removed).into_owned(),
+        }
     }
 
     #[test]
-    fn json_lines_become_readable() {
-        let line = r#"{"timestamp":"2026-01-01T00:00:00Z","level":"INFO","message":"request","service":"backend","method":"GET","status":200,"error":null}"#;
-        assert_eq!(rendered(true, &[("backend", "slipway-backend-1", line)]), "backend   INFO request method=GET status=200\n");
+    fn people_get_time_service_level_and_message() {
+        let lines: [(&str, &[u8]); 7] = [
+            ("slipway-backend-1", br#"{"timestamp":"2026-01-01T00:00:00Z","level":"INFO","message":"request","service":"backend","method":"GET","status":200}"#),
+            ("slipway-db-1", b"2026-01-01 03:04:05.123 UTC [29] ERROR:  no such table"),
+            ("slipway-backend-2", br#"{"level":50,"msg":"first\nsecond \u001b[2J"}"#),
+            ("slipway-mail-catcher-1", b"[1, 2] caf\xe9"),
+            ("other", b""),
+            ("slipway-backend-1", b"\x1b[2m03:04\x1b[0m \x1b[33m WARN\x1b[0m late\r"),
+            ("slipway-db-1", b"\tFROM x\x1b]0;owned\x07"),
+        ];
+        insta::assert_snapshot!(rendered(Form::Readable, &lines), @r"
+        03:04:05 backend   INFO  request method=GET status=200
+        03:04:05 db        ERROR 2026-01-01 03:04:05.123 UTC [29] ERROR:  no such table
+        03:04:05 backend-2 ERROR first
+                                 second \x1b[2J
+        03:04:05 mail-catcher       [1, 2] caf\xe9
+        03:04:05 other              
+        03:04:05 backend      WARN  03:04  WARN late
+        03:04:05 db                 	FROM x\x1b]0;owned\x07
+        ");
     }
 
     #[test]
-    fn other_lines_stay() {
-        let lines = [("db", "slipway-db-1", "LOG:  ready {"), ("mail-catcher", "slipway-mail-catcher-2", "[1, 2]")];
-        assert_eq!(rendered(true, &lines), "db        LOG:  ready {\nmail-catcher [1, 2]\n");
+    fn raw_lines_stay_as_they_are_and_harmless() {
+        let lines: [(&str, &[u8]); 2] = [("slipway-backend-1", br#"{"level":"INFO"}"#), ("slipway-db-1", b"a\x1b[2Jb\x9b2J")];
+        assert_eq!(rendered(Form::Raw, &lines), "backend   {\"level\":\"INFO\"}\ndb        a\\x1b[2Jb\\x9b2J\n");
     }
 
     #[test]
     fn programs_get_lines_as_they_are_with_names_of_one_width() {
-        let lines = [("backend", "slipway-backend-1", r#"{"level":"INFO"}"#), ("db", "slipway-db-1", "ready"), ("x", "other", "")];
-        assert_eq!(rendered(false, &lines), "backend-1  | {\"level\":\"INFO\"}\ndb-1       | ready\nother      | \n");
+        let lines: [(&str, &[u8]); 3] = [("slipway-backend-1", br#"{"level":"INFO"}"#), ("slipway-db-1", b"ready"), ("other", b"")];
+        let data = Form::Data(Colours::Removed);
+        assert_eq!(rendered(data, &lines), "backend-1  | {\"level\":\"INFO\"}\ndb-1       | ready\nother      | \n");
+        assert_eq!(rendered(data, &[("x", b"\x1b[31mred\x1b[0m \x1b]0;t\x07")]), "x  | red \u{1b}]0;t\u{7}\n");
+        assert_eq!(rendered(Form::Data(Colours::Kept), &[("x", b"\x1b[31mred")]), "x  | \u{1b}[31mred\n");
+    }
+
+    #[test]
+    fn who_reads_decides_the_form() {
+        use Colours::{Kept, Removed};
+        assert_eq!(Form::choose(true, false, Removed), Form::Readable);
+        assert_eq!(Form::choose(true, true, Kept), Form::Raw);
+        assert_eq!(Form::choose(false, false, Removed), Form::Data(Removed));
+        assert_eq!(Form::choose(false, false, Kept), Form::Data(Kept), "forced");
+        assert_eq!(Form::choose(false, true, Removed), Form::Data(Kept), "byte for byte");
     }
 
     #[test]
@@ -171,10 +259,10 @@ mod tests {
             ("db-1", "2026 UTC [1] DETAIL:  of the checkpoint", false),
         ];
         for (container, text, kept) in lines {
-            assert_eq!(filter.keeps(container, text), kept, "{text}");
+            assert_eq!(filter.keeps(container, text.as_bytes()), kept, "{text}");
         }
-        assert!(Filter::new(None, Some(Level::Info)).keeps("x", "of unknown level"));
+        assert!(Filter::new(None, Some(Level::Info)).keeps("x", b"of unknown level"));
         let mut both = Filter::new(Some(Grep::new("5..").expect("valid")), Some(Level::Warn));
-        assert!(both.keeps("x", r#"{"level":"warn","status":503}"#) && !both.keeps("x", r#"{"level":"info","status":503}"#));
+        assert!(both.keeps("x", br#"{"level":"warn","status":503}"#) && !both.keeps("x", br#"{"level":"info","status":503}"#));
     }
 }

@@ -1,6 +1,5 @@
 //! The log of one container, line by line, from one `docker container logs --timestamps`.
 
-use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read as _};
 use std::sync::Arc;
 
@@ -54,8 +53,8 @@ impl<R: BufRead> Source<R> {
     }
 
     /// The line that was read last, without its end.
-    pub(crate) fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.line[self.begin..])
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.line[self.begin..]
     }
 
     /// What the client said, where it wrote something that is no log line.
@@ -125,7 +124,7 @@ mod tests {
         let mut source = Source::new(text.as_bytes(), origin);
         let mut lines = Vec::new();
         while source.advance() {
-            lines.push((source.at().to_string(), source.text().into_owned()));
+            lines.push((source.at().to_string(), String::from_utf8(source.text().to_vec()).expect("text")));
         }
         (lines, source.said().map(str::to_owned))
     }

@@ -151,6 +151,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terminal::{Colours, shown};
 
     #[test]
     fn a_line_for_each_and_a_fix_for_each_kind() {
@@ -161,7 +162,8 @@ mod tests {
         };
         let findings = vec![lock("tasks"), lock("users"), Finding::of("20260101000000", Kind::Missing, "was applied and is not here")];
         let report = Report::new(findings, true).sizes(&BTreeMap::from([("tasks".to_owned(), 1200)]));
-        insta::assert_snapshot!(report.render(" --env test"), @r"
+        let text = report.render(" --env test");
+        insta::assert_snapshot!(shown(&text, Colours::Removed), @r"
         1_a.up.sql:3: locks: an index on `tasks`, about 1200 rows
         1_a.up.sql:3: locks: an index on `users`
         20260101000000: missing: was applied and is not here

@@ -15,6 +15,8 @@ pub(crate) struct Build {
     pub(crate) context: PathBuf,
     /// The Dockerfile, from there.
     dockerfile: Option<PathBuf>,
+    /// The stage that is the image, where it is not the last one: without what later stages add, the program among it.
+    pub(crate) target: Option<String>,
     /// Build arguments; one without a value is the caller's own variable.
     #[serde(default)]
     pub(crate) args: BTreeMap<String, Option<String>>,

@@ -1,5 +1,7 @@
 //! Children that we wait for, and that end when somebody asks us to stop.
 
+use std::io::{BufRead as _, BufReader, Read};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Instant;
@@ -8,7 +10,11 @@ use anyhow::Context as _;
 
 use super::{Invocation, Output};
 use crate::interrupt;
-use crate::report::Interrupted;
+use crate::report::{self, Interrupted, Volume};
+use crate::terminal::readable_bytes;
+
+/// A longer line is passed on in pieces.
+const LONGEST: u64 = 1 << 20;
 
 impl Invocation {
     /// Runs with the terminal's own streams, and passes on each request to stop; returns the exit code.
@@ -19,12 +25,31 @@ impl Invocation {
         Ok(self.attend(self.expression())?.code)
     }
 
-    /// The same with `input` on stdin.
+    /// Runs with `input` on stdin and passes on each line that it writes, to the stream that it is meant for; also each request to stop. For programs
+    /// that show text of others, which must not reach a terminal as it is.
     ///
     /// # Errors
     /// When the program cannot be started.
-    pub(crate) fn hand_over_with(&self, input: String) -> anyhow::Result<i32> {
-        Ok(self.attend(self.expression().stdin_bytes(input))?.code)
+    pub(crate) fn relay(&self, input: String) -> anyhow::Result<i32> {
+        let place = || format!("cannot run `{}`", self.program);
+        let (stdout, to_stdout) = std::io::pipe().with_context(place)?;
+        let (stderr, to_stderr) = std::io::pipe().with_context(place)?;
+        let readers = [
+            std::thread::spawn(move || each_line(stdout, report::lines)),
+            // Where nobody can be told any more, the program goes on.
+            std::thread::spawn(move || {
+                each_line(stderr, |line| {
+                    Volume::Normal.say(line.trim_end_matches('\n'));
+                    ControlFlow::Continue(())
+                });
+            }),
+        ];
+        // The expression has the writing ends: they are closed when it is gone.
+        let output = self.attend(self.expression().stdin_bytes(input).stdout_file(to_stdout).stderr_file(to_stderr));
+        for reader in readers {
+            reader.join().map_err(|_| anyhow::anyhow!("the thread that passes on what `{}` writes panicked", self.program))?;
+        }
+        Ok(output?.code)
     }
 
     /// The same, but keeps what it writes.
@@ -75,6 +100,18 @@ impl Invocation {
             Ok(Some(output)) => output.with_context(place),
             _ => Err(Interrupted.into()),
         }
+    }
+}
+
+/// Calls `pass` with each line of `stream` and its end, until it breaks; whoever writes then learns that nobody reads.
+fn each_line(stream: impl Read, pass: impl Fn(&str) -> ControlFlow<()>) {
+    let mut reader = BufReader::new(stream);
+    let mut line = Vec::new();
+    while reader.by_ref().take(LONGEST).read_until(b'\n', &mut line).unwrap_or(0) > 0 {
+        if pass(&readable_bytes(&line)).is_break() {
+            return;
+        }
+        line.clear();
     }
 }
 

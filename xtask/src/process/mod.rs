@@ -25,6 +25,7 @@ pub(crate) struct Invocation {
     env: Vec<(String, String)>,
     dir: Option<PathBuf>,
     apart: bool,
+    foreign: bool,
 }
 
 /// What a finished child left behind.
@@ -51,7 +52,7 @@ impl From<&std::process::Output> for Output {
 impl Invocation {
     /// A command line of `program` without arguments.
     pub(crate) fn new(program: impl Into<String>) -> Self {
-        Self { program: program.into(), args: Vec::new(), env: Vec::new(), dir: None, apart: false }
+        Self { program: program.into(), args: Vec::new(), env: Vec::new(), dir: None, apart: false, foreign: false }
     }
 
     /// Appends one argument.
@@ -87,6 +88,12 @@ impl Invocation {
     /// Ctrl-C does not reach it: whoever talks with it, or waits for it, decides what becomes of it, and of what it has started.
     pub(crate) fn apart(mut self) -> Self {
         self.apart = true;
+        self
+    }
+
+    /// It shows what others wrote, as a container does: that never reaches a terminal as it is.
+    pub(crate) fn foreign(mut self) -> Self {
+        self.foreign = true;
         self
     }
 

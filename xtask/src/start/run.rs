@@ -11,11 +11,12 @@ use super::undo::Before;
 use crate::commands;
 use crate::engine::containers::Container;
 use crate::engine::events::{self, Change, Event};
-use crate::interrupt;
 use crate::process::{Output, Stream, last_lines};
 use crate::progress::Progress;
 use crate::report::{Interrupted, Style, Volume, human, paint};
 use crate::stack::{Resolved, Stack};
+use crate::terminal::readable_bytes;
+use crate::{interrupt, logs};
 
 /// Without an event for so long, the containers' state is read once: an event stream can be cut, and then nothing would ever come.
 const QUIET: Duration = Duration::from_secs(2);
@@ -231,10 +232,11 @@ impl Run<'_> {
         let Ok(stream) = commands::engine::follow_from_start(id).stream() else { return };
         self.build_log = Some(stream.clone());
         std::thread::spawn(move || {
-            for line in std::io::BufRead::lines(std::io::BufReader::new(stream)).map_while(Result::ok) {
+            for line in std::io::BufRead::split(std::io::BufReader::new(stream), b'\n').map_while(Result::ok) {
+                let line = readable_bytes(&line);
                 volume.detail(&line);
                 // The receiver is gone only when the start is over.
-                let _ = send.send(Message::Built(line));
+                let _ = send.send(Message::Built(line.into_owned()));
             }
         });
     }
@@ -335,12 +337,12 @@ impl Run<'_> {
         let Some(id) = id.filter(|id| self.ids.contains(*id)) else { return Evidence::default() };
         // What a compiler says takes more room.
         let lines = if self.builder.as_deref() == Some(service) { 100 } else { 20 };
-        let log = commands::engine::tail(id, lines).capture().map(|output| output.stderr + &output.stdout).unwrap_or_default();
         let containers = self.stack.containers().unwrap_or_default();
-        let check = containers.iter().find(|container| container.id == id).and_then(Container::last_check);
+        let container = containers.iter().find(|container| container.id == id);
+        let check = container.and_then(Container::last_check);
         Evidence {
             last_check: check.map(|check| check.output.trim().to_owned()).filter(|output| !output.is_empty()),
-            log: last_lines(&log, lines).into_iter().map(str::to_owned).collect(),
+            log: container.map(|container| logs::last(container, lines)).unwrap_or_default(),
         }
     }
 

@@ -6,7 +6,7 @@ use super::report::{CheckReport, Guard, Report, ServiceReport};
 use crate::data::interrupted;
 use crate::logs::Stamp;
 use crate::report::{columns, human, human_bytes};
-use crate::statusline::clipped;
+use crate::terminal::clipped;
 
 /// The columns that narrow terminals have no room for, the least important first.
 const OPTIONAL: [&str; 2] = ["IMAGE", "PORTS"];

@@ -25,6 +25,16 @@ fn what_ran_before_goes_on_running() {
 }
 
 #[test]
+fn a_log_that_is_elsewhere_is_opened_once() {
+    let checkout = Checkout::new().logs_elsewhere("redis", "none");
+    let dev =
+        checkout.start(["dev"]).until("call container logs --timestamps --follow").assert_goes_on(std::time::Duration::from_millis(500));
+    let outcome = dev.signal("INT", Target::Process).finish();
+    let reads = outcome.log.iter().filter(|line| line.starts_with("call container logs") && line.ends_with("redis")).count();
+    assert_eq!((reads, outcome.stderr.matches("warning: the log of `redis` cannot be read").count()), (1, 1), "{outcome}");
+}
+
+#[test]
 fn keep_leaves_it_running() {
     let checkout = Checkout::new();
     checkout.start(["dev", "--keep"]).until("call container logs --timestamps --follow").signal("INT", Target::Process).finish().success();

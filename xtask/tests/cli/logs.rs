@@ -57,6 +57,40 @@ fn a_log_that_cannot_be_read_is_a_failure() {
     assert_snapshot!(checkout.run(["logs", "db", "--since", "2026-13-01"]));
 }
 
+/// A program may need what a terminal must not get. Colours are for people.
+#[test]
+fn a_program_gets_each_byte_but_colours() {
+    let line = "2026-01-01T00:00:01.000000000Z \u{1b}[31mred\u{1b}[0m \u{1b}]0;owned\u{7}\u{9b}2J \u{202e}\r end\n";
+    let checkout = Checkout::new().only(&["db"]).behaves("db", "healthy").says("db", &[line]);
+    checkout.run(["up"]).success();
+    assert_eq!(checkout.run(["logs"]).success().stdout, "db-1  | red \u{1b}]0;owned\u{7}\u{9b}2J \u{202e}\r end\n");
+    let raw = checkout.run(["logs", "--raw"]).success().stdout;
+    assert_eq!(raw, "db-1  | \u{1b}[31mred\u{1b}[0m \u{1b}]0;owned\u{7}\u{9b}2J \u{202e}\r end\n");
+}
+
+/// The engine has no log of a service: the others have theirs, and one warning says where that one is.
+#[test]
+fn a_log_that_is_elsewhere_is_named() {
+    let checkout = Checkout::new().says("backend", &[BACKEND]).says("db", &[DB]).logs_elsewhere("redis", "none");
+    checkout.run(["up"]).success();
+    let outcome = checkout.run(["logs"]).success();
+    assert_eq!(outcome.stdout, LINES);
+    assert_snapshot!(outcome.stderr);
+    assert_snapshot!("a_log_that_is_elsewhere_is_all_that_was_asked_for", checkout.run(["logs", "redis"]));
+}
+
+#[test]
+fn following_reads_a_log_that_is_elsewhere_once() {
+    let checkout = Checkout::new().says("backend", &[BACKEND]).logs_elsewhere("redis", "syslog");
+    checkout.run(["up"]).success();
+    let follow = checkout.start(["logs", "--follow"]).until("call container logs --timestamps --follow").until_output("no tasks");
+    let follow = follow.assert_goes_on(std::time::Duration::from_millis(500));
+    let outcome = follow.signal("INT", Target::Process).finish();
+    let reads = outcome.log.iter().filter(|line| line.starts_with("call container logs") && line.ends_with("redis")).count();
+    assert_eq!((reads, outcome.stderr.matches("warning:").count()), (1, 1), "{outcome}: {:#?}", outcome.log);
+    assert!(outcome.stderr.contains("the log of `redis` cannot be read: its logging driver `syslog`"), "{outcome}");
+}
+
 #[test]
 fn following_ends_with_ctrl_c() {
     let checkout = running();

@@ -11,9 +11,11 @@ use crate::images::needed::Needed;
 use crate::images::sbom::{Lock, Materials, Subject, document};
 use crate::images::tag::Source;
 use crate::model::{Build, Model};
-use crate::process::Invocation;
-use crate::report::{Failure, product};
+use crate::process::{Invocation, Output};
+use crate::project::Project;
+use crate::report::{Failure, Volume, product};
 use crate::stack::Stack;
+use crate::statusline;
 
 /// The stage of a Dockerfile that says what is in the image.
 const STAGE: &str = "target stage \"sbom\" could not be found";
@@ -55,7 +57,7 @@ impl Sbom {
                 std::fs::remove_dir_all(&dir).with_context(|| format!("cannot empty {}", dir.display()))?;
             }
             std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-            context.volume().say(format!("asking what is in {image}"));
+            context.volume().say(announcement(image, build, &stack.project));
             perform(context, &ask, short)?;
             let materials = Materials::read(&dir).with_context(|| format!("cannot read what is in {image}"))?;
             // An application in another language has no crates, and perhaps no lock file.
@@ -76,15 +78,37 @@ fn read(file: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
+/// What is built to know what is in `image`, and what is quicker.
+fn announcement(image: &str, build: &Build, project: &Project) -> String {
+    let builds = format!("building the stage `sbom` of {} for {image}", build.dockerfile().display());
+    if build.target.is_none() {
+        return format!("{builds}: quick where the image was built of the same sources, minutes where not");
+    }
+    // In development the program is in a volume: nothing has built it in this way yet.
+    format!(
+        "{builds}: the environment {} has no program in this image, so one is compiled, which takes minutes\n  \
+         what is shipped: `cargo xtask images build --env production`, then `cargo xtask images sbom --env production`, which compiles nothing again",
+        project.environment
+    )
+}
+
 /// Runs `ask`, and says what a Dockerfile without the stage lacks.
 fn perform(context: &Context, ask: &Invocation, image: &str) -> anyhow::Result<()> {
-    context.volume().detail(format!("running {ask}"));
-    let output = ask.capture()?;
-    if output.code == 0 {
+    let volume = context.volume();
+    volume.detail(format!("running {ask}"));
+    // The step that it is at, for as long as it takes.
+    let (code, lines) = ask.watch(|line| match volume {
+        Volume::Quiet => {}
+        Volume::Normal => statusline::shared().set(line),
+        Volume::Verbose => volume.say(line),
+    })?;
+    statusline::shared().clear();
+    if code == 0 {
         return Ok(());
     }
-    let failure = ask.failed(&output);
-    Err(if output.stderr.contains(STAGE) {
+    let said = lines.join("\n");
+    let failure = ask.failed(&Output { code, stdout: String::new(), stderr: said.clone() });
+    Err(if said.contains(STAGE) {
         Failure::new(format!("the Dockerfile of `{image}` does not say what is in the image: it has no stage `sbom`"))
             .hint("docs/images.md says what this stage writes")
     } else {

@@ -57,7 +57,7 @@ pub(super) fn revert(context: &Context) -> anyhow::Result<()> {
     }
     let _lock = context.lock(&stack)?;
     let args = [migrations.revert.as_slice(), &[newest.number.to_string()]].concat();
-    context.hand_over(&resolved.compose.run(service, &args))?;
+    context.relay(&resolved.compose.run(service, &args))?;
     if saves {
         context.volume().say(format!("`cargo xtask snapshot load {SAVEPOINT}{}` brings back all data as they were", project.flags()));
     }

@@ -10,7 +10,7 @@ use super::super::Context;
 use super::super::up::{StartArgs, start_services};
 use crate::commands;
 use crate::model::{self, Kind, Model};
-use crate::report::{Failure, product};
+use crate::report::{Failure, Volume, product};
 use crate::secrets::{self, Secret, file};
 use crate::stack::{Resolved, Stack, has_data};
 
@@ -185,7 +185,7 @@ fn effect(model: &Model, secret: &Secret) -> String {
 fn read_value(name: &str) -> anyhow::Result<String> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        eprintln!("the new value of `{name}`, then Ctrl-D on a line of its own:");
+        Volume::Normal.say(format!("the new value of `{name}`, then Ctrl-D on a line of its own:"));
     }
     let mut bytes = Vec::new();
     stdin.take(MAX_BYTES + 1).read_to_end(&mut bytes).context("cannot read the new value from stdin")?;

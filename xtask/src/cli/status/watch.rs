@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use super::page;
 use crate::engine::{events, usage};
 use crate::interrupt;
-use crate::report::lines;
+use crate::report::{bytes, lines};
 use crate::status::{Report, View};
-use crate::statusline::clipped;
+use crate::terminal::clipped;
 
 /// What is not told by an event is looked for so often: processor, memory, and the age of everything.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -122,20 +122,20 @@ struct Screen;
 impl Screen {
     fn enter() -> Self {
         // Also without a cursor.
-        let _ = lines("\u{1b}[?1049h\u{1b}[?25l");
+        let _ = bytes(b"\x1b[?1049h\x1b[?25l");
         Self
     }
 
     fn draw(&self, page: &[String]) -> ControlFlow<()> {
         let size = terminal_size::terminal_size();
         let (width, height) = size.map_or((80, 24), |(width, height)| (usize::from(width.0), usize::from(height.0)));
-        lines(&frame(page, width, height))
+        bytes(frame(page, width, height).as_bytes())
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        let _ = lines("\u{1b}[?25h\u{1b}[?1049l");
+        let _ = bytes(b"\x1b[?25h\x1b[?1049l");
     }
 }
 

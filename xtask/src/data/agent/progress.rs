@@ -30,7 +30,7 @@ impl Line {
         let begun = self.0.get(part).filter(|known| known.bytes <= bytes).map_or_else(Instant::now, |known| known.begun);
         self.0.insert(part.to_owned(), Part { bytes, total, begun });
         if volume != Volume::Quiet {
-            statusline::shared().set(&self.text());
+            statusline::shared().set(self.text().as_str());
         }
     }
 

@@ -155,6 +155,12 @@ impl Checkout {
         self
     }
 
+    /// The logging driver of `service`: one whose lines the engine cannot read.
+    pub(crate) fn logs_elsewhere(self, service: &str, driver: &str) -> Self {
+        self.of_service(service, "driver", &format!("{driver}\n"));
+        self
+    }
+
     /// Leaves only these services in the stack.
     pub(crate) fn only(mut self, services: &[&str]) -> Self {
         self.model["services"].as_object_mut().expect("an object").retain(|name, _| services.contains(&name.as_str()));

@@ -31,6 +31,27 @@ fn a_service_that_exits_is_named_with_its_code() {
     assert_snapshot!(checkout.run(["up"]));
 }
 
+/// What it wrote and its name are others' words: no terminal obeys them.
+#[test]
+fn what_a_failed_service_wrote_is_harmless() {
+    let evil = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m \u{202e}txt\rx \u{1b}[31mred";
+    let checkout = Checkout::new().only(&["db"]).behaves("db", "unhealthy").logs("db", &format!("{evil}\n")).check("db", evil);
+    let outcome = checkout.run(["up"]);
+    assert!(!outcome.stderr.contains(|c: char| c.is_control() && c != '\n') && !outcome.stderr.contains('\u{202e}'), "{outcome}");
+    assert_eq!(outcome.stderr.matches(r"\x1b]0;owned\x07\x1b[2J\u009b31m \u202etxt\rx red").count(), 2, "{outcome}");
+    let status = checkout.run(["status"]).success().stdout;
+    assert!(status.contains(r"\x1b]0;owned") && !status.contains(|c: char| c.is_control() && c != '\n'), "{status}");
+    let json = checkout.run(["status", "--json"]).success().stdout;
+    let value: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(value["services"][0]["last_check"]["output"], evil);
+}
+
+#[test]
+fn a_log_that_is_elsewhere_is_no_evidence() {
+    let checkout = Checkout::new().only(&["db"]).behaves("db", "exit 1").logs_elsewhere("db", "none");
+    assert_snapshot!(checkout.run(["up"]));
+}
+
 #[test]
 fn a_refusal_of_the_engine_is_shown() {
     let reason = "Error response from daemon: driver failed programming external connectivity: Bind for 127.0.0.1:8080 failed: port is already allocated";

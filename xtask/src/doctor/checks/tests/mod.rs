@@ -13,6 +13,7 @@ use crate::engine::Trouble;
 use crate::migrations::drift;
 use crate::model::Named;
 use crate::secrets::State;
+use crate::terminal::{Colours, shown};
 
 /// A fault: the check that finds it, and how it comes about.
 type Fault = (&'static str, fn(&mut Facts));
@@ -135,11 +136,16 @@ fn with(fault: fn(&mut Facts)) -> Facts {
     facts
 }
 
+/// What a terminal without colours shows.
+fn plain(report: &Report) -> String {
+    shown(&report.render(), Colours::Removed).into_owned()
+}
+
 #[test]
 fn a_machine_that_is_well() {
     let report = Report::new(all(&well()));
     assert!(report.ok());
-    insta::assert_snapshot!(report.render());
+    insta::assert_snapshot!(plain(&report));
 }
 
 #[test]
@@ -149,7 +155,7 @@ fn each_fault_is_found_by_its_own_check_and_by_no_other() {
         let found: Vec<Check> = all(&with(fault)).into_iter().filter(|check| !check.ok).collect();
         let names: Vec<&str> = found.iter().map(|check| check.name).collect();
         assert_eq!(names, [name], "{found:?}");
-        texts.push(Report::new(found).render());
+        texts.push(plain(&Report::new(found)));
     }
     insta::assert_snapshot!(texts.join("\n\n"));
 }
@@ -242,14 +248,14 @@ fn bare(trouble: Trouble) -> Facts {
 fn without_a_client_one_fix_mends_all() {
     let mut facts = bare(Trouble::NoClient);
     (facts.engine.client, facts.engine.compose, facts.engine.buildx) = (None, Ok(None), Ok(None));
-    insta::assert_snapshot!(Report::new(all(&facts)).render());
+    insta::assert_snapshot!(plain(&Report::new(all(&facts))));
 }
 
 #[test]
 fn an_engine_that_hangs_is_restarted_and_not_set_up() {
     let mut facts = bare(Trouble::NoEngine("`docker version` did not answer in time".to_owned()));
     facts.engine.hangs = true;
-    insta::assert_snapshot!(Report::new(all(&facts)).render());
+    insta::assert_snapshot!(plain(&Report::new(all(&facts))));
 }
 
 #[test]
