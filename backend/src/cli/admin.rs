@@ -43,7 +43,7 @@ impl Admin {
     /// Runs the verb.
     pub fn run(self) -> anyhow::Result<()> {
         super::block_on(&mut Builder::new_current_thread(), async {
-            let MigrateConfig { database } = MigrateConfig::read(Env::process())?;
+            let MigrateConfig { database, .. } = MigrateConfig::read(Env::process())?;
             match self.action {
                 Action::CreateUser { email, name, role } => create(&database, &email, &name, role).await,
                 Action::SetRole { email, role } => set_role(&database, &email, role).await,

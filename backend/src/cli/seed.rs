@@ -76,7 +76,7 @@ impl Seed {
     /// Runs the verb.
     pub fn run(self) -> anyhow::Result<()> {
         super::block_on(&mut Builder::new_current_thread(), async {
-            let MigrateConfig { database } = MigrateConfig::read(Env::process())?;
+            let MigrateConfig { database, .. } = MigrateConfig::read(Env::process())?;
             let pool = pool(&database);
             let strangers = accounts::count(&pool).await.map_err(explain)? - known(&pool).await?.len() as i64;
             if strangers > 0 && !self.yes {

@@ -92,13 +92,16 @@ impl WorkerConfig {
 pub struct MigrateConfig {
     /// The database.
     pub database: DatabaseConfig,
+    /// What a person types here to take back the newest migration; nothing where that is no everyday thing.
+    pub revert: Option<String>,
 }
 
 impl MigrateConfig {
     /// Reads it, or tells every problem at once.
     pub fn read(env: Env<'_>) -> Result<Self, Invalid> {
         let database = DatabaseConfig::read(&env);
-        env.finish(database.map(|database| MigrateConfig { database }))
+        let revert = env.text("REVERT_COMMAND");
+        env.finish(database.map(|database| MigrateConfig { database, revert }))
     }
 }
 

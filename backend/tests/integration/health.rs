@@ -24,7 +24,7 @@ async fn ready_comes_with_the_migrations() {
         assert_eq!(server.post("/api/v1/users", sign_up).await.status, StatusCode::SERVICE_UNAVAILABLE);
 
         let mut connection = migrations::connect(&bench.database, Duration::from_secs(5)).await.unwrap();
-        migrations::up(&mut connection, |_| {}).await.unwrap();
+        migrations::up(&mut connection, &migrations::MIGRATOR, |_| {}).await.unwrap();
         let answer = server.get("/api/v1/health/ready").await;
         assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
         assert_eq!(answer.body["status"], "ready");

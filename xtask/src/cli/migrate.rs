@@ -13,10 +13,14 @@ use super::Context;
 use crate::commands::compose::Compose;
 use crate::engine::containers::Container;
 use crate::images::tag::Source;
-use crate::migrations::{self, drift};
+use crate::migrations::drift::Line;
+use crate::migrations::{self, Finding, Kind, drift};
 use crate::model::{Migrations, Model};
 use crate::report::{ExitWith, Failure, Volume, product, with_flags};
 use crate::stack::{Resolved, Stack};
+
+/// What a program ends with that does not know a flag: one that is older than the checkout knows no checksums.
+const USAGE: i32 = 2;
 
 /// Apply database migrations, list them, begin a new one, go one back, or look for what is wrong with them
 #[derive(Args)]
@@ -74,24 +78,45 @@ impl Migrate {
     }
 }
 
-/// Shows what the program of `compose` says, and which files of `stack` it does not know.
-fn status(context: &Context, stack: &Stack, compose: &Compose, migrations: &Migrations) -> anyhow::Result<()> {
-    let status = compose.run(&migrations.service, &migrations.status);
-    if context.dry_run() {
-        return context.relay(&status);
-    }
-    let output = status.capture()?;
-    let (told, talk) = (output.stdout.trim_end(), output.stderr.trim_end());
-    if !told.is_empty() {
-        product(told);
-    }
+/// What the program of a stack says of migrations.
+struct Said {
+    /// Where each stands.
+    lines: Vec<Line>,
+    /// What it wrote to stdout, without checksums.
+    text: String,
+}
+
+/// Asks the program of `compose`, with checksums where it knows them.
+///
+/// # Errors
+/// With its words and its exit code when it fails.
+fn said(compose: &Compose, migrations: &Migrations) -> anyhow::Result<Said> {
+    let checksums = migrations.checksums.as_ref().map(|command| compose.run(&migrations.service, command));
+    let mut output = checksums.map(|command| command.capture()).transpose()?.filter(|output| output.code != USAGE);
+    let output = match output.take() {
+        Some(output) => output,
+        None => compose.run(&migrations.service, &migrations.status).capture()?,
+    };
     if output.code != 0 {
-        Volume::Normal.say(talk);
+        Volume::Normal.say(output.stderr.trim_end());
         return Err(ExitWith(output.code).into());
     }
-    for finding in drift::unbuilt(&drift::parse(told), &migrations::read(&directory(stack, migrations))?) {
-        let build = with_flags(finding.kind.fix(), &stack.project.flags());
-        context.volume().say(format!("warning: {} {}; {build}", finding.file, finding.text));
+    Ok(Said { lines: drift::parse(&output.stdout), text: drift::readable(output.stdout.trim_end()) })
+}
+
+/// Shows what the program of `compose` says, and how the files of `stack` differ from that.
+fn status(context: &Context, stack: &Stack, compose: &Compose, migrations: &Migrations) -> anyhow::Result<()> {
+    if context.dry_run() {
+        return context.relay(&compose.run(&migrations.service, &migrations.status));
+    }
+    let said = said(compose, migrations)?;
+    if !said.text.is_empty() {
+        product(&said.text);
+    }
+    let files = migrations::read(&directory(stack, migrations))?;
+    for finding in drift::compare(&said.lines, &files).iter().filter(|finding| finding.kind != Kind::OutOfOrder) {
+        let fix = with_flags(finding.kind.fix(), &stack.project.flags());
+        context.volume().say(format!("warning: {} {}; {fix}", finding.file, finding.text));
     }
     Ok(())
 }
@@ -107,27 +132,23 @@ fn up(context: &Context) -> anyhow::Result<()> {
     context.relay(&resolved.compose.run(&migrations.service, &migrations.up))
 }
 
-/// Refuses to call it done where the program of `compose` does not have all files of `stack`.
+/// Refuses to call it done where the program of `compose` does not have the files of `stack`, or one was changed after it was applied.
 ///
 /// # Errors
-/// When it has not.
+/// When that is so, or the program cannot say it.
 fn check_built(stack: &Stack, compose: &Compose, migrations: &Migrations) -> anyhow::Result<()> {
     let files = migrations::read(&directory(stack, migrations))?;
-    let status = compose.run(&migrations.service, &migrations.status).capture()?;
-    if status.code != 0 {
-        // The migration itself says better what is wrong.
-        return Ok(());
-    }
-    let unbuilt = drift::unbuilt(&drift::parse(&status.stdout), &files);
-    let Some(first) = unbuilt.first() else { return Ok(()) };
-    let more = if unbuilt.len() > 1 { format!("; and {} more", unbuilt.len() - 1) } else { String::new() };
-    Err(Failure::new(format!("{} {}{more}", first.file, first.text))
-        .detail("nothing was changed")
-        .hint(match stack.source {
-            Source::Pinned(_) => "check out the version that runs, or let one run that has it".to_owned(),
-            _ => format!("`cargo xtask up{}` builds the program that has it, and applies it", stack.project.flags()),
-        })
-        .into())
+    let said = said(compose, migrations)?;
+    let found = drift::compare(&said.lines, &files);
+    let refused: Vec<&Finding> =
+        found.iter().filter(|finding| [Kind::Changed, Kind::Missing, Kind::Unbuilt].contains(&finding.kind)).collect();
+    let Some(first) = refused.first() else { return Ok(()) };
+    let more = if refused.len() > 1 { format!("; and {} more", refused.len() - 1) } else { String::new() };
+    let fix = match stack.source {
+        Source::Pinned(_) if first.kind == Kind::Unbuilt => "check out the version that runs, or let one run that has it".to_owned(),
+        _ => with_flags(first.kind.fix(), &stack.project.flags()),
+    };
+    Err(Failure::new(format!("{} {}{more}", first.file, first.text)).detail("nothing was changed").hint(fix).into())
 }
 
 fn find(model: &Model) -> anyhow::Result<&Migrations> {

@@ -3,8 +3,9 @@
 use clap::Args;
 
 use super::Context;
-use super::restart::named;
+use super::restart::{check_made, named};
 use super::up::{StartArgs, build, refuse, start_services};
+use crate::commands;
 use crate::report::Failure;
 use crate::stack::Resolved;
 
@@ -26,16 +27,26 @@ impl Rebuild {
         let resolved = stack.resolve()?;
         refuse::check_attributes(&stack, &resolved)?;
         let services = builders(&resolved, &self.services)?;
+        check_made(&stack, &resolved, &self.services)?;
         build(context, &resolved, &services)?;
         // Where the builder compiles programs, they are not in the images: services that run one begin anew, with what it makes of today's sources.
         let programs = programs(&resolved, &self.services);
         if !programs.is_empty() {
             context.perform(&resolved.compose.stop(&programs))?;
+            run_again(context, &resolved)?;
         }
         let resolved = stack.resolve()?;
         let all = resolved.model.services.keys().cloned().collect();
         start_services(context, &stack, &resolved, &all, self.start)
     }
+}
+
+/// Removes the containers of one-shots whose program the builder compiles, so that they run with what it makes of today's sources, migrations above all.
+fn run_again(context: &Context, resolved: &Resolved) -> anyhow::Result<()> {
+    let compiled = |service: &str| resolved.model.develop.as_ref().is_some_and(|develop| develop.programs.contains_key(service));
+    let ended = resolved.containers.iter().filter(|container| !container.running() && resolved.model.one_shot(container.service()));
+    let ids: Vec<String> = ended.filter(|container| compiled(container.service())).map(|container| container.id.clone()).collect();
+    if ids.is_empty() { Ok(()) } else { context.perform(&commands::engine::remove(&ids)) }
 }
 
 /// Those of `names`, or of all services when there are none, that go on running and whose program the builder compiles.

@@ -33,6 +33,7 @@ impl Restart {
                 .hint(format!("`cargo xtask up{}` runs it where it has not run yet", stack.project.flags()))
                 .into());
         }
+        check_made(&stack, &resolved, &self.services)?;
         let long_running: Vec<String> = services.iter().filter(|service| !resolved.model.one_shot(service)).cloned().collect();
         context.perform(&resolved.compose.stop(&long_running))?;
         start_again(context, &stack, &services, &long_running, self.start.keeping_the_builder())
@@ -49,6 +50,21 @@ fn start_again(context: &Context, stack: &Stack, services: &BTreeSet<String>, st
         }
     }
     start_services(context, stack, &resolved, services, start)
+}
+
+/// Refuses services that were never started, or whose container was removed: what they need is `up`'s to make.
+///
+/// # Errors
+/// When one of `names` has no container, or nothing of the stack has one where there are no names.
+pub(crate) fn check_made(stack: &Stack, resolved: &Resolved, names: &[String]) -> Result<(), Failure> {
+    let made = |name: &String| resolved.containers.iter().any(|container| container.service() == name);
+    let what = match names.iter().find(|name| !made(name)) {
+        Some(name) => format!("`{name}` has no container yet"),
+        None if resolved.containers.is_empty() => format!("{} has no containers yet", stack.project.compose_name()),
+        None => return Ok(()),
+    };
+    let hint = format!("`cargo xtask up{}` makes what is missing, and starts it", stack.project.flags());
+    Err(Failure::new(what).detail("nothing was changed").hint(hint))
 }
 
 /// The services that `names` mean: all of the stack when there are none.

@@ -18,7 +18,12 @@ pub(crate) struct Compose {
 impl Compose {
     /// For `project` with the files of `environment`; `variables` fill in the files' `${…}`.
     pub(crate) fn new(project: &Project, environment: &Environment, variables: BTreeMap<String, String>) -> Self {
-        Self { project: project.clone(), files: environment.files(), variables }
+        let compose = Self { project: project.clone(), files: environment.files(), variables };
+        match project.flags() {
+            flags if flags.is_empty() => compose,
+            // As the file has it, for this instance.
+            flags => compose.with("REVERT_COMMAND", format!("cargo xtask migrate revert{flags}")),
+        }
     }
 
     /// The same with `name` set, unless the caller's own environment sets it.
@@ -107,6 +112,12 @@ impl Compose {
     pub(crate) fn run(&self, service: &str, args: &[String]) -> Invocation {
         // Nobody types there; on a terminal Compose would want one for its stdin, too.
         self.compose().args(["run", "--rm", "--no-deps", "--no-TTY", service]).args(args).foreign()
+    }
+
+    /// The same, labelled with what it does.
+    pub(crate) fn run_as(&self, doing: &str, service: &str, args: &[String]) -> Invocation {
+        let label = format!("{}={doing}", crate::engine::containers::DOING);
+        self.compose().args(["run", "--rm", "--no-deps", "--no-TTY", "--label", &label, service]).args(args)
     }
 
     /// Runs a one-off container of `service` that is talked with: called `name`, labelled with what it does, with the mounts `volumes`.

@@ -9,6 +9,15 @@ use super::message::Message;
 use super::protocol::{Phase, Problem, ToAgent, ToReloader};
 use super::run::{Current, Loop};
 use crate::commands;
+use crate::engine::containers::REVERT;
+
+/// The file and the line that a failed migration names: `error: backend/migrations/1_a.up.sql:7: …`.
+fn place(text: &str) -> Option<(String, u64)> {
+    let said = text.lines().find_map(|line| line.strip_prefix("error: "))?;
+    let mut parts = said.splitn(3, ':');
+    let (file, line) = (parts.next()?, parts.next()?.parse().ok()?);
+    file.ends_with(".sql").then(|| (file.to_owned(), line))
+}
 
 impl Loop<'_, '_> {
     /// Does what `next` orders, and tells how the change ended that was under way.
@@ -105,10 +114,25 @@ impl Loop<'_, '_> {
             Ok(()) => self.tell.solved("migration"),
             Err(text) => {
                 let title = "the migration failed: the programs before it go on".to_owned();
-                self.tell.problem(Problem { title, text, ..plain("migration", "migration", "migrate") });
+                let (file, line) = place(&text).unzip();
+                let root = self.stack.project.root.display();
+                let editor = file
+                    .as_ref()
+                    .zip(line)
+                    .map(|(file, line)| format!("vscode://file/{}/{file}:{line}:1", root.to_string().trim_start_matches('/')));
+                let column = line.map(|_| 1);
+                self.tell.problem(Problem { title, text, file, line, column, editor, ..plain("migration", "migration", "migrate") });
             }
         }
         self.ended(id, Ended::Migrated(good));
+    }
+
+    /// Another command did `what`. After a migration was taken back, what did not migrate before is tried again.
+    pub(super) fn done_elsewhere(&mut self, what: &str) {
+        if what == REVERT && self.tell.open("migration") {
+            let plan = self.planner.everything();
+            self.bring(plan, vec![ALL.to_owned()], 0);
+        }
     }
 
     fn finish(&mut self, end: &End) {
@@ -124,5 +148,20 @@ impl Loop<'_, '_> {
         }
         self.tell.change(&current.change);
         self.paint();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_migration_leads_to_its_line() {
+        let text =
+            "applied 1 a\nerror: backend/migrations/2_b.up.sql:7: syntax error at or near \"ALTR\"\n  the schema is as it was before it";
+        assert_eq!(place(text), Some(("backend/migrations/2_b.up.sql".to_owned(), 7)));
+        for other in ["error: backend/migrations/2_b.up.sql: duplicate key", "error: the database at db:5432 refuses us", ""] {
+            assert_eq!(place(other), None, "{other}");
+        }
     }
 }

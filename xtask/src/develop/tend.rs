@@ -70,6 +70,7 @@ impl Loop<'_, '_> {
             Change::Healthy => self.tell.solved(&format!("service:{}", event.service)),
             Change::Unhealthy => self.unwell(&event.service),
             Change::Exited(code) => self.container_ended(&event.service, code),
+            Change::Did(ref what) => self.done_elsewhere(what),
             Change::Asked | Change::Removed => {}
         }
         self.look();

@@ -310,5 +310,8 @@ pub(crate) const ENVIRONMENT: &str = "slipway.environment";
 /// The label of a container that works for one command: which one.
 pub(crate) const DOING: &str = "slipway.doing";
 
+/// What the container of `migrate revert` does, in that label.
+pub(crate) const REVERT: &str = "revert";
+
 #[cfg(test)]
 pub(crate) mod tests;

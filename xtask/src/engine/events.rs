@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 
+use super::containers::DOING;
 use crate::commands;
 use crate::process::Stream;
 
@@ -36,6 +37,8 @@ pub(crate) enum Change {
     Exited(i64),
     /// It is gone.
     Removed,
+    /// A one-off container that is labelled with this, what it does, ended well.
+    Did(String),
 }
 
 /// One line of `docker events --format json`.
@@ -75,10 +78,10 @@ impl Line {
 fn parse(line: &str) -> Option<Event> {
     let line = Line::parse(line)?;
     let attribute = |name: &str| line.attribute(name);
-    if attribute("com.docker.compose.oneoff") == "True" {
-        return None;
-    }
+    let one_off = attribute("com.docker.compose.oneoff") == "True";
     let change = match line.action.as_str() {
+        "die" if one_off && line.exit_code() == 0 && !attribute(DOING).is_empty() => Change::Did(attribute(DOING).to_owned()),
+        _ if one_off => return None,
         "start" => Change::Started,
         "health_status: healthy" => Change::Healthy,
         "health_status: unhealthy" => Change::Unhealthy,
@@ -128,6 +131,9 @@ mod tests {
         assert_eq!(read("health_status: unhealthy", ""), Some(Change::Unhealthy));
         assert_eq!(read("die", r#","exitCode":"137""#), Some(Change::Exited(137)));
         assert_eq!(read("destroy", ""), Some(Change::Removed));
+        let one_off = r#","com.docker.compose.oneoff":"True","slipway.doing":"revert""#;
+        assert_eq!(read("die", &format!(r#"{one_off},"exitCode":"0""#)), Some(Change::Did("revert".to_owned())));
+        assert_eq!(read("die", &format!(r#"{one_off},"exitCode":"1""#)), None);
         assert_eq!(read("kill", r#","signal":"15""#), Some(Change::Asked));
         assert_eq!(read("kill", r#","signal":"1""#), None);
     }

@@ -75,7 +75,7 @@ impl Watch {
                 self.asked.remove(id);
                 self.own.remove(service);
             }
-            Change::Unhealthy | Change::Healthy | Change::Exited(_) => {}
+            Change::Unhealthy | Change::Healthy | Change::Exited(_) | Change::Did(_) => {}
         }
     }
 
@@ -99,7 +99,7 @@ impl Watch {
                 self.waiting.remove(service);
                 self.release(containers, now)
             }
-            Change::Asked | Change::Started | Change::Removed => {
+            Change::Asked | Change::Started | Change::Removed | Change::Did(_) => {
                 self.noted(service, id, change);
                 Vec::new()
             }

@@ -3,22 +3,38 @@
 use super::files::{self, File};
 use super::finding::{Finding, Kind};
 
-/// One line of `migrate status`: `applied  20260101000000  create tasks`.
+/// One line of `migrate status`: `applied  20260101000000  create tasks  own=sha384:…  recorded=sha384:…`, without checksums where nobody asked for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
-    /// `applied`, `pending`, …
+    /// `applied`, `pending`, `empty, not applied`, …
     state: String,
     /// What orders migrations.
     pub(crate) number: u64,
-    /// What it does; empty where the program does not know it.
+    /// What it does; empty where nobody knows it.
     pub(crate) name: String,
+    /// The checksum of the program's text.
+    own: Option<String>,
+    /// That of the text that was applied.
+    recorded: Option<String>,
 }
+
+/// What comes before checksums.
+const SUMS: [&str; 2] = ["own=", "recorded="];
 
 impl Line {
     fn parse(line: &str) -> Option<Self> {
-        let mut words = line.split_whitespace();
-        let (state, number) = (words.next()?, words.next()?.parse().ok()?);
-        Some(Self { state: state.to_owned(), number, name: words.collect::<Vec<_>>().join(" ") })
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let at = words.iter().position(|word| word.parse::<u64>().is_ok()).filter(|at| *at > 0)?;
+        let rest = &words[at + 1..];
+        let sum = |what: &str| rest.iter().find_map(|word| word.strip_prefix(what)).map(str::to_owned);
+        let name: Vec<&str> = rest.iter().filter(|word| !SUMS.iter().any(|sum| word.starts_with(sum))).copied().collect();
+        Some(Self {
+            state: words[..at].join(" "),
+            number: words[at].parse().ok()?,
+            name: name.join(" "),
+            own: sum(SUMS[0]),
+            recorded: sum(SUMS[1]),
+        })
     }
 
     /// What should not be.
@@ -27,9 +43,48 @@ impl Line {
             "changed" => (Kind::Changed, "was changed after it was applied"),
             "unknown" => (Kind::Missing, "was applied to the database, and the program that runs does not have it"),
             "out-of-order" => (Kind::OutOfOrder, "is not applied, and a later one is"),
+            "duplicate" => (Kind::Number, "has the number of another one"),
             _ => return None,
         };
         Some(Finding::of(format!("{} {}", self.number, self.name).trim_end(), kind, text))
+    }
+
+    /// What is wrong where no file of `numbered` has its number.
+    fn without_file(&self, numbered: &[(u64, &File)]) -> Option<Finding> {
+        let what = format!("{} {}", self.number, self.name);
+        let moved = numbered.iter().find(|(_, file)| self.recorded.as_ref() == Some(&file.checksum));
+        match (self.is_applied(), moved) {
+            (true, Some((_, file))) => Some(Finding::of(
+                what.trim_end(),
+                Kind::Missing,
+                format!("was applied, and `{}` has its text under another number", file.name),
+            )),
+            (true, None) if self.state != "unknown" => {
+                Some(Finding::of(what.trim_end(), Kind::Missing, "was applied, and there is no file of it here"))
+            }
+            (true, None) => self.drift(),
+            (false, _) => Some(Finding::of(what.trim_end(), Kind::Unbuilt, "is in the program that runs, and there is no file of it here")),
+        }
+    }
+
+    /// What is wrong with `file`, which has its number.
+    fn against(&self, file: &File) -> Option<Finding> {
+        let same = |sum: &Option<String>| sum.as_ref().map(|sum| *sum == file.checksum);
+        match (same(&self.recorded), same(&self.own)) {
+            (Some(false), _) => Some(Finding::of(&file.name, Kind::Changed, "was changed after it was applied")),
+            (Some(true), None) => {
+                Some(Finding::of(&file.name, Kind::Unbuilt, "was applied, and the program that runs was built without it"))
+            }
+            (_, Some(false)) => {
+                Some(Finding::of(&file.name, Kind::Unbuilt, "is not as the program that runs has it, which was built with another text"))
+            }
+            _ => self.drift(),
+        }
+    }
+
+    /// Whether the program has another text than the one that was applied.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.state == "changed"
     }
 
     fn is_applied(&self) -> bool {
@@ -59,16 +114,39 @@ pub(crate) fn check(lines: &[Line]) -> Vec<Finding> {
     lines.iter().filter_map(Line::drift).collect()
 }
 
-/// Those of `files` that the program does not have, and so applies never.
-pub(crate) fn unbuilt(lines: &[Line], files: &[File]) -> Vec<Finding> {
-    let ups = files.iter().filter(|file| !file.name.ends_with(".down.sql"));
-    let numbered = ups.filter_map(|file| files::parse(&file.name).ok().map(|name| (file, name.number)));
-    // What the database has and the program has not is another thing, and named as such.
-    let has = |number: u64| lines.iter().any(|line| line.number == number);
-    numbered
-        .filter(|(_, number)| !has(*number))
-        .map(|(file, _)| Finding::of(&file.name, Kind::Unbuilt, "is not in the program that runs, which was built without it"))
-        .collect()
+/// How `files`, the database and the program that runs differ. Without checksums in `lines`, texts are not compared: see [`compared`].
+pub(crate) fn compare(lines: &[Line], files: &[File]) -> Vec<Finding> {
+    let ups = files.iter().filter(|file| file.is_up());
+    let numbered: Vec<(u64, &File)> = ups.filter_map(|file| Some((files::number(&file.name)?, file))).collect();
+    let mut found: Vec<Finding> = Vec::new();
+    for line in lines {
+        let of: Vec<&File> = numbered.iter().filter(|(number, _)| *number == line.number).map(|(_, file)| *file).collect();
+        match of[..] {
+            [] => found.extend(line.without_file(&numbered)),
+            [file] => found.extend(line.against(file)),
+            // Several files with one number are named by themselves.
+            _ => found.extend(line.drift().filter(|finding| finding.kind != Kind::Number)),
+        }
+    }
+    let lacks = |number: u64| lines.iter().all(|line| line.number != number);
+    let applied = |file: &File| lines.iter().any(|line| line.recorded.as_ref() == Some(&file.checksum));
+    let unbuilt = numbered.iter().filter(|(number, file)| lacks(*number) && !file.is_empty() && !applied(file));
+    found.extend(
+        unbuilt.map(|(_, file)| Finding::of(&file.name, Kind::Unbuilt, "is not in the program that runs, which was built without it")),
+    );
+    found
+}
+
+/// Whether `lines` have what is needed to compare texts.
+pub(crate) fn compared(lines: &[Line]) -> bool {
+    lines.iter().all(|line| line.own.is_some() || line.recorded.is_some())
+}
+
+/// `status` without checksums: they are for programs.
+pub(crate) fn readable(status: &str) -> String {
+    let cut =
+        |line: &str| SUMS.iter().filter_map(|sum| line.find(&format!("  {sum}"))).min().map_or(line.to_owned(), |at| line[..at].to_owned());
+    status.lines().map(cut).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -90,13 +168,71 @@ mod tests {
         assert_eq!(pending(&parse(STATUS)).collect::<Vec<_>>(), [20_260_101_000_005]);
     }
 
+    const FILE: &str = "20260101000001_a.up.sql";
+
+    /// What is said of these files, beside a program and a database that have these texts of number 1.
+    fn told(state: &str, own: Option<&str>, recorded: Option<&str>, files: &[(&str, &str)]) -> String {
+        let sum = |what: &str, text: Option<&str>| {
+            text.map(|text| format!("  {what}={}", File::new("", text.as_bytes()).checksum)).unwrap_or_default()
+        };
+        let status = format!("{state}  20260101000001  a{}{}\n", sum("own", own), sum("recorded", recorded));
+        let files: Vec<File> = files.iter().map(|(name, text)| File::new(name, text.as_bytes())).collect();
+        let found = compare(&parse(&status), &files);
+        found.into_iter().map(|finding| format!("{}: {:?}: {}", finding.file, finding.kind, finding.text)).collect::<Vec<_>>().join("\n")
+    }
+
     #[test]
-    fn what_the_program_lacks_is_named() {
-        let files =
-            ["20260101000001_create_tasks.up.sql", "20260101000001_create_tasks.down.sql", "20260102000000_late.up.sql", "late.sql"];
-        let files = files.map(|name| File { name: name.to_owned(), text: String::new() });
-        let found = unbuilt(&parse(STATUS), &files).into_iter().map(|finding| finding.file);
-        assert_eq!(found.collect::<Vec<_>>(), ["20260102000000_late.up.sql"]);
+    fn files_database_and_program_are_compared() {
+        let cases = [
+            // Whatever the program says: it may have the text that was applied.
+            told("applied", Some("A"), Some("A"), &[(FILE, "A!")]),
+            told("changed", Some("A!"), Some("A"), &[(FILE, "A!")]),
+            told("applied", Some("A\n"), Some("A\n"), &[(FILE, "A\r\n")]),
+            told("changed", Some("A!"), Some("A"), &[(FILE, "A")]),
+            told("unknown", None, Some("A"), &[(FILE, "A")]),
+            told("applied", Some("A"), Some("A"), &[]),
+            told("unknown", None, Some("A"), &[]),
+            told("applied", Some("A"), Some("A"), &[("20260101000002_a.up.sql", "A")]),
+            told("pending", Some("A"), None, &[(FILE, "A!")]),
+            told("empty, not applied", Some("-- A"), None, &[(FILE, "A!")]),
+            told("pending", Some("A"), None, &[]),
+            told("out-of-order", Some("A"), None, &[(FILE, "A")]),
+            told("applied", Some("A"), Some("A"), &[(FILE, "A"), ("20260102000000_late.up.sql", "SELECT 1"), ("late.sql", "")]),
+        ];
+        insta::assert_snapshot!(cases.join("\n---\n"));
+    }
+
+    #[test]
+    fn what_is_as_it_should_be_is_not_named() {
+        assert_eq!(told("applied", Some("A"), Some("A"), &[(FILE, "A"), ("20260101000001_a.down.sql", "B")]), "");
+        assert_eq!(told("pending", Some("A"), None, &[(FILE, "A")]), "");
+        assert_eq!(told("empty, not applied", Some("-- A"), None, &[(FILE, "-- A")]), "");
+        assert_eq!(
+            told("applied", Some("A"), Some("A"), &[(FILE, "A"), ("20260102000000_stub.up.sql", "-- Why.\n")]),
+            "",
+            "nobody applies it"
+        );
+        let twice = [(FILE, "A"), ("20260101000001_b.up.sql", "B")];
+        assert_eq!(told("applied", Some("A"), Some("A"), &twice), "", "files with one number are named by themselves");
+    }
+
+    #[test]
+    fn without_checksums_texts_are_not_compared_and_that_is_known() {
+        let lines = parse("applied 20260101000001 a\n");
+        assert_eq!((compare(&lines, &[File::new(FILE, b"A!")]), compared(&lines)), (Vec::new(), false));
+        assert!(compared(&parse("applied 20260101000001 a  own=sha384:1  recorded=sha384:1\n")));
+    }
+
+    #[test]
+    fn a_line_is_read_with_and_without_checksums() {
+        let text = "empty, not applied 3  add x  own=sha384:1\napplied            4  add y  own=sha384:1  recorded=sha384:2\n";
+        let lines = parse(text);
+        assert_eq!(
+            (lines[0].state.as_str(), lines[0].name.as_str(), lines[0].own.as_deref()),
+            ("empty, not applied", "add x", Some("sha384:1"))
+        );
+        assert_eq!(lines[1].recorded.as_deref(), Some("sha384:2"));
+        assert_eq!(readable(text), "empty, not applied 3  add x\napplied            4  add y");
     }
 
     #[test]

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
+use sha2::{Digest as _, Sha384};
 
 use super::finding::{Finding, Kind};
+use super::sql::{self, Statement};
 
 /// How many digits a number has: a UTC time, so that the order of names is the order of numbers.
 const DIGITS: usize = 14;
@@ -15,8 +17,36 @@ const DIGITS: usize = 14;
 pub(crate) struct File {
     /// Its name, without a directory.
     pub(crate) name: String,
-    /// What is in it.
+    /// What is in it, as far as it is text.
     pub(crate) text: String,
+    /// The checksum of its bytes, as `migrate status` writes it.
+    pub(crate) checksum: String,
+    /// The first line that is not UTF-8.
+    not_text: Option<usize>,
+}
+
+impl File {
+    /// The file `name` with the content `bytes`.
+    pub(crate) fn new(name: &str, bytes: &[u8]) -> Self {
+        let digits: String = Sha384::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let valid = std::str::from_utf8(bytes).map_err(|error| error.valid_up_to());
+        Self {
+            name: name.to_owned(),
+            text: String::from_utf8_lossy(bytes).into_owned(),
+            checksum: format!("sha384:{digits}"),
+            not_text: valid.err().map(|end| 1 + bytes[..end].iter().filter(|byte| **byte == b'\n').count()),
+        }
+    }
+
+    /// Whether it leads to the newer schema.
+    pub(crate) fn is_up(&self) -> bool {
+        !self.name.ends_with(".down.sql")
+    }
+
+    /// Whether it changes nothing: it has comments at most, or a transaction with nothing in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        sql::parse(&self.text).is_ok_and(|script| script.statements.iter().all(Statement::is_bare_transaction))
+    }
 }
 
 /// Which way a file leads.
@@ -50,12 +80,17 @@ pub(crate) fn read(directory: &Path) -> anyhow::Result<Vec<File>> {
         let entry = entry.with_context(unreadable)?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.ends_with(".sql") && entry.path().is_file() {
-            let text = std::fs::read(entry.path()).with_context(|| format!("cannot read {}", entry.path().display()))?;
-            files.push(File { name, text: String::from_utf8_lossy(&text).into_owned() });
+            let bytes = std::fs::read(entry.path()).with_context(|| format!("cannot read {}", entry.path().display()))?;
+            files.push(File::new(&name, &bytes));
         }
     }
     files.sort_by(|left, right| left.name.cmp(&right.name));
     Ok(files)
+}
+
+/// The number that `name` begins with, as the program reads it, whatever else is wrong with the name.
+pub(crate) fn number(name: &str) -> Option<u64> {
+    name.split_once('_')?.0.parse().ok()
 }
 
 /// Takes a name apart.
@@ -92,6 +127,13 @@ pub(crate) fn check(files: &[File]) -> Vec<Finding> {
             Err(reason) => found.push(Finding::of(&file.name, Kind::Name, reason)),
         }
     }
+    for (file, line) in files.iter().filter_map(|file| Some((file, file.not_text?))) {
+        found.push(Finding { line: Some(line), ..Finding::of(&file.name, Kind::Sql, "is not UTF-8, so no program can be built with it") });
+    }
+    for file in files.iter().filter(|file| file.text.starts_with('\u{feff}')) {
+        let text = "begins with a byte order mark, which PostgreSQL takes for a letter of the first word";
+        found.push(Finding { line: Some(1), ..Finding::of(&file.name, Kind::Sql, text) });
+    }
     for (number, stems) in &migrations {
         if stems.len() > 1 {
             let names: Vec<String> = stems.keys().map(|stem| format!("`{stem}`")).collect();
@@ -117,7 +159,7 @@ mod tests {
     use super::*;
 
     fn check_names(names: &[&str]) -> Vec<String> {
-        let files: Vec<File> = names.iter().map(|name| File { name: (*name).to_owned(), text: String::new() }).collect();
+        let files: Vec<File> = names.iter().map(|name| File::new(name, b"SELECT 1;")).collect();
         check(&files).into_iter().map(|finding| format!("{}: {}", finding.file, finding.text)).collect()
     }
 
@@ -135,6 +177,40 @@ mod tests {
         20260101000000_a.up.sql: has no `.down.sql`: there is no way back
         20260101000001_b.down.sql: has no `.up.sql`: it is never run
         ");
+    }
+
+    #[test]
+    fn what_is_no_text_for_postgresql_is_named_with_its_line() {
+        let found = check(&[
+            File::new("20260101000000_a.up.sql", b"SELECT 1;\nSELECT '\xff';"),
+            File::new("20260101000000_a.down.sql", "\u{feff}SELECT 1;".as_bytes()),
+        ]);
+        let lines: Vec<String> =
+            found.into_iter().map(|finding| format!("{}:{:?}: {}", finding.file, finding.line, finding.text)).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        20260101000000_a.up.sql:Some(2): is not UTF-8, so no program can be built with it
+        20260101000000_a.down.sql:Some(1): begins with a byte order mark, which PostgreSQL takes for a letter of the first word
+        ");
+    }
+
+    #[test]
+    fn comments_and_bare_transactions_change_nothing() {
+        let empty = |text: &str| File::new("a.up.sql", text.as_bytes()).is_empty();
+        for text in
+            ["", "-- Why.\n", "\u{feff}/* a /* b */ */\r\n;", "BEGIN; COMMIT;", "start transaction;\nrollback work", "-- no-transaction"]
+        {
+            assert!(empty(text), "{text:?}");
+        }
+        for text in ["SELECT 1", "BEGIN; DROP TABLE a; COMMIT", "/* no end", "commitment", "'a'"] {
+            assert!(!empty(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_checksum_is_that_of_the_bytes() {
+        let sum = |text: &str| File::new("a.up.sql", text.as_bytes()).checksum;
+        assert!(sum("").starts_with("sha384:38b060a751ac96384cd9327eb1b1e36a21fdb71114be0743"), "{}", sum(""));
+        assert_ne!(sum("a\n"), sum("a\r\n"));
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     Locks,
     /// It cannot run in a transaction, or not with what stands beside it.
     Transaction,
+    /// It has no statement.
+    Empty,
     /// It was changed after it was applied.
     Changed,
     /// It was applied and is not here.
@@ -44,6 +46,7 @@ impl Kind {
             Self::Destructive => "destructive",
             Self::Locks => "locks",
             Self::Transaction => "transaction",
+            Self::Empty => "empty",
             Self::Changed => "changed",
             Self::Missing => "missing",
             Self::OutOfOrder => "out-of-order",
@@ -57,18 +60,26 @@ impl Kind {
             Self::Name => "`cargo xtask migrate new NAME` makes files with good names",
             Self::Number => "give the newer one the number of today; nothing that is applied may be renamed",
             Self::Pair => "write the file that is missing",
-            Self::Sql => "mend the text",
+            Self::Sql => "mend the text; a migration is UTF-8 without a byte order mark",
             Self::Destructive => {
                 "make it a later migration, when no version that runs uses it; then say why it is safe: `-- destructive: <why>`"
             }
             Self::Locks => "let nobody wait (docs/migrations.md says how), or say why that is fine: `-- locks: <why>`",
-            Self::Transaction => "a file of its own, that begins with `-- no-transaction` and has nothing else in it",
-            Self::Changed => "restore its text and put the change into a new migration; `git log -p` has what was applied",
-            Self::Missing => "go to the branch that has it, or let the version that has it run `cargo xtask migrate revert`",
+            Self::Transaction => {
+                "leave `BEGIN` and `COMMIT` out; `CONCURRENTLY` has a file of its own, that begins with `-- no-transaction` and has nothing else in it"
+            }
+            Self::Empty => "write its statements, or remove both of its files; where nothing is to be taken back, `SELECT 1;` says so",
+            Self::Changed => {
+                "restore its text and put the change into a new migration; `git log -p` has what was applied. Where it is the newest and nobody else \
+                 has applied it, `cargo xtask migrate revert` takes it back, with the data that only it has room for"
+            }
+            Self::Missing => {
+                "go to the branch that has it, give its file the old number again, or let the version that has it run `cargo xtask migrate revert`"
+            }
             Self::OutOfOrder => {
                 "`cargo xtask migrate` applies it as it is; where it needs the later ones, give it the number of today first"
             }
-            Self::Unbuilt => "`cargo xtask up` builds the program that has it, and so does `cargo xtask dev`",
+            Self::Unbuilt => "`cargo xtask rebuild` builds the program from the files that are here, and so does `cargo xtask dev`",
         }
     }
 }
@@ -169,7 +180,7 @@ mod tests {
         20260101000000: missing: was applied and is not here
 
         fix for locks: let nobody wait (docs/migrations.md says how), or say why that is fine: `-- locks: <why>`
-        fix for missing: go to the branch that has it, or let the version that has it run `cargo xtask migrate revert --env test`
+        fix for missing: go to the branch that has it, give its file the old number again, or let the version that has it run `cargo xtask migrate revert --env test`
         ");
         assert!(!report.ok() && Report::new(Vec::new(), false).ok());
     }

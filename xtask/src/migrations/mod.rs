@@ -13,8 +13,14 @@ pub(crate) use self::finding::{Finding, Kind, Report};
 pub(crate) fn check(files: &[File], from: Option<u64>) -> Vec<Finding> {
     let mut found = files::check(files);
     let old = |file: &File| files::parse(&file.name).is_ok_and(|name| from.is_some_and(|from| name.number < from));
-    let judged = files.iter().filter(|file| !file.name.ends_with(".down.sql") && !old(file));
-    found.extend(judged.flat_map(|file| rules::check(&file.name, &file.text)));
+    for file in files.iter().filter(|file| !old(file)) {
+        if file.is_empty() {
+            let text = if file.is_up() { "has no statement, so it is not applied" } else { "has no statement, so there is no way back" };
+            found.push(Finding::of(&file.name, Kind::Empty, text));
+        } else if file.is_up() {
+            found.extend(rules::check(&file.name, &file.text));
+        }
+    }
     found.sort_by(|left, right| (&left.file, left.line).cmp(&(&right.file, right.line)));
     found
 }
@@ -24,7 +30,7 @@ mod tests {
     use super::*;
 
     fn file(name: &str, text: &str) -> File {
-        File { name: name.to_owned(), text: text.to_owned() }
+        File::new(name, text.as_bytes())
     }
 
     #[test]
@@ -38,6 +44,14 @@ mod tests {
         assert_eq!(found(Some(20_260_102_000_000)), ["20260101000000_a.up.sql", "20260102000000_b.up.sql"]);
         assert_eq!(found(None).len(), 3, "its pair, and what it drops");
         assert_eq!(found(Some(20_260_103_000_000)), ["20260101000000_a.up.sql"]);
+    }
+
+    #[test]
+    fn a_file_without_a_statement_is_named_in_both_directions() {
+        let stubs = [file("20260102000000_b.down.sql", "-- Back.\n"), file("20260102000000_b.up.sql", "-- Why.\nBEGIN; COMMIT;\n")];
+        let texts: Vec<String> = check(&stubs, None).into_iter().map(|finding| finding.text).collect();
+        assert_eq!(texts, ["has no statement, so there is no way back", "has no statement, so it is not applied"]);
+        assert_eq!(check(&stubs, Some(20_260_103_000_000)), [], "what was applied before there was a check");
     }
 
     #[test]

@@ -19,7 +19,10 @@ pub(crate) fn check(name: &str, text: &str) -> Vec<Finding> {
         Err(unclosed) => return vec![Finding { line: Some(unclosed.line), ..Finding::of(name, Kind::Sql, unclosed.to_string()) }],
     };
     let mut judge = Judge { alone: script.statements.len() == 1 && text.starts_with(NO_TRANSACTION), ..Judge::default() };
-    script.statements.iter().for_each(|statement| judge.statement(&statement.tokens, statement.line));
+    for Statement { tokens, line } in &script.statements {
+        judge.statement(tokens, *line);
+        judge.transaction(tokens, *line);
+    }
     let noted = |kind: Kind| match kind {
         Kind::Destructive => has_note(&script.comments, "destructive:"),
         Kind::Locks => has_note(&script.comments, "locks:"),
@@ -55,6 +58,15 @@ struct Judge {
 }
 
 impl Judge {
+    /// Each migration has a transaction together with its record.
+    fn transaction(&mut self, tokens: &[Token], line: usize) {
+        let own = |token: &Token| ["abort", "begin", "commit", "end", "rollback", "start"].into_iter().any(|word| token.is(word));
+        if tokens.first().is_some_and(own) {
+            let text = "begins or ends a transaction, which the migration and its record have together";
+            self.found.push(Offence { line, kind: Kind::Transaction, table: None, text: text.to_owned() });
+        }
+    }
+
     fn statement(&mut self, tokens: &[Token], line: usize) {
         let mut cursor = Cursor::new(tokens);
         if cursor.eat("create") {

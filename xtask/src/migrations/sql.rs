@@ -20,6 +20,14 @@ pub(crate) struct Statement {
     pub(crate) tokens: Vec<Token>,
 }
 
+impl Statement {
+    /// Whether it only begins or ends a transaction.
+    pub(crate) fn is_bare_transaction(&self) -> bool {
+        const WORDS: [&str; 7] = ["begin", "commit", "end", "rollback", "start", "transaction", "work"];
+        self.tokens.iter().all(|token| WORDS.iter().any(|word| token.is(word)))
+    }
+}
+
 /// The smallest part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Token {

@@ -12,8 +12,12 @@ pub(crate) struct Migrations {
     pub(crate) up: Vec<String>,
     /// Arguments that list what is applied and pending.
     pub(crate) status: Vec<String>,
+    /// The same with checksums, so that files can be compared with what was applied; without it they are not.
+    pub(crate) checksums: Option<Vec<String>>,
     /// Arguments that take back the newest applied one; its number follows, so that it is no other.
     pub(crate) revert: Vec<String>,
+    /// The same where it was changed after it was applied; without it that is refused.
+    pub(crate) revert_changed: Option<Vec<String>>,
     /// Where the files are, relative to `infra/`.
     pub(crate) directory: String,
     /// SQL that answers with the newest applied migration.

@@ -13,7 +13,7 @@ use crate::engine::containers::Container;
 use crate::engine::events::{self, Change, Event};
 use crate::process::{Output, Stream, last_lines};
 use crate::progress::Progress;
-use crate::report::{Interrupted, Style, Volume, human, paint};
+use crate::report::{Failure, Interrupted, Style, Volume, human, paint};
 use crate::stack::{Resolved, Stack};
 use crate::terminal::readable_bytes;
 use crate::{interrupt, logs};
@@ -124,22 +124,42 @@ fn create(resolved: &Resolved, services: &BTreeSet<String>, volume: Volume) -> a
     let output = create.capture()?;
     match output.code {
         0 => Ok(()),
-        _ => Err(create.failed(&output).hint(advice(&output.stderr)).into()),
+        _ => {
+            let failure = create.failed(&output);
+            Err(advice(&output.stderr).into_iter().fold(failure, Failure::hint).into())
+        }
     }
 }
 
-/// What to do when Compose could not create what it should.
-fn advice(stderr: &str) -> &'static str {
-    if stderr.contains("available, non-overlapping IPv4 address pool") {
+/// What to do when Compose could not create what it should, as far as its words say it.
+fn advice(stderr: &str) -> Option<&'static str> {
+    let says = |words: &[&str]| words.iter().any(|word| stderr.contains(word));
+    if says(&["available, non-overlapping IPv4 address pool"]) {
         // Docker has about thirty networks' worth by default; an instance takes three.
-        return "the engine has no addresses left for networks: stop instances that you do not need with `cargo xtask down`, \
-                or remove unused networks with `docker network prune`";
+        Some(
+            "the engine has no addresses left for networks: stop instances that you do not need with `cargo xtask down`, \
+             or remove unused networks with `docker network prune`",
+        )
+    } else if says(&["Pool overlaps with other one on this address space"]) {
+        Some(
+            "another network has addresses of `networks.*.ipam` in the compose files, perhaps that of another instance: \
+             `docker network inspect` shows whose; remove `subnet`, or stop the other instance with `cargo xtask down`",
+        )
+    } else if says(&["bind source path does not exist", "no such file or directory"]) {
+        Some("the path is not on this machine; where it is a secret, `cargo xtask secrets list` says which are missing")
+    } else if says(&[
+        "No such image",
+        "pull access denied",
+        "failed to resolve",
+        "manifest unknown",
+        "dial tcp",
+        "lookup ",
+        "Client.Timeout",
+    ]) {
+        Some("where no image registry is reachable, `cargo xtask setup` builds the base images")
+    } else {
+        None
     }
-    if stderr.contains("Pool overlaps with other one on this address space") {
-        return "another network has addresses of `networks.*.ipam` in the compose files, perhaps that of another instance: \
-                `docker network inspect` shows whose; remove `subnet`, or stop the other instance with `cargo xtask down`";
-    }
-    "where no image registry is reachable, `cargo xtask setup` builds the base images"
 }
 
 struct Run<'a> {
@@ -362,4 +382,23 @@ impl Run<'_> {
 fn reason(stderr: &str) -> &str {
     let engine = stderr.lines().find(|line| line.starts_with("Error response from daemon"));
     engine.or_else(|| last_lines(stderr, 1).first().copied()).unwrap_or("the engine gave no reason")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_fits_what_the_engine_said() {
+        let about = |stderr: &str| advice(stderr).unwrap_or("nothing");
+        let missing =
+            "Error response from daemon: invalid mount config for type \"bind\": bind source path does not exist: /srv/secrets/password";
+        assert!(about(missing).starts_with("the path is not on this machine"));
+        assert!(about("Error response from daemon: No such image: postgres:17").contains("builds the base images"));
+        assert!(
+            about("could not find an available, non-overlapping IPv4 address pool among the defaults")
+                .starts_with("the engine has no addresses")
+        );
+        assert_eq!(about("Error response from daemon: something else"), "nothing");
+    }
 }

@@ -30,4 +30,5 @@ mod secrets;
 mod shell;
 mod smoke;
 mod status;
+mod timers;
 mod up;

@@ -40,3 +40,52 @@ fn dry_run_changes_nothing() {
     assert_eq!((outcome.mutations(), checkout.containers()), (vec![], before));
     assert_snapshot!(outcome);
 }
+
+#[test]
+fn what_was_never_started_is_refused_before_anything_is_made() {
+    let restart = Checkout::new().run(["restart", "backend"]);
+    assert_snapshot!("restart_never_started", restart);
+    let commands: [&[&str]; 12] = [
+        &["restart"],
+        &["restart", "backend"],
+        &["rebuild"],
+        &["rebuild", "proxy"],
+        &["shell", "db"],
+        &["top"],
+        &["logs"],
+        &["logs", "db"],
+        &["migrate", "up"],
+        &["migrate", "status"],
+        &["migrate", "revert"],
+        &["smoke"],
+    ];
+    for command in commands {
+        let checkout = Checkout::new();
+        let outcome = checkout.start_in(&checkout.root(), command).finish();
+        assert_eq!((outcome.code, outcome.mutations(), checkout.leftovers()), (Some(1), vec![], vec![]), "{command:?}: {outcome}");
+        assert!(outcome.stderr.contains("`cargo xtask up"), "{command:?}: {outcome}");
+    }
+}
+
+#[test]
+fn after_down_it_is_refused_as_well() {
+    for command in [["restart", "backend"], ["rebuild", "proxy"]] {
+        let checkout = Checkout::new();
+        checkout.run(["up"]).success();
+        checkout.run(["down"]).success();
+        let outcome = checkout.run(command);
+        assert_eq!((outcome.code, outcome.mutations(), checkout.containers()), (Some(1), vec![], vec![]), "{outcome}");
+    }
+}
+
+#[test]
+fn one_whose_container_was_removed_is_named() {
+    let checkout = Checkout::new();
+    checkout.run(["up"]).success();
+    checkout.remove("backend");
+    let outcome = checkout.run(["restart", "backend"]);
+    assert_eq!((outcome.code, outcome.mutations()), (Some(1), vec![]), "{outcome}");
+    assert!(outcome.stderr.starts_with("error: `backend` has no container yet"), "{outcome}");
+    // Its neighbours are there.
+    checkout.behaves("redis", "healthy").run(["restart", "redis"]).success();
+}

@@ -51,7 +51,7 @@ async fn make_template() -> String {
         execute(&mut admin, format!("DROP DATABASE IF EXISTS {unfinished}")).await;
         execute(&mut admin, format!("CREATE DATABASE {unfinished}")).await;
         let mut connection = config(&unfinished).options.connect().await.unwrap();
-        migrations::up(&mut connection, |_| {}).await.unwrap();
+        migrations::up(&mut connection, &MIGRATOR, |_| {}).await.unwrap();
         connection.close().await.unwrap();
         execute(&mut admin, format!("ALTER DATABASE {unfinished} RENAME TO {name}")).await;
     }

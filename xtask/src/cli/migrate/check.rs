@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{directory, find, runs};
+use super::{directory, find, runs, said};
 use crate::cli::Context;
 use crate::commands;
 use crate::engine;
@@ -12,6 +12,9 @@ use crate::model::{Migrations, Model, Sizes};
 use crate::report::{ExitWith, Failure, product};
 use crate::stack::Stack;
 
+/// What is said where a program is older than the checkout, or no `checksums` are in `x-migrations`.
+const NOT_COMPARED: &str = "the texts of the files were not compared with what was applied: the program that runs says no checksums";
+
 pub(super) fn check(context: &Context, json: bool) -> anyhow::Result<()> {
     let stack = context.stack()?;
     let model = Model::parse(&stack.compose.model().read()?)?;
@@ -20,9 +23,14 @@ pub(super) fn check(context: &Context, json: bool) -> anyhow::Result<()> {
     let mut findings = migrations::check(&files, section.checked_from);
     // Whatever becomes of the database, what is wrong with the files is said.
     let asked = ask(context, &stack, section, &files);
+    let mut also = "";
     let (database, rows, error) = match asked {
-        Ok(Asked::Answered { drift, containers }) => {
+        Ok(Asked::Answered { drift, compared, containers }) => {
             findings.extend(drift);
+            if !compared {
+                context.volume().say(NOT_COMPARED);
+            }
+            also = if compared { ", and they are what the database and the program that runs have" } else { "" };
             let waits = findings.iter().any(|finding| finding.kind == migrations::Kind::Locks);
             let sizes = section.sizes.as_ref().filter(|_| waits);
             (true, sizes.map(|sizes| rows(context, sizes, &containers)).unwrap_or_default(), None)
@@ -43,7 +51,6 @@ pub(super) fn check(context: &Context, json: bool) -> anyhow::Result<()> {
         Some(error) => Err(error),
         None if !report.ok() => Err(ExitWith(1).into()),
         None => {
-            let also = if database { ", nor with what the database says of them" } else { "" };
             context.volume().say(format!("nothing is wrong with {} files of migrations{also}", files.len()));
             Ok(())
         }
@@ -56,6 +63,8 @@ enum Asked {
     Answered {
         /// How it differs.
         drift: Vec<Finding>,
+        /// Whether the texts of the files were compared with what was applied.
+        compared: bool,
         /// What runs.
         containers: Vec<Container>,
     },
@@ -77,13 +86,13 @@ fn ask(context: &Context, stack: &Stack, migrations: &Migrations, files: &[File]
     if context.dry_run() {
         return Ok(Asked::Away(format!("`--dry-run` asks no database, this would:\n{status}")));
     }
-    let lines = drift::parse(&status.read()?);
+    let lines = said(&resolved.compose, migrations)?.lines;
     if lines.is_empty() && !files.is_empty() {
         return Err(Failure::new(format!("`{status}` says nothing of any migration"))
             .hint("the program that it runs is not that of these files")
             .into());
     }
-    Ok(Asked::Answered { drift: [drift::check(&lines), drift::unbuilt(&lines, files)].concat(), containers })
+    Ok(Asked::Answered { drift: drift::compare(&lines, files), compared: drift::compared(&lines), containers })
 }
 
 /// About how many rows tables have. Without it a finding is as true.

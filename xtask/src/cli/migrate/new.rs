@@ -1,8 +1,9 @@
 //! `migrate new`: the files of a migration.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::Context as _;
 use backup::time;
 
 use crate::cli::Context;
@@ -16,16 +17,41 @@ pub(super) fn new(context: &Context, directory: &Path, name: &str) -> anyhow::Re
             .hint("write what it does in a-z, 0-9 and `_`: `add_due_date`")
             .into());
     }
-    let directory = directory.canonicalize().with_context(|| format!("cannot find {}", directory.display()))?;
-    let now = timestamp(time::now());
-    for (direction, text) in [("up", UP), ("down", DOWN)] {
-        let path = directory.join(format!("{now}_{name}.{direction}.sql"));
-        if !context.dry_run() {
-            std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    let unusable = |reason: std::io::Error| {
+        Failure::new(format!("no migration can be made in {}: {reason}", directory.display()))
+            .detail("nothing was changed")
+            .hint("`directory` of `x-migrations` in `infra/compose.yaml` names it")
+    };
+    let directory = directory.canonicalize().map_err(unusable)?;
+    let taken: Vec<String> = names(&directory).map_err(unusable)?;
+    let number = free(time::now(), &taken);
+    let files = [("up", UP), ("down", DOWN)].map(|(direction, text)| (directory.join(format!("{number}_{name}.{direction}.sql")), text));
+    if !context.dry_run() {
+        let mut made: Vec<&Path> = Vec::new();
+        for (path, text) in &files {
+            let written = File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
+            if let Err(reason) = written {
+                // Half of a migration is none. Nothing more can be done about a file that cannot be removed.
+                made.into_iter().for_each(|path| drop(std::fs::remove_file(path)));
+                return Err(unusable(reason).into());
+            }
+            made.push(path);
         }
-        product(path.display().to_string());
     }
+    files.iter().for_each(|(path, _)| product(path.display().to_string()));
     Ok(())
+}
+
+/// The names of what is in `directory`.
+fn names(directory: &Path) -> std::io::Result<Vec<String>> {
+    std::fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+}
+
+/// The number of the first second from `now` on that no file of `taken` has.
+fn free(now: u64, taken: &[String]) -> String {
+    let mut numbers = (now..).map(timestamp);
+    let is_free = |number: &String| !taken.iter().any(|name| name.starts_with(number.as_str()));
+    numbers.find(is_free).unwrap_or_default()
 }
 
 const UP: &str = "-- What changes and why. The old version of the application runs on this schema until it is replaced: add before you use, remove after nothing uses it.\n";
@@ -40,6 +66,12 @@ fn timestamp(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_of_one_second_have_numbers_of_their_own() {
+        let taken = ["20000229000000_a.up.sql", "20000229000000_a.down.sql", "20000229000001_b.sql"].map(str::to_owned);
+        assert_eq!([free(951_782_400, &taken), free(951_782_400, &[])], ["20000229000002", "20000229000000"]);
+    }
 
     #[test]
     fn timestamps_are_utc() {

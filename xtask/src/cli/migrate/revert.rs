@@ -1,9 +1,10 @@
 //! `migrate revert`: one step back.
 
-use super::running;
+use super::{running, said};
 use crate::cli::Context;
 use crate::cli::confirm::confirm;
 use crate::cli::snapshot;
+use crate::engine::containers::REVERT;
 use crate::migrations::drift;
 use crate::report::{Failure, product, with_flags};
 
@@ -21,16 +22,18 @@ pub(super) fn revert(context: &Context) -> anyhow::Result<()> {
         if saves {
             snapshot::save_as(context, SAVEPOINT)?;
         }
-        product(resolved.compose.run(service, &migrations.revert).to_string());
+        product(resolved.compose.run_as(REVERT, service, &migrations.revert).to_string());
         return Ok(());
     }
-    let lines = drift::parse(&resolved.compose.run(service, &migrations.status).read()?);
+    let lines = said(&resolved.compose, migrations)?.lines;
     let Some(newest) = drift::newest(&lines) else {
         context.volume().say("no migration is applied: there is nothing to revert");
         return Ok(());
     };
+    // One that was changed may have another way back than it needs: only where all data are saved first.
+    let changed = migrations.revert_changed.as_ref().filter(|_| saves && newest.is_changed());
     // The program refuses these as well; nobody is asked in vain.
-    if let Some(finding) = newest.drift() {
+    if let Some(finding) = newest.drift().filter(|_| changed.is_none()) {
         return Err(Failure::new(format!("migration {} cannot be reverted: it {}", finding.file, finding.text))
             .detail("nothing was changed")
             .hint(with_flags(finding.kind.fix(), &stack.project.flags()))
@@ -42,8 +45,9 @@ pub(super) fn revert(context: &Context) -> anyhow::Result<()> {
     } else {
         format!("There is no save point here: `cargo xtask backup{}` first makes a copy", project.flags())
     };
+    let doubt = changed.map_or("", |_| "It was changed after it was applied: today's `.down.sql` is run. ");
     let question = format!(
-        "Revert {} {} of {}, environment {}? What only it has room for is lost. {safety}",
+        "Revert {} {} of {}, environment {}? What only it has room for is lost. {doubt}{safety}",
         newest.number,
         newest.name,
         project.compose_name(),
@@ -56,8 +60,8 @@ pub(super) fn revert(context: &Context) -> anyhow::Result<()> {
         snapshot::save_as(context, SAVEPOINT)?;
     }
     let _lock = context.lock(&stack)?;
-    let args = [migrations.revert.as_slice(), &[newest.number.to_string()]].concat();
-    context.relay(&resolved.compose.run(service, &args))?;
+    let args = [changed.unwrap_or(&migrations.revert).as_slice(), &[newest.number.to_string()]].concat();
+    context.relay(&resolved.compose.run_as(REVERT, service, &args))?;
     if saves {
         context.volume().say(format!("`cargo xtask snapshot load {SAVEPOINT}{}` brings back all data as they were", project.flags()));
     }

@@ -211,3 +211,10 @@ fn nothing_makes_it_panic() {
         }
     }
 }
+
+#[test]
+fn a_transaction_of_its_own_is_named_and_a_block_is_none() {
+    let found = check("a.up.sql", "BEGIN;\nCREATE TABLE a ();\nCOMMIT;\nDO $$\nBEGIN\n    PERFORM 1;\nEND $$;\n");
+    let lines: Vec<_> = found.iter().map(|finding| (finding.line, finding.kind)).collect();
+    assert_eq!(lines, [(Some(1), Kind::Transaction), (Some(3), Kind::Transaction)]);
+}

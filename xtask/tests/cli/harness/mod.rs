@@ -272,6 +272,11 @@ impl Checkout {
         self.engine(&state, &format!("exited - 137 {run}\n"));
     }
 
+    /// Removes the container of `service` between two runs.
+    pub(crate) fn remove(&self, service: &str) {
+        std::fs::remove_dir_all(self.dir.path().join(format!("engine/containers/c-slipway-{service}"))).expect("removed");
+    }
+
     /// A machine whose PATH has these programs instead of `docker`.
     pub(crate) fn programs(self, names: &[&str]) -> Self {
         let bin = self.dir.path().join("bin");

@@ -5,7 +5,8 @@ use insta::assert_snapshot;
 use crate::harness::{Checkout, Reply};
 
 const STATUS: &str = "applied      20260101000000  begin\napplied      20260102000000  add due date\npending      20260103000000  next\n";
-const REVERT: &str = "compose run --rm --no-deps --no-TTY migrate migrate revert 20260102000000";
+const CHANGED: &str = "applied 20260101000000 begin\nchanged 20260102000000 add due date\n";
+const REVERT: &str = "compose run --rm --no-deps --no-TTY --label slipway.doing=revert migrate migrate revert 20260102000000";
 
 /// A stack that runs, whose migrations stand as `status` says.
 fn stack(status: &str) -> Checkout {
@@ -14,7 +15,7 @@ fn stack(status: &str) -> Checkout {
     checkout.file("xtask/backup/Cargo.toml", "[package]\n");
     checkout.run(["up"]).success();
     checkout
-        .docker("compose* run * migrate status", Reply::says(status))
+        .docker("compose* run * migrate status*", Reply::says(status))
         .docker("container inspect --format *", Reply::fails(1, "no such container\n"))
 }
 
@@ -42,7 +43,7 @@ fn a_save_point_is_made_before_the_newest_is_taken_back() {
     let outcome = checkout.run(["migrate", "revert", "--yes"]).success();
     let mutations = outcome.mutations();
     let [status, save, revert] = mutations[..] else { panic!("{outcome}: {mutations:#?}") };
-    assert!(status.ends_with(" migrate status") && save.contains("slipway.doing=snapshot save"), "{mutations:#?}");
+    assert!(status.ends_with(" migrate status --checksums") && save.contains("slipway.doing=snapshot save"), "{mutations:#?}");
     assert!(compose(revert) == REVERT, "{revert}");
     assert!(outcome.stderr.starts_with("`before-revert` is there, after "), "{outcome}");
     assert!(outcome.stderr.ends_with("\n`cargo xtask snapshot load before-revert` brings back all data as they were\n"), "{outcome}");
@@ -70,7 +71,7 @@ fn where_secrets_are_not_made_here_there_are_backups_instead() {
     let outcome = checkout.run(["migrate", "revert", "--yes"]).success();
     assert_eq!(
         outcome.mutations().into_iter().map(compose).collect::<Vec<_>>(),
-        ["compose run --rm --no-deps --no-TTY migrate migrate status", REVERT]
+        ["compose run --rm --no-deps --no-TTY migrate migrate status --checksums", REVERT]
     );
     assert_eq!(outcome.stderr, "");
 }
@@ -85,13 +86,24 @@ fn nobody_can_be_asked() {
 
 #[test]
 fn what_cannot_be_taken_back_is_refused_before_anybody_is_asked() {
-    let changed = stack("applied 20260101000000 begin\nchanged 20260102000000 add due date\n").run(["migrate", "revert"]);
+    let changed = stack(CHANGED);
+    without_save_points(&changed);
+    let changed = changed.run(["migrate", "revert"]);
     assert_eq!(changed.mutations().len(), 1, "{:#?}", changed.log);
     assert_snapshot!("revert_changed", changed);
     assert_snapshot!("revert_unknown", stack("applied 20260101000000 begin\nunknown 20260102000000 \n").run(["migrate", "revert"]));
     let outcome = stack("pending 20260101000000 begin\n").run(["migrate", "revert"]).success();
     assert_eq!(outcome.stderr, "no migration is applied: there is nothing to revert\n");
     assert_snapshot!("revert_nothing_runs", Checkout::new().run(["migrate", "revert"]));
+}
+
+#[test]
+fn one_that_was_changed_is_taken_back_where_all_data_are_saved_first() {
+    let outcome = saves(CHANGED, done()).run(["migrate", "revert", "--yes"]).success();
+    let mutations = outcome.mutations();
+    let [_, save, revert] = mutations[..] else { panic!("{outcome}: {mutations:#?}") };
+    assert!(save.contains("slipway.doing=snapshot save"), "{mutations:#?}");
+    assert!(revert.ends_with("migrate migrate revert --changed 20260102000000"), "{revert}");
 }
 
 #[test]
@@ -109,5 +121,5 @@ fn dry_run_shows_both_steps() {
     assert_eq!(outcome.mutations(), [""; 0]);
     let lines: Vec<&str> = outcome.stdout.lines().collect();
     assert!(lines.len() == 2 && lines[0].contains("slipway.doing=snapshot save"), "{outcome}");
-    assert!(lines[1].ends_with("run --rm --no-deps --no-TTY migrate migrate revert"), "{outcome}");
+    assert!(lines[1].ends_with("run --rm --no-deps --no-TTY --label slipway.doing=revert migrate migrate revert"), "{outcome}");
 }
