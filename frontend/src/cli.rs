@@ -18,4 +18,6 @@ pub enum Verb {
     Serve,
     /// Ask the server on this machine whether it is well: exit code 0 when it is, 1 with the reason when not
     Health,
+    /// Ask the server on this machine whether the edited templates and assets make pages: exit code 0 when they do, 1 with the reasons when not
+    Check,
 }

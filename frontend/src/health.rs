@@ -1,4 +1,5 @@
-//! `frontend health`: one short request to the server on this machine, without an async runtime, because it runs several times a second while the stack starts.
+//! `frontend health` and `frontend check`: one short request to the server on this machine, without an async runtime, because the first runs several
+//! times a second while the stack starts.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -7,28 +8,45 @@ use std::time::Duration;
 /// The route that knows "ready once, then alive": see `http::health`.
 pub const CONTAINER_ROUTE: &str = "/health/container";
 
+/// The route that knows whether templates and assets make pages: see `http::health`.
+const SITE_ROUTE: &str = "/health/site";
+
+/// An answer is short, but for the reasons of templates.
+const LONGEST: u64 = 64 << 10;
+
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Succeeds when the server answers 200; otherwise says why it is not healthy.
 pub fn probe(port: u16) -> Result<(), String> {
-    let answer = ask(port).map_err(|error| format!("the frontend does not answer on port {port}: {error}"))?;
+    request(port, CONTAINER_ROUTE)
+        .map_err(|(status, text)| status.map_or_else(|| text.clone(), |status| format!("the frontend answers {status}: {text}")))
+}
+
+/// Succeeds when the edited templates and assets make pages; otherwise says what is wrong with them, one reason a line.
+pub fn check(port: u16) -> Result<(), String> {
+    request(port, SITE_ROUTE).map_err(|(_, text)| text)
+}
+
+/// Succeeds when the server answers 200; otherwise with the status, where it answers at all, and the reason.
+fn request(port: u16, route: &str) -> Result<(), (Option<String>, String)> {
+    let answer = ask(port, route).map_err(|error| (None, format!("the frontend does not answer on port {port}: {error}")))?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     match head.split_ascii_whitespace().nth(1) {
         Some("200") => Ok(()),
-        Some(status) => Err(format!("the frontend answers {status}: {}", body.trim())),
-        None => Err(format!("what answers on port {port} does not speak HTTP; is another program using the port?")),
+        Some(status) => Err((Some(status.to_owned()), body.trim().to_owned())),
+        None => Err((None, format!("what answers on port {port} does not speak HTTP; is another program using the port?"))),
     }
 }
 
-fn ask(port: u16) -> std::io::Result<String> {
+fn ask(port: u16, route: &str) -> std::io::Result<String> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
-    let request = format!("GET {CONTAINER_ROUTE} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {route} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
-    stream.take(4096).read_to_end(&mut answer)?;
+    stream.take(LONGEST).read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
             logging::start(&config.log_level);
             server::run(config)
         }
+        Verb::Check => health::check(config.port).map_err(anyhow::Error::msg),
         Verb::Health => health::probe(config.port).map_err(anyhow::Error::msg),
     };
     match outcome {

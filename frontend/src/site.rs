@@ -1,8 +1,11 @@
 //! The site: templates and assets as they were read from disk, and, in development, the moment to read them again.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
+
+use minijinja::Value;
 
 use crate::assets::{AssetError, Assets};
 use crate::templates::{self, Templates};
@@ -33,7 +36,12 @@ pub struct SiteStore {
     directory: PathBuf,
     reload: bool,
     current: RwLock<(Stamp, Arc<Site>)>,
+    /// With `reload`, what each template was last shown with: an edit is tried with it.
+    shown: Mutex<BTreeMap<String, Vec<Value>>>,
 }
+
+/// So many pages of each template are tried.
+const TRIED: usize = 4;
 
 /// The names, sizes and times of all files: when it differs, something was edited.
 type Stamp = Vec<(PathBuf, u64, Option<SystemTime>)>;
@@ -52,7 +60,7 @@ impl SiteStore {
     pub fn open(directory: &Path, reload: bool) -> Result<Self, SiteError> {
         let stamp = if reload { stamp(directory) } else { Stamp::new() };
         let site = Arc::new(Site::load(directory)?);
-        Ok(Self { directory: directory.to_owned(), reload, current: RwLock::new((stamp, site)) })
+        Ok(Self { directory: directory.to_owned(), reload, current: RwLock::new((stamp, site)), shown: Mutex::default() })
     }
 
     /// The site as it is now. An edit that cannot be used is an error until it is corrected: whoever edits wants to see it.
@@ -68,6 +76,29 @@ impl SiteStore {
         let site = Arc::new(Site::load(&self.directory)?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = (now, Arc::clone(&site));
         Ok(site)
+    }
+
+    /// Renders the template `name` with the fields of `data`.
+    pub fn render(&self, name: &str, data: Value) -> Result<String, SiteError> {
+        if self.reload {
+            let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+            let pages = shown.entry(name.to_owned()).or_default();
+            pages.insert(0, data.clone());
+            pages.truncate(TRIED);
+        }
+        Ok(self.current()?.templates.render(name, data)?)
+    }
+
+    /// Whether the files as they are now make pages: all of them compile, and what was shown lately can be shown again. All that is wrong, one reason a line.
+    pub fn check(&self) -> Result<(), String> {
+        let site = self.current().map_err(|reason| reason.to_string())?;
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let pages = shown.iter().flat_map(|(name, pages)| pages.iter().map(move |data| (name, data)));
+        let mut reasons: Vec<String> =
+            pages.filter_map(|(name, data)| site.templates.render(name, data.clone()).err()).map(|reason| reason.to_string()).collect();
+        reasons.sort();
+        reasons.dedup();
+        if reasons.is_empty() { Ok(()) } else { Err(reasons.join("\n")) }
     }
 
     /// The last site that could be used, and what it was read from.

@@ -1,6 +1,6 @@
 //! Templates: the pages of `templates/`, compiled once, with the functions and filters they use.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
@@ -12,7 +12,10 @@ use crate::assets::Assets;
 
 /// All compiled templates.
 #[derive(Debug)]
-pub struct Templates(Environment<'static>);
+pub struct Templates {
+    directory: PathBuf,
+    environment: Environment<'static>,
+}
 
 /// Why a template cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -26,8 +29,25 @@ pub enum TemplateError {
         source: std::io::Error,
     },
     /// A template does not compile or fails with the data of a page.
-    #[error("template: {0:#}")]
-    Broken(#[from] Error),
+    #[error("{place}: {reason}")]
+    Broken {
+        /// The file, with the line where one is known.
+        place: String,
+        /// What is wrong there.
+        reason: String,
+    },
+}
+
+impl TemplateError {
+    /// What `error` says of the template `name` in `directory`, or of one that it uses: the innermost one, which is about the place itself and not about what includes it.
+    fn new(directory: &Path, name: &str, error: &Error) -> Self {
+        let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+        let inner = causes.filter_map(|error| error.downcast_ref::<Error>()).filter(|error| error.line().is_some()).last().unwrap_or(error);
+        let path = directory.join(inner.name().unwrap_or(name));
+        let place = inner.line().map_or_else(|| path.display().to_string(), |line| format!("{}:{line}", path.display()));
+        let reason = inner.detail().map_or_else(|| inner.kind().to_string(), |detail| format!("{}: {detail}", inner.kind()));
+        Self::Broken { place, reason }
+    }
 }
 
 impl Templates {
@@ -51,15 +71,16 @@ impl Templates {
             if path.extension().is_some_and(|extension| extension == "html") {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
-                environment.add_template_owned(name, text)?;
+                environment.add_template_owned(name.clone(), text).map_err(|error| TemplateError::new(directory, &name, &error))?;
             }
         }
-        Ok(Self(environment))
+        Ok(Self { directory: directory.to_owned(), environment })
     }
 
     /// Renders the template `name` with the fields of `data`.
     pub fn render(&self, name: &str, data: Value) -> Result<String, TemplateError> {
-        Ok(self.0.get_template(name)?.render(data)?)
+        let page = self.environment.get_template(name).and_then(|template| template.render(data));
+        page.map_err(|error| TemplateError::new(&self.directory, name, &error))
     }
 }
 

@@ -191,7 +191,8 @@ impl Stack {
         }
         let (model, hashes) = std::thread::scope(|scope| {
             let hashes = scope.spawn(|| if hashes { compose.hashes().read() } else { Ok(String::new()) });
-            anyhow::Ok((Model::parse(&compose.model().read()?)?, parse_hashes(&join(hashes)?)))
+            let model = Model::read(&compose.model().read()?, &self.project.infra(), &compose.files())?;
+            anyhow::Ok((model, parse_hashes(&join(hashes)?)))
         })?;
         let model = model.without_programs(self.environment.sources.keys());
         find_unlisted(&model, &mut images)?;

@@ -35,6 +35,17 @@ pub(crate) async fn container(State(app): State<App>, caller: Caller) -> Respons
     }
 }
 
+/// Whether the edited templates and assets make pages, for whoever edits them: the routes below `/health/` are not for visitors.
+pub(crate) async fn site(State(app): State<App>) -> Response {
+    if !app.0.config.template_reload {
+        return answer(StatusCode::OK, json!({ "status": "ok", "reason": "templates are read at the start only" }));
+    }
+    match app.0.site.check() {
+        Ok(()) => answer(StatusCode::OK, json!({ "status": "ok" })),
+        Err(reasons) => (StatusCode::INTERNAL_SERVER_ERROR, [(CACHE_CONTROL, "no-store")], reasons).into_response(),
+    }
+}
+
 /// What is running.
 pub(crate) async fn version(State(app): State<App>) -> Response {
     let config = &app.0.config;

@@ -92,6 +92,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/health", get(health::live))
         .route("/health/container", get(health::container))
+        .route("/health/site", get(health::site))
         .route("/version", get(health::version))
         .route("/favicon.ico", get(static_files::favicon))
         .route("/static/{file}", get(static_files::send))

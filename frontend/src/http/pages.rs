@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use minijinja::value::Serde;
-use minijinja::{Value, context};
+use minijinja::{HtmlEscape, Value, context};
 use time::OffsetDateTime;
 use tracing::error;
 
@@ -28,8 +28,7 @@ pub(crate) fn render(app: &App, status: StatusCode, name: &str, session: Option<
         session => Serde(session),
         today => OffsetDateTime::now_utc().date().to_string(),
     };
-    let site = app.0.site.current()?;
-    let page = site.templates.render(name, context! { ..data, ..common }).map_err(|error| Failure::Broken(error.to_string()))?;
+    let page = app.0.site.render(name, context! { ..data, ..common })?;
     // Never shared, and not kept: after signing out, going back in the browser shows nothing of whoever was signed in.
     let caching = if session.is_some() { "private, no-store" } else { "private, no-cache" };
     Ok((status, [(CACHE_CONTROL, caching)], Html(page)).into_response())
@@ -49,10 +48,14 @@ pub(crate) async fn render_failure(State(app): State<App>, request: Request, nex
     if let Failure::Broken(reason) = &failure {
         error!("{reason}");
     }
-    let mut page = render(&app, failure.status(), "failure.html", None, words(&app, &failure, reads)).unwrap_or_else(|reason| {
-        // The template of the failure page itself does not work: only in development, after an edit.
-        error!(?reason, "the failure page cannot be rendered");
-        (StatusCode::INTERNAL_SERVER_ERROR, format!("The page cannot be shown. {reason:?}\n")).into_response()
+    let mut page = render(&app, failure.status(), "failure.html", None, words(&app, &failure, reads)).unwrap_or_else(|second| {
+        // The template of the failure page itself does not work: in development, after an edit.
+        let reasons =
+            [&failure, &second].into_iter().filter_map(|failure| if let Failure::Broken(reason) = failure { Some(reason) } else { None });
+        let mut reasons: Vec<&str> = reasons.map(String::as_str).collect();
+        reasons.dedup();
+        reasons.iter().skip(1).for_each(|reason| error!("{reason}"));
+        bare(reasons.first().copied().filter(|_| app.0.config.template_reload))
     });
     let headers = page.headers_mut();
     if failure.status() == StatusCode::SERVICE_UNAVAILABLE {
@@ -63,6 +66,18 @@ pub(crate) async fn render_failure(State(app): State<App>, request: Request, nex
         headers.insert(ALLOW, allow.clone());
     }
     page
+}
+
+/// A page without any template. It has a head and a body, so that what a proxy puts into pages is in this one too.
+pub(super) fn bare(detail: Option<&str>) -> Response {
+    let detail = detail.map(|reason| format!("\n<pre>{}</pre>", HtmlEscape(reason))).unwrap_or_default();
+    let page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"robots\" content=\"noindex\">\n<title>Something broke · Slipway</title>\n</head>\n<body>\n\
+         <a href=\"#main\">Skip to content</a>\n<main id=\"main\">\n<h1>Something broke</h1>\n<p>The page cannot be shown.</p>{detail}\n\
+         <p><a href=\"/\">To the board</a></p>\n</main>\n</body>\n</html>\n"
+    );
+    (StatusCode::INTERNAL_SERVER_ERROR, [(CACHE_CONTROL, "no-store")], Html(page)).into_response()
 }
 
 fn words(app: &App, failure: &Failure, reads: bool) -> Value {

@@ -3,7 +3,7 @@ import { paint, plain } from "./ansi.js";
 
 const WORDS = {
   compile: "Does not compile", migration: "Migration failed", proxy: "Proxy refused its configuration", service: "Service is not well",
-  panic: "Program panicked", config: "Settings are wrong", image: "Image was not built",
+  panic: "Program panicked", template: "Template cannot be used", config: "Settings are wrong", image: "Image was not built",
 };
 
 const SHEET = `

@@ -214,9 +214,24 @@ pub(crate) fn talk_to(id: &str, command: &[&str]) -> Invocation {
     docker(["container", "exec", "--interactive", id]).args(command.iter().copied())
 }
 
-/// Copies the file or directory `host` of the host to `target` in the container `id`.
-pub(crate) fn copy(host: &str, id: &str, target: &str) -> Invocation {
-    docker(["container", "cp", host]).arg(format!("{id}:{target}"))
+/// The same as root.
+pub(crate) fn run_as_root(id: &str, command: &[String]) -> Invocation {
+    docker(["container", "exec", "--user", "0", id]).args(command)
+}
+
+/// Unpacks a tar stream on stdin below `directory` in the container `id`, whether it runs or not.
+pub(crate) fn unpack(id: &str, directory: &str) -> Invocation {
+    docker(["container", "cp", "-"]).arg(format!("{id}:{directory}"))
+}
+
+/// The same with `tar` in the container, which sees what is in its memory alone.
+pub(crate) fn unpack_inside(id: &str, directory: &str) -> Invocation {
+    docker(["container", "exec", "--interactive", id, "tar", "-x", "-f", "-", "-C", directory])
+}
+
+/// The file `path` of the container `id`, as a tar stream on stdout.
+pub(crate) fn fetch(id: &str, path: &str) -> Invocation {
+    docker(["container", "cp", "--follow-link"]).args([&format!("{id}:{path}"), "-"])
 }
 
 /// Restarts the containers `ids`; each has the time to end that its service asks for.
@@ -276,7 +291,10 @@ mod tests {
             top(&ids),
             run_in("a1", &["true".to_owned()]),
             talk_to("a1", &["hub", "feed"]),
-            copy("/repo/a", "a1", "/app/a"),
+            run_as_root("a1", &["true".to_owned()]),
+            unpack("a1", "/"),
+            unpack_inside("a1", "/tmp"),
+            fetch("a1", "/etc/passwd"),
             restart(&ids),
             start_to_end("a1"),
             exec("a1", true, &["psql".to_owned()]),

@@ -74,7 +74,7 @@ fn restore(tree: &mut Table, base: &Table, path: &[String]) -> bool {
 }
 
 /// The library's messages in the words of people who do not write Rust.
-fn words(message: &str, name: &str) -> String {
+pub(crate) fn words(message: &str, name: &str) -> String {
     if message.starts_with("missing field") {
         return "is missing: infra/env/base.toml has every key".to_owned();
     }

@@ -1,6 +1,6 @@
 //! Typed settings: what a person writes in `infra/env/`, checked before anything starts.
 
-mod decode;
+pub(crate) mod decode;
 pub(crate) mod environment;
 pub(crate) mod hidden;
 pub(crate) mod layers;

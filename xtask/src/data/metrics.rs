@@ -22,7 +22,7 @@ const FILE: &str = "backup.prom";
 /// When the directory of backups cannot be made.
 pub(crate) fn prepare(stack: &Stack, model: &Model) -> anyhow::Result<()> {
     let end = Path::new(&stack.project.compose_name()).join(DIRECTORY);
-    if model.services.values().any(|service| service.mounts().any(|path| path.ends_with(&end))) {
+    if model.services.values().any(|service| service.binds().any(|(path, _)| path.ends_with(&end))) {
         let directory = agent::directory(stack);
         agent::prepare(&directory)?;
         record(&directory);

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::connect;
 use super::plan::{Plan, Refresh};
 use super::protocol::{Change, Phase, ToHub};
 use super::run::{Current, Loop};
@@ -29,11 +28,9 @@ impl Loop<'_, '_> {
             self.volume.detail("the whole tree was compared");
         }
         let paths: Vec<PathBuf> = batch.changed.iter().map(|change| change.path.clone()).collect();
-        // A new package or a new dependency between packages.
-        if paths.iter().any(|path| path.ends_with("Cargo.toml"))
-            && let Ok(planner) = connect::planner(&self.stack, &self.resolved)
-        {
-            self.planner = planner;
+        // A new package or a new dependency between packages, or what a build sees.
+        if paths.iter().any(|path| path.ends_with("Cargo.toml") || path.ends_with(".dockerignore")) {
+            self.plan_anew();
         }
         // What each file means, and all of them together: a batch may have files of several kinds.
         let files: Vec<File> = paths.iter().map(|path| (slashed(path), self.planner.plan([path.as_path()]))).collect();
@@ -98,6 +95,16 @@ impl Loop<'_, '_> {
 
     pub(super) fn new_change(&mut self, paths: Vec<String>, detect_ms: u64, phase: Phase) -> Change {
         self.changes += 1;
-        Change { id: self.changes, at: Stamp::now().to_string(), paths, phase, detect_ms, build_ms: None, swap_ms: None, what: Vec::new() }
+        Change {
+            id: self.changes,
+            at: Stamp::now().to_string(),
+            paths,
+            phase,
+            detect_ms,
+            build_ms: None,
+            swap_ms: None,
+            what: Vec::new(),
+            end: None,
+        }
     }
 }

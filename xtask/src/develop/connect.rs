@@ -1,7 +1,7 @@
 //! Conversations with the builder's agent, the reloaders and the hub: begun when a container runs, begun anew when it was restarted.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -9,11 +9,13 @@ use super::crates::Crates;
 use super::cycle::{Ended, Next};
 use super::diagnostic::Diagnostic;
 use super::message::{Message, sender};
-use super::plan::Planner;
+use super::patterns::Excludes;
+use super::plan::{self, Planner};
 use super::protocol::{Asked, Exited, FromAgent, FromHub, FromReloader, Problem, ToReloader};
 use super::run::Loop;
 use super::tell;
 use crate::commands;
+use crate::engine::containers::Container;
 use crate::interrupt;
 use crate::logs::Stamp;
 use crate::process::{Conversation, Invocation};
@@ -35,7 +37,35 @@ pub(super) fn planner(stack: &Stack, resolved: &Resolved) -> anyhow::Result<Plan
     let crates = Crates::parse(&metadata.read()?)?;
     let mut settings: BTreeSet<PathBuf> = stack.environment.files().iter().map(|file| PathBuf::from("infra").join(file)).collect();
     settings.extend(stack.settings.iter().cloned());
-    Ok(Planner::new(&stack.project.root, &resolved.model, crates, settings))
+    settings.extend(named_in(&stack.project.root, &settings));
+    let root = &stack.project.root;
+    let contexts = resolved.model.services.iter().filter_map(|(name, service)| Some((name, &service.build.as_ref()?.context)));
+    let excludes = contexts.filter_map(|(name, context)| {
+        let text = std::fs::read_to_string(context.join(".dockerignore")).ok()?;
+        Some((name.clone(), Excludes::parse(context.strip_prefix(root).ok()?, &text)))
+    });
+    Ok(Planner::new(root, &resolved.model, crates, settings, &excludes.collect()))
+}
+
+/// The files that compose files (below `root`) include, extend or take variables from, as far as a look at their text tells: names that end as such files
+/// do. The file `.env` beside them counts whether it is there or not. One too many only means that Compose is asked once more.
+fn named_in(root: &Path, files: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+    let is_compose = |path: &Path| path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    let (mut found, mut open) = (BTreeSet::new(), files.iter().filter(|path| is_compose(path)).cloned().collect::<Vec<_>>());
+    while let Some(file) = open.pop() {
+        let directory = file.parent().unwrap_or(Path::new(""));
+        let text = std::fs::read_to_string(root.join(&file)).unwrap_or_default();
+        let words = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'))
+            .flat_map(|line| line.split([' ', ',', '[', ']', '{', '}', '"', '\'']));
+        let names = words.filter(|word| is_compose(Path::new(word)) || word.rsplit('/').next().is_some_and(|name| name.contains(".env")));
+        let names = names.map(|name| plan::plain(&directory.join(name))).filter(|path| root.join(path).is_file());
+        let news: Vec<PathBuf> =
+            names.chain([directory.join(".env")]).filter(|path| !files.contains(path) && found.insert(path.clone())).collect();
+        open.extend(news.into_iter().filter(|path| is_compose(path)));
+    }
+    found
 }
 
 /// Sends `message` as a line.
@@ -127,9 +157,12 @@ impl Loop<'_, '_> {
         let Ok(said) = serde_json::from_str::<FromAgent>(line) else { return };
         if let Some(hello) = said.hello {
             self.cycle.promoted(hello.programs);
-            // What was edited while nobody watched.
-            let plan = self.planner.everything();
-            self.bring(plan, vec![ALL.to_owned()], 0);
+            self.tell.solved("compile:builder");
+            // What was edited while nobody watched; later only what nobody was there to build.
+            let plan = if std::mem::replace(&mut self.built_once, true) { self.cycle.unfinished() } else { self.planner.everything() };
+            if !plan.is_empty() {
+                self.bring(plan, vec![ALL.to_owned()], 0);
+            }
         }
         if let Some(diagnostic) = said.cargo.as_ref().and_then(Diagnostic::read) {
             self.diagnosed(&diagnostic);
@@ -250,19 +283,21 @@ impl Loop<'_, '_> {
     }
 
     fn asked(&mut self, asked: &Asked) {
-        let container = asked.service.as_deref().and_then(|service| self.container(service));
+        let containers: Vec<String> =
+            asked.service.iter().flat_map(|service| self.of(service)).map(|container| container.id.clone()).collect();
         let migrations = self.resolved.model.migrations.as_ref().map(|migrations| migrations.service.clone());
-        let invocation = match (asked.name.as_str(), container) {
-            ("restart", Some(id)) => Ok(commands::engine::restart(&[id])),
-            ("restart", None) => Err("there is no such service".to_owned()),
-            ("migrate", _) => match migrations.and_then(|service| self.container(&service)) {
+        let invocation = match asked.name.as_str() {
+            "restart" if containers.is_empty() => Err("there is no such service".to_owned()),
+            "restart" => Ok(commands::engine::restart(&containers)),
+            "migrate" => match migrations.and_then(|service| self.container(&service)) {
                 Some(id) => Ok(commands::engine::start_to_end(&id)),
                 None => Err("no service of this stack migrates".to_owned()),
             },
-            (other, _) => Err(format!("`{other}` is unknown")),
+            other => Err(format!("`{other}` is unknown")),
         };
         if let ("restart", Some(service), Ok(_)) = (asked.name.as_str(), &asked.service, &invocation) {
             self.restarts.expect(service, "somebody asked for it");
+            self.ours.extend(containers);
         }
         let (send, id) = (self.send.clone(), asked.id);
         self.scope
@@ -271,7 +306,20 @@ impl Loop<'_, '_> {
 
     /// The id of the container of `service`.
     pub(super) fn container(&self, service: &str) -> Option<String> {
-        self.containers.iter().find(|container| container.service() == service).map(|container| container.id.clone())
+        self.of(service).next().map(|container| container.id.clone())
+    }
+
+    /// The containers of `service`.
+    pub(super) fn of(&self, service: &str) -> impl Iterator<Item = &Container> {
+        self.containers.iter().filter(move |container| container.service() == service)
+    }
+
+    /// Reads again what each file means.
+    pub(super) fn plan_anew(&mut self) {
+        if let Ok(planner) = planner(&self.stack, &self.resolved) {
+            self.planner = planner;
+            self.watcher.want(self.planner.wanted());
+        }
     }
 }
 

@@ -139,6 +139,11 @@ impl Cycle {
         }
     }
 
+    /// What has to be built yet, because it failed or nobody was there to build it.
+    pub(crate) fn unfinished(&self) -> Plan {
+        self.unfinished.clone()
+    }
+
     /// Whether a build is waited for.
     pub(crate) fn building(&self) -> bool {
         matches!(self.stage, Stage::Building)

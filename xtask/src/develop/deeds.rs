@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
 use crate::commands;
-use crate::model::{Action, Reload};
+use crate::model::Reload;
 use crate::process::Invocation;
 
 /// How a deed ended: nothing to say, or the reason why not, with everything that was written about it.
@@ -19,40 +19,11 @@ pub(crate) fn perform(invocation: &Invocation) -> Outcome {
     }
 }
 
-/// Lets the service in `container` take its files anew, if it finds them good.
-pub(crate) fn reload(container: &str, reload: &Reload) -> Outcome {
-    perform(&commands::engine::run_in(container, &reload.check))?;
-    perform(&commands::engine::run_in(container, &reload.apply))
-}
-
-/// A file that a rule of Compose is about: where it is below the root, and in the container.
-pub(crate) type Ruled = (Action, PathBuf, Option<String>);
-
-/// The command lines for Compose's own rules about files below `root`, for one container: what changed is copied, and one restart follows where any
-/// rule asks for it. A rule that builds is not done here.
-pub(crate) fn follow(root: &Path, container: &str, files: &[Ruled]) -> Vec<Invocation> {
-    let mut lines = Vec::new();
-    for (action, path, target) in files {
-        let (Action::Sync | Action::SyncRestart, Some(target)) = (action, target) else { continue };
-        let host = root.join(path);
-        if !host.exists() {
-            lines.push(run_in(container, &["rm", "-rf", target]));
-            continue;
-        }
-        if let Some((directory, _)) = target.rsplit_once('/').filter(|(directory, _)| !directory.is_empty()) {
-            lines.push(run_in(container, &["mkdir", "-p", directory]));
-        }
-        lines.push(commands::engine::copy(&host.display().to_string(), container, target));
-    }
-    lines.dedup();
-    if files.iter().any(|(action, ..)| matches!(action, Action::Restart | Action::SyncRestart)) {
-        lines.push(commands::engine::restart(&[container.to_owned()]));
-    }
-    lines
-}
-
-fn run_in(container: &str, command: &[&str]) -> Invocation {
-    commands::engine::run_in(container, &command.iter().map(|&part| part.to_owned()).collect::<Vec<_>>())
+/// Lets the service in `containers` take its files anew, if all of them find them good.
+pub(crate) fn reload(containers: &[String], reload: &Reload) -> Outcome {
+    let all = |command: &[String]| containers.iter().try_for_each(|id| perform(&commands::engine::run_in(id, command)));
+    all(&reload.check)?;
+    reload.apply.as_deref().map_or(Ok(()), all)
 }
 
 /// What the files and directories `paths` hold, as a number: the same number, the same content.
@@ -79,22 +50,6 @@ fn hash(path: &Path, hasher: &mut DefaultHasher) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rules_become_command_lines() {
-        let lines = |files: &[(Action, &str)]| -> Vec<String> {
-            let files: Vec<Ruled> =
-                files.iter().map(|(action, path)| (*action, PathBuf::from(path), Some(format!("/app/{path}")))).collect();
-            let lines = follow(Path::new(env!("CARGO_MANIFEST_DIR")), "c1", &files);
-            lines.iter().map(|line| line.to_string().replace(env!("CARGO_MANIFEST_DIR"), "/repo")).collect()
-        };
-        let copied = ["docker container exec c1 mkdir -p /app", "docker container cp /repo/Cargo.toml c1:/app/Cargo.toml"];
-        assert_eq!(lines(&[(Action::Sync, "Cargo.toml")]), copied);
-        assert_eq!(lines(&[(Action::Sync, "gone")]), ["docker container exec c1 rm -rf /app/gone"]);
-        let restarted = lines(&[(Action::SyncRestart, "Cargo.toml"), (Action::SyncRestart, "src/main.rs"), (Action::Restart, "x")]);
-        assert_eq!((restarted.len(), restarted.last().map(String::as_str)), (5, Some("docker container restart c1")), "one, at the end");
-        assert!(lines(&[(Action::Rebuild, "Cargo.toml"), (Action::Unknown, "x")]).is_empty());
-    }
 
     #[test]
     fn other_content_is_another_number() {

@@ -1,10 +1,12 @@
 //! What the loop hears of, from threads and children.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::Sender;
 
 use super::cycle::Id;
 use super::deeds::Outcome;
 use super::files::Reloaded;
+use super::sync::{Edit, Placed};
 use crate::engine::containers::Container;
 use crate::engine::events::Event;
 use crate::logs::Line;
@@ -33,8 +35,10 @@ pub(super) enum Message {
     Migrated(Id, Outcome),
     /// A service took its new files, or did not.
     Reloaded(String, Reloaded),
-    /// Rules of Compose were followed for these files, or not.
-    Ruled(String, Vec<String>, Outcome),
+    /// Rules of Compose were followed for these files in each of these containers, or not.
+    Ruled(String, BTreeSet<Edit>, Vec<(Result<Placed, String>, String)>),
+    /// A service is not up with these files, for that reason; its last words.
+    Down(String, Vec<String>, String, String),
     /// A restart for somebody's health, or not.
     Restarted(String, Outcome),
     /// What a person asked for on the page.

@@ -24,9 +24,9 @@ impl Restarts {
         self.expected.insert(service.to_owned(), cause.to_owned());
     }
 
-    /// Whether the container of `service` is about to be started.
-    pub(crate) fn expected(&self, service: &str) -> bool {
-        self.expected.contains_key(service)
+    /// Nothing came of that.
+    pub(crate) fn forget(&mut self, service: &str) {
+        self.expected.remove(service);
     }
 
     /// The container of `service` was started at this moment (RFC 3339), for the reason that was expected, which is returned.

@@ -1,11 +1,17 @@
 //! From changed files to what has to happen. Pure: everything that is known about the stack comes in with the [`Planner`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::change::slashed;
 use super::crates::Crates;
+use super::patterns::{Excludes, meant};
+use super::sync::Edit;
 use crate::model::{Action, Model, Rule};
+use crate::watch::Wanted;
+
+/// Why a rule cannot be followed.
+const ACTION: &str = "has an action that is not followed: sync, restart, sync+restart and rebuild are";
+const PATH: &str = "names a path that is not below the root of the checkout: it is not watched";
 
 /// What has to happen after some files changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,10 +22,10 @@ pub(crate) struct Plan {
     pub(crate) migrate: bool,
     /// What browsers have to take anew at once, because services read it from where it was edited.
     pub(crate) refresh: Option<Refresh>,
-    /// Services that have to be told to read their files anew.
+    /// Services that are asked whether their new files are good, and told to read them where they do not read them at each request.
     pub(crate) reload: BTreeSet<String>,
-    /// Compose's own rules that apply: service, action, the file, and where it is in the container.
-    pub(crate) rules: BTreeSet<(String, Action, PathBuf, Option<String>)>,
+    /// Compose's own rules that apply: the service, and what it gets.
+    pub(crate) rules: BTreeSet<(String, Edit)>,
     /// Whether settings or compose files changed: the stack itself has to be looked at again.
     pub(crate) configure: bool,
 }
@@ -63,30 +69,95 @@ pub(crate) struct Planner {
     crates: Crates,
     /// The packages whose programs services run.
     programs: BTreeSet<String>,
-    /// Mounted directories and files, with the service that has them.
-    mounts: Vec<(PathBuf, String)>,
-    reloadable: BTreeSet<String>,
+    mounts: Vec<Mounted>,
+    /// The services that are asked about new mounted files, and whether they have to be told to take them.
+    reloadable: BTreeMap<String, bool>,
     migrations: Option<PathBuf>,
-    rules: Vec<(String, Rule)>,
+    rules: Vec<Watched>,
+    /// The services that have rules which cannot be followed, and why.
+    unfollowed: BTreeSet<(String, &'static str)>,
     settings: BTreeSet<PathBuf>,
 }
 
+/// A directory or file of the checkout that a service has mounted.
+#[derive(Clone, Debug)]
+struct Mounted {
+    path: PathBuf,
+    service: String,
+    /// Where it is in the container.
+    target: PathBuf,
+}
+
+/// A rule of `develop.watch` that is followed.
+#[derive(Clone, Debug)]
+struct Watched {
+    service: String,
+    path: PathBuf,
+    include: Vec<String>,
+    ignore: Vec<String>,
+    /// What builds of the service's image do not see.
+    excludes: Option<Excludes>,
+    action: Action,
+    target: Option<String>,
+    initial: bool,
+}
+
+impl Watched {
+    /// Whether `path`, which is below its own, is left out.
+    fn leaves_out(&self, path: &Path) -> bool {
+        let inside = path.strip_prefix(&self.path).unwrap_or(path);
+        // What the rule itself names is meant, whatever builds do not see.
+        let excluded = |excludes: &Excludes| !inside.as_os_str().is_empty() && excludes.leave_out(path);
+        self.ignore.iter().any(|pattern| meant(pattern, inside)) || self.excludes.as_ref().is_some_and(excluded)
+    }
+}
+
 impl Planner {
-    /// For the stack `model` of the checkout at `root`, whose settings are in the files `settings` (relative to `root`).
-    pub(crate) fn new(root: &Path, model: &Model, crates: Crates, settings: BTreeSet<PathBuf>) -> Self {
+    /// For the stack `model` of the checkout at `root`, whose settings are in the files `settings` (relative to `root`); `excludes` has what the builds of
+    /// services do not see.
+    pub(crate) fn new(
+        root: &Path,
+        model: &Model,
+        crates: Crates,
+        settings: BTreeSet<PathBuf>,
+        excludes: &BTreeMap<String, Excludes>,
+    ) -> Self {
         let relative = |path: &Path| path.strip_prefix(root).map(Path::to_owned).ok().filter(|path| !path.as_os_str().is_empty());
         let develop = model.develop.clone().unwrap_or_default();
         // The builder has everything mounted, and reads it when it is told to.
-        let others = model.services.iter().filter(|(name, _)| **name != develop.builder);
-        let mounts = others.clone().flat_map(|(name, service)| service.mounts().map(|path| (path.to_owned(), name.clone())));
-        let rules = others.flat_map(|(name, service)| service.rules().iter().map(|rule| (name.clone(), rule.clone())));
+        let others = || model.services.iter().filter(|(name, _)| **name != develop.builder);
+        let mounts = others().flat_map(|(name, service)| service.binds().map(move |(path, target)| (path, name, target)));
+        let mounts = mounts
+            .filter_map(|(path, name, target)| Some(Mounted { path: relative(path)?, service: name.clone(), target: target.to_owned() }));
+        let (mut rules, mut unfollowed) = (Vec::new(), BTreeSet::new());
+        for (service, rule) in others().flat_map(|(name, service)| service.rules().iter().map(move |rule| (name, rule))) {
+            match (relative(&rule.path), rule.action) {
+                (_, Action::Unknown) => drop(unfollowed.insert((service.clone(), ACTION))),
+                (None, _) => drop(unfollowed.insert((service.clone(), PATH))),
+                (Some(path), action) => {
+                    let Rule { target, ignore, include, initial_sync, .. } = rule.clone();
+                    let excludes = excludes.get(service).cloned();
+                    rules.push(Watched {
+                        service: service.clone(),
+                        path,
+                        include,
+                        ignore,
+                        excludes,
+                        action,
+                        target,
+                        initial: initial_sync,
+                    });
+                }
+            }
+        }
         Self {
             crates,
             programs: develop.programs.into_values().collect(),
-            mounts: mounts.filter_map(|(path, name)| Some((relative(&path)?, name))).collect(),
-            reloadable: develop.reload.into_keys().collect(),
+            mounts: mounts.collect(),
+            reloadable: develop.reload.into_iter().map(|(service, reload)| (service, reload.apply.is_some())).collect(),
             migrations: model.migrations.as_ref().map(|migrations| plain(&Path::new("infra").join(&migrations.directory))),
-            rules: rules.filter_map(|(name, rule)| Some((name, Rule { path: relative(&rule.path)?, ..rule }))).collect(),
+            rules,
+            unfollowed,
             settings,
         }
     }
@@ -96,19 +167,52 @@ impl Planner {
         paths.into_iter().map(|path| self.one(path)).fold(Plan::default(), Plan::and)
     }
 
-    /// The rules of Compose that cannot be followed here: the services that have them.
-    pub(crate) fn unknown_rules(&self) -> BTreeSet<&str> {
-        self.rules.iter().filter(|(_, rule)| rule.action == Action::Unknown).map(|(service, _)| service.as_str()).collect()
+    /// The rules of Compose that cannot be followed here: the services that have them, and why.
+    pub(crate) fn unfollowed(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.unfollowed.iter().map(|(service, why)| (service.as_str(), *why))
+    }
+
+    /// What is watched although git ignores it: the paths of rules, as Compose has it, without what they leave out.
+    pub(crate) fn wanted(&self) -> Wanted {
+        let rules = self.rules.clone();
+        Wanted::new(move |path, directory| {
+            rules.iter().any(|rule| if directory { is_way(rule, path) } else { applies(rule, path).is_some() })
+        })
+    }
+
+    /// The directories of rules whose files are brought at the beginning, whenever they were written.
+    pub(crate) fn initial(&self) -> impl Iterator<Item = &Path> {
+        self.rules.iter().filter(|rule| rule.initial).map(|rule| rule.path.as_path())
+    }
+
+    /// What follows for such a file.
+    pub(crate) fn bring_at_first(&self, path: &Path) -> BTreeSet<(String, Edit)> {
+        self.edits(path).filter(|(rule, _)| rule.initial).map(|(rule, edit)| (rule.service.clone(), edit)).collect()
+    }
+
+    /// Whether something in `directory` may be meant by a rule.
+    pub(crate) fn is_on_the_way(&self, directory: &Path) -> bool {
+        self.rules.iter().any(|rule| is_way(rule, directory))
     }
 
     /// What `service` has mounted, below the root.
     pub(crate) fn mounted(&self, service: &str) -> Vec<PathBuf> {
-        self.mounts.iter().filter(|(_, of)| of == service).map(|(path, _)| path.clone()).collect()
+        self.mounts.iter().filter(|mount| mount.service == service).map(|mount| mount.path.clone()).collect()
     }
 
-    /// The services that take new files when they are told to.
-    pub(crate) fn reloadable(&self) -> impl Iterator<Item = &String> {
-        self.reloadable.iter()
+    /// The file of the checkout that `service` has at `path`.
+    pub(crate) fn at_home(&self, service: &str, path: &Path) -> Option<PathBuf> {
+        let inside = |mount: &Mounted| Some((path.strip_prefix(&mount.target).ok()?.to_owned(), mount.path.clone()));
+        let mounts = self.mounts.iter().filter(|mount| mount.service == service && mount.target.is_absolute());
+        let found = mounts.filter_map(inside);
+        let (inside, root) = found.min_by_key(|(inside, _)| inside.components().count())?;
+        // A mounted file has nothing inside.
+        Some(if inside.as_os_str().is_empty() { root } else { root.join(inside) })
+    }
+
+    /// The services that have to be told to take new files.
+    pub(crate) fn told(&self) -> impl Iterator<Item = &String> {
+        self.reloadable.iter().filter(|(_, told)| **told).map(|(service, _)| service)
     }
 
     /// As if every source had changed.
@@ -116,19 +220,23 @@ impl Planner {
         Plan { build: self.programs.clone(), migrate: self.migrations.is_some(), ..Plan::default() }
     }
 
+    fn edits<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = (&'a Watched, Edit)> {
+        self.rules.iter().filter_map(move |rule| {
+            let inside = applies(rule, path)?;
+            Some((rule, Edit { action: rule.action, path: path.to_owned(), inside, target: rule.target.clone() }))
+        })
+    }
+
     fn one(&self, path: &Path) -> Plan {
         let mut plan = Plan { configure: self.settings.contains(path), ..Plan::default() };
-        for (service, rule) in self.rules.iter().filter(|(_, rule)| rule.action != Action::Unknown) {
-            if let Some(inside) = applies(rule, path) {
-                let target = rule.target.as_ref().map(|target| joined(target, &inside));
-                plan.rules.insert((service.clone(), rule.action, path.to_owned(), target));
-            }
-        }
-        for (_, service) in self.mounts.iter().filter(|(dir, _)| path.starts_with(dir)) {
-            if self.reloadable.contains(service) {
+        plan.rules.extend(self.edits(path).map(|(rule, edit)| (rule.service.clone(), edit)));
+        for Mounted { service, .. } in self.mounts.iter().filter(|mount| path.starts_with(&mount.path)) {
+            let told = self.reloadable.get(service).copied();
+            let style = path.extension().is_some_and(|extension| extension == "css");
+            if told.is_some_and(|told| told || !style) {
                 plan.reload.insert(service.clone());
-            } else {
-                let style = path.extension().is_some_and(|extension| extension == "css");
+            }
+            if told != Some(true) {
                 plan.refresh = plan.refresh.max(Some(if style { Refresh::Style } else { Refresh::Page }));
             }
         }
@@ -146,44 +254,20 @@ impl Planner {
     }
 }
 
+/// Whether `directory` leads to files that `rule` may mean, or is one with such files.
+fn is_way(rule: &Watched, directory: &Path) -> bool {
+    rule.path.starts_with(directory) || (directory.starts_with(&rule.path) && !rule.leaves_out(directory))
+}
+
 /// The part of `path` below the path of `rule`, where the rule applies.
-fn applies(rule: &Rule, path: &Path) -> Option<PathBuf> {
+fn applies(rule: &Watched, path: &Path) -> Option<PathBuf> {
     let inside = path.strip_prefix(&rule.path).ok()?;
-    let meant = |pattern: &String| {
-        let pattern = pattern.trim_start_matches("./").trim_end_matches('/');
-        inside.ancestors().any(|part| !part.as_os_str().is_empty() && matches(pattern, &slashed(part)))
-    };
-    let counts = rule.include.is_empty() || rule.include.iter().any(meant);
-    (counts && !rule.ignore.iter().any(meant)).then(|| inside.to_owned())
-}
-
-/// Whether `text` matches a pattern of a `.dockerignore`: `*` and `?` stay within a part of a path, `**` does not.
-fn matches(pattern: &str, text: &str) -> bool {
-    match pattern.chars().next() {
-        None => text.is_empty(),
-        Some('*') => match pattern.strip_prefix("**") {
-            Some(rest) => {
-                let rest = rest.strip_prefix('/').unwrap_or(rest);
-                text.char_indices().map(|(at, _)| at).chain([text.len()]).any(|at| matches(rest, &text[at..]))
-            }
-            None => {
-                let end = text.find('/').unwrap_or(text.len());
-                text[..end].char_indices().map(|(at, _)| at).chain([end]).any(|at| matches(&pattern[1..], &text[at..]))
-            }
-        },
-        Some('?') => text.chars().next().is_some_and(|first| first != '/' && matches(&pattern[1..], &text[first.len_utf8()..])),
-        Some(sign) => text.strip_prefix(sign).is_some_and(|text| matches(&pattern[sign.len_utf8()..], text)),
-    }
-}
-
-/// `/srv/app` and `css/a.css` → `/srv/app/css/a.css`; containers have slashes, whatever the host has.
-fn joined(target: &str, inside: &Path) -> String {
-    let parts = inside.components().map(|part| part.as_os_str().to_string_lossy().into_owned());
-    std::iter::once(target.trim_end_matches('/').to_owned()).chain(parts).collect::<Vec<_>>().join("/")
+    let counts = rule.include.is_empty() || rule.include.iter().any(|pattern| meant(pattern, inside));
+    (counts && !rule.leaves_out(path)).then(|| inside.to_owned())
 }
 
 /// Without `.` and `..`, as text: no file is looked at.
-fn plain(path: &Path) -> PathBuf {
+pub(super) fn plain(path: &Path) -> PathBuf {
     path.components().fold(PathBuf::new(), |mut plain, part| {
         match part {
             std::path::Component::ParentDir => drop(plain.pop()),

@@ -7,12 +7,14 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use super::cycle::{Cycle, Id};
-use super::deeds::Ruled;
-use super::files::Reloads;
+use super::files::{Proof, Reloads};
+use super::leave::Leavers;
 use super::message::{Message, sender};
 use super::picture::{self, Restarts};
 use super::plan::Planner;
+use super::proof;
 use super::protocol::{Change, LogLine, ToHub};
+use super::sync::Edit;
 use super::tell::Tell;
 use crate::engine::containers::Container;
 use crate::engine::events;
@@ -118,18 +120,25 @@ pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
             reloads: BTreeMap::new(),
             ruling: BTreeMap::new(),
             unplaced: BTreeMap::new(),
+            proofs: BTreeMap::new(),
+            leavers: Leavers::default(),
+            ours: BTreeSet::new(),
+            met: false,
+            built_once: false,
+            judged: Instant::now(),
+            watcher,
             applying: false,
             configure: None,
             renderer: Renderer::new(&project, desk.form, clock),
         };
         work.listen();
+        work.watcher.want(work.planner.wanted());
         work.look();
         let result = work.until_interrupted(&receive);
         work.hang_up();
         work.events.kill();
         result
     });
-    drop(watcher);
     stop_logs();
     drop(logs);
     interrupt::clear();
@@ -192,9 +201,22 @@ pub(super) struct Loop<'scope, 'env> {
     /// Services that take new files when they are told to.
     pub(super) reloads: BTreeMap<String, Reloads>,
     /// Services for which rules of Compose are being followed, and what came meanwhile.
-    pub(super) ruling: BTreeMap<String, Vec<Ruled>>,
-    /// Files of services that have no container yet.
-    pub(super) unplaced: BTreeMap<String, BTreeSet<Ruled>>,
+    pub(super) ruling: BTreeMap<String, BTreeSet<Edit>>,
+    /// Files of services that have no container that takes them.
+    pub(super) unplaced: BTreeMap<String, BTreeSet<Edit>>,
+    /// Services that were started and are not known to be up.
+    pub(super) proofs: BTreeMap<String, Proof>,
+    /// Containers that ended, until it is known why.
+    pub(super) leavers: Leavers,
+    /// Containers that the loop itself restarts.
+    pub(super) ours: BTreeSet<String>,
+    /// Whether the containers were seen once.
+    pub(super) met: bool,
+    /// Whether the builder was told once to build everything.
+    pub(super) built_once: bool,
+    /// When the clock last asked for a look at services that were started.
+    judged: Instant,
+    pub(super) watcher: Watcher,
     /// Whether the stack is being brought to what its files say.
     pub(super) applying: bool,
     /// What has to be brought there next: services whose images are built before.
@@ -205,13 +227,27 @@ pub(super) struct Loop<'scope, 'env> {
 impl Loop<'_, '_> {
     fn until_interrupted(&mut self, receive: &Receiver<Message>) -> anyhow::Result<()> {
         loop {
-            let wait = self.due.iter().map(|(at, _)| at.saturating_duration_since(Instant::now())).min().unwrap_or(IDLE);
+            let judged = self.proofs.values().map(|proof| proof.since + proof::MOMENT).filter(|at| *at > self.judged);
+            let wait = self
+                .due
+                .iter()
+                .map(|(at, _)| *at)
+                .chain(judged)
+                .map(|at| at.saturating_duration_since(Instant::now()))
+                .min()
+                .unwrap_or(IDLE);
             match receive.recv_timeout(wait) {
                 Ok(Message::Interrupted) => return Ok(()),
                 Ok(Message::Again(_, Err(error))) if error.is::<Interrupted>() => return Ok(()),
                 Ok(Message::Engine(None)) => self.follow_engine()?,
                 Ok(message) => self.take(message),
-                Err(RecvTimeoutError::Timeout) => self.restart_what_is_due(),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.restart_what_is_due();
+                    if !self.proofs.is_empty() {
+                        self.judged = Instant::now();
+                        self.look();
+                    }
+                }
                 Err(RecvTimeoutError::Disconnected) => anyhow::bail!("nothing can happen any more"),
             }
         }
@@ -233,7 +269,7 @@ impl Loop<'_, '_> {
     fn take(&mut self, message: Message) {
         match message {
             // Before it is known what runs, nothing can be told what to do.
-            Message::Changed(batch) if self.containers.is_empty() => self.early.push(batch),
+            Message::Changed(batch) if !self.met => self.early.push(batch),
             Message::Changed(batch) => self.changed(&batch),
             Message::Notice(text) => self.volume.say(text),
             Message::Agent(number, line) => self.agent_said(number, line.as_deref()),
@@ -244,7 +280,8 @@ impl Loop<'_, '_> {
             Message::Containers(containers) => self.seen(containers),
             Message::Migrated(id, outcome) => self.migrated(id, outcome),
             Message::Reloaded(service, reloaded) => self.reloaded(&service, reloaded),
-            Message::Ruled(service, paths, outcome) => self.ruled(service, paths, outcome),
+            Message::Ruled(service, files, placed) => self.ruled(service, files, placed),
+            Message::Down(service, names, reason, said) => self.down(&service, names, &reason, &said),
             Message::Restarted(service, outcome) => self.restarted(&service, outcome),
             Message::Answered(id, outcome) => {
                 let (ok, text) = outcome.map_or_else(|reason| (false, reason), |()| (true, String::new()));
@@ -267,6 +304,9 @@ impl Loop<'_, '_> {
             }
             let text = String::from_utf8_lossy(&line.text).into_owned();
             let Facts { level, request_id } = Facts::of(&text);
+            if level == Some(Level::Error) {
+                self.page_failed(&line.service, &text);
+            }
             self.tell.hub(&ToHub::Log(LogLine {
                 at: line.at.to_string(),
                 service: line.service.to_string(),

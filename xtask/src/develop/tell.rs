@@ -11,7 +11,7 @@ use crate::report::{Style, Volume, paint};
 use crate::statusline::{self, Shown};
 
 /// A file, relative to the workspace, with line and column.
-type Place = (String, u64, u64);
+pub(crate) type Place = (String, u64, u64);
 
 /// What is wrong and what is going on, for a hub that comes later, and the way to it.
 #[derive(Debug)]
@@ -162,6 +162,7 @@ fn sentence(change: &Change, clock: Clock) -> Shown {
     let built = change.build_ms.map(seconds).unwrap_or_default();
     let to = |what: &str| if change.what.is_empty() { what.to_owned() } else { format!("{what} ({})", change.what.join(", ")) };
     let outcomes = match change.phase {
+        _ if change.end.is_some() => change.end.iter().cloned().collect(),
         Phase::Building => vec!["building …".to_owned()],
         Phase::Swapping => vec![format!("built {built} → swapping …"), "swapping …".to_owned()],
         Phase::Cancelled => vec!["goes together with a newer change".to_owned(), "with a newer change".to_owned()],
@@ -196,7 +197,7 @@ pub(crate) fn problem(diagnostic: &Diagnostic, root: &str) -> Problem {
 }
 
 /// The same problem, with the place in the workspace that it is about.
-fn placed(problem: Problem, place: Option<Place>, root: &str) -> Problem {
+pub(crate) fn placed(problem: Problem, place: Option<Place>, root: &str) -> Problem {
     let Some((file, line, column)) = place else { return problem };
     let editor = Some(format!("vscode://file/{}/{file}:{line}:{column}", root.trim_start_matches('/')));
     Problem { file: Some(file), line: Some(line), column: Some(column), editor, ..problem }
@@ -206,6 +207,16 @@ fn placed(problem: Problem, place: Option<Place>, root: &str) -> Problem {
 pub(crate) fn ended(service: &str, title: String, text: String, output: &[String], root: &str) -> Problem {
     let problem = Problem { title, text, ..plain(&format!("start:{service}"), "panic", service) };
     placed(problem, output.iter().find_map(|line| panicked_at(line)), root)
+}
+
+/// The places that `text` names as `/PATH:LINE` or `/PATH:LINE:COLUMN`, as programs do.
+pub(crate) fn places(text: &str) -> Vec<Place> {
+    let place = |word: &str| {
+        let mut parts = word.trim_end_matches([':', '.', ',']).splitn(4, ':');
+        let (path, line) = (parts.next()?, parts.next()?.parse().ok()?);
+        path.starts_with('/').then(|| (path.to_owned(), line, parts.next().and_then(|column| column.parse().ok()).unwrap_or(1)))
+    };
+    text.split(|c: char| c.is_whitespace() || "\"'`()<>[]".contains(c)).filter_map(place).collect()
 }
 
 /// Where a program panicked, from the line in which it says so; nothing for a place that is not in the workspace.
@@ -231,6 +242,7 @@ mod tests {
             build_ms,
             swap_ms,
             what: vec!["backend".to_owned(), "worker".to_owned()],
+            end: None,
         }
     }
 
@@ -292,6 +304,20 @@ mod tests {
         03:04:05 a.css → live (backend, worker) · error: backend
         03:04:05 a.rs → is not live: the programs before it go on
         ");
+    }
+
+    #[test]
+    fn a_change_may_say_itself_how_it_ended() {
+        let change = Change { end: Some("waits for db: it has no container".to_owned()), ..change(Phase::Done, None, None, &["a"]) };
+        assert_eq!(sentence(&change, noon()).whole(), "03:04:05 a → waits for db: it has no container");
+    }
+
+    #[test]
+    fn places_are_found_in_what_programs_say() {
+        let nginx = "nginx: [emerg] unknown directive \"x\" in /etc/slipway-proxy/a.conf:12\nnginx: test failed";
+        let place = |path: &str, line, column| (path.to_owned(), line, column);
+        assert_eq!(places(nginx), [place("/etc/slipway-proxy/a.conf", 12, 1)]);
+        assert_eq!(places("error: /srv/a.html:3:7: no, `/b c`, /d:x, http://e:80"), [place("/srv/a.html", 3, 7)]);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Tending the stack while somebody is attached: what the engine says, services that are not well, files that services take anew, settings.
 
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::connect::plain;
 use super::deeds::{self, Outcome};
+use super::leave::Now;
 use super::message::Message;
 use super::protocol::{Phase, Problem, ToHub};
 use super::run::{Looking, Loop};
@@ -36,11 +38,15 @@ impl Loop<'_, '_> {
     pub(super) fn seen(&mut self, containers: Option<Vec<Container>>) {
         let again = std::mem::replace(&mut self.looking, Looking::No) == Looking::Again;
         if let Some(containers) = containers {
-            let first = self.containers.is_empty();
             self.containers = containers;
-            if first {
+            if !std::mem::replace(&mut self.met, true) {
                 self.meet();
                 std::mem::take(&mut self.early).iter().for_each(|batch| self.changed(batch));
+            }
+            // An older answer may be of the time before what is judged.
+            if !again {
+                self.tell_leavers();
+                self.judge();
             }
             self.place();
             self.paint();
@@ -55,13 +61,29 @@ impl Loop<'_, '_> {
         let running: Vec<(String, String)> = self.containers.iter().filter(|container| container.running()).map(named).collect();
         running.into_iter().for_each(|(service, id)| self.connect(&service, &id));
         // What was edited while nobody watched.
-        let reloadable: Vec<String> = self.planner.reloadable().cloned().collect();
+        let reloadable: Vec<String> = self.planner.told().cloned().collect();
         reloadable.iter().for_each(|service| self.reload(service, &[]));
-        for service in self.planner.unknown_rules() {
-            self.volume.say(format!(
-                "`develop.watch` of `{service}` has an action that is not followed: sync, restart, sync+restart and rebuild are"
-            ));
+        for (service, why) in self.planner.unfollowed() {
+            self.volume.say(format!("a rule in `develop.watch` of `{service}` {why}"));
         }
+        let first =
+            self.planner.initial().flat_map(|path| self.files_below(path)).flat_map(|path| self.planner.bring_at_first(&path)).collect();
+        self.follow_rules(first);
+    }
+
+    /// The files at or below `path` (relative to the root) that rules may mean.
+    fn files_below(&self, path: &Path) -> Vec<PathBuf> {
+        let (mut files, mut open) = (Vec::new(), vec![path.to_owned()]);
+        while let Some(path) = open.pop() {
+            match std::fs::read_dir(self.stack.project.root.join(&path)) {
+                Ok(entries) if self.planner.is_on_the_way(&path) && !path.ends_with(".git") => {
+                    open.extend(entries.flatten().map(|entry| path.join(entry.file_name())));
+                }
+                Ok(_) => {}
+                Err(_) => files.push(path),
+            }
+        }
+        files
     }
 
     pub(super) fn engine_said(&mut self, event: &Event) {
@@ -69,26 +91,59 @@ impl Loop<'_, '_> {
             Change::Started => self.started(&event.service, &event.id),
             Change::Healthy => self.tell.solved(&format!("service:{}", event.service)),
             Change::Unhealthy => self.unwell(&event.service),
-            Change::Exited(code) => self.container_ended(&event.service, code),
+            Change::Asked => self.leavers.asked(&event.id),
+            Change::Starved => self.leavers.starved(&event.id),
+            Change::Exited(code) => self.container_ended(event, code),
+            Change::Stopped => self.leavers.stopped(&event.id),
+            Change::Removed => self.leavers.removed(&event.id),
             Change::Did(ref what) => self.done_elsewhere(what),
-            Change::Asked | Change::Removed => {}
+            Change::Unpaused => {}
         }
         self.look();
     }
 
-    /// A container ended that nobody here wanted to. Where the engine starts it again, that is over in a moment.
-    fn container_ended(&mut self, service: &str, code: i64) {
-        if self.applying || self.restarts.expected(service) || self.resolved.model.one_shot(service) {
-            return;
+    /// A container ended. Why is known once the engine has said all of it.
+    fn container_ended(&mut self, event: &Event, code: i64) {
+        let ours = self.applying || self.ours.contains(&event.id);
+        if !ours && !self.resolved.model.one_shot(&event.service) {
+            self.leavers.ended(&event.id, &event.service, code);
         }
+    }
+
+    /// Tells of containers that ended without the loop: a command or a person wanted it, or it is an error. Where the engine starts one again, that is
+    /// over as soon as it is up.
+    fn tell_leavers(&mut self) {
         let flags = self.stack.project.flags();
-        let title = format!("its container ended with exit code {code}");
-        let text = format!("`cargo xtask logs {service}{flags}` shows what it said, `cargo xtask up{flags}` starts it again");
-        self.tell.problem(Problem { title, text, ..plain(&format!("ended:{service}"), "service", service) });
+        for left in self.leavers.take() {
+            let (key, service) = (format!("ended:{}", left.service), left.service.as_str());
+            if !left.is_error() {
+                self.tell.solved(&key);
+                self.volume.say(left.sentence(&flags));
+                continue;
+            }
+            // What ends again and again is told once, and so is what new files did.
+            let of_new_files = self.proofs.get(service).is_some_and(|proof| !proof.names.is_empty());
+            if of_new_files || self.tell.open(&key) || self.tell.open(&format!("rule:{service}")) {
+                continue;
+            }
+            let text =
+                format!("`cargo xtask logs {service}{flags}` shows what it said, `cargo xtask restart {service}{flags}` starts it again");
+            self.tell.problem(Problem { title: left.sentence(&flags), text, ..plain(&key, "service", service) });
+            if left.now == Now::Started {
+                self.prove(service);
+            }
+        }
     }
 
     fn started(&mut self, service: &str, id: &str) {
-        self.tell.solved(&format!("ended:{service}"));
+        self.leavers.started(id, service);
+        self.ours.remove(id);
+        if let Some(proof) = self.proofs.get_mut(service) {
+            proof.since = Instant::now();
+        }
+        if self.tell.open(&format!("ended:{service}")) || self.tell.open(&format!("rule:{service}")) {
+            self.prove(service);
+        }
         self.connect(service, id);
         if self.resolved.model.one_shot(service) {
             return;
@@ -136,11 +191,16 @@ impl Loop<'_, '_> {
         for (_, service) in due {
             // It may have become well meanwhile.
             let open = self.tell.open(&format!("service:{service}"));
-            let Some(id) = self.container(&service).filter(|_| open) else { continue };
+            let unwell = self.of(&service).filter(|container| container.health() == Some("unhealthy"));
+            let ids: Vec<String> = unwell.filter(|_| open).map(|container| container.id.clone()).collect();
+            if ids.is_empty() {
+                continue;
+            }
             self.restarts.expect(&service, UNWELL);
+            self.ours.extend(ids.iter().cloned());
             let send = self.send.clone();
             self.scope.spawn(move || {
-                let outcome = deeds::perform(&commands::engine::restart(&[id]));
+                let outcome = deeds::perform(&commands::engine::restart(&ids));
                 drop(send.send(Message::Restarted(service, outcome)));
             });
         }
@@ -149,6 +209,9 @@ impl Loop<'_, '_> {
     pub(super) fn restarted(&mut self, service: &str, outcome: Outcome) {
         if let Err(reason) = outcome {
             self.volume.say(format!("{service} cannot be restarted: {reason}"));
+            self.restarts.forget(service);
+            let ids: Vec<String> = self.of(service).map(|container| container.id.clone()).collect();
+            self.ours.retain(|id| !ids.contains(id));
         }
     }
 
@@ -174,9 +237,7 @@ impl Loop<'_, '_> {
         match result {
             Ok(new) => {
                 (self.stack, self.resolved) = *new;
-                if let Ok(planner) = super::connect::planner(&self.stack, &self.resolved) {
-                    self.planner = planner;
-                }
+                self.plan_anew();
                 self.tell.solved("config");
                 let mut change = self.new_change(vec![if services.is_empty() { SETTINGS } else { IMAGES }.to_owned()], 0, Phase::Done);
                 change.what = if services.is_empty() { vec!["stack".to_owned()] } else { services.to_vec() };

@@ -35,6 +35,12 @@ pub(crate) enum Change {
     Asked,
     /// Its main process ended with this exit code.
     Exited(i64),
+    /// The engine has stopped it, with whatever signal, because it was asked to.
+    Stopped,
+    /// One of its processes was ended for want of memory.
+    Starved,
+    /// It goes on after a pause.
+    Unpaused,
     /// It is gone.
     Removed,
     /// A one-off container that is labelled with this, what it does, ended well.
@@ -88,6 +94,9 @@ fn parse(line: &str) -> Option<Event> {
         // Other signals are messages: nginx reads its files anew.
         "kill" if ["2", "3", "9", "15"].contains(&attribute("signal")) => Change::Asked,
         "die" => Change::Exited(line.exit_code()),
+        "stop" => Change::Stopped,
+        "oom" => Change::Starved,
+        "unpause" => Change::Unpaused,
         "destroy" => Change::Removed,
         _ => return None,
     };
@@ -134,6 +143,8 @@ mod tests {
         let one_off = r#","com.docker.compose.oneoff":"True","slipway.doing":"revert""#;
         assert_eq!(read("die", &format!(r#"{one_off},"exitCode":"0""#)), Some(Change::Did("revert".to_owned())));
         assert_eq!(read("die", &format!(r#"{one_off},"exitCode":"1""#)), None);
+        let others = ["stop", "oom", "unpause"].map(|action| read(action, ""));
+        assert_eq!(others, [Some(Change::Stopped), Some(Change::Starved), Some(Change::Unpaused)]);
         assert_eq!(read("kill", r#","signal":"15""#), Some(Change::Asked));
         assert_eq!(read("kill", r#","signal":"1""#), None);
     }

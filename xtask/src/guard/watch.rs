@@ -75,7 +75,13 @@ impl Watch {
                 self.asked.remove(id);
                 self.own.remove(service);
             }
-            Change::Unhealthy | Change::Healthy | Change::Exited(_) | Change::Did(_) => {}
+            Change::Unhealthy
+            | Change::Healthy
+            | Change::Exited(_)
+            | Change::Stopped
+            | Change::Starved
+            | Change::Unpaused
+            | Change::Did(_) => {}
         }
     }
 
@@ -99,7 +105,8 @@ impl Watch {
                 self.waiting.remove(service);
                 self.release(containers, now)
             }
-            Change::Asked | Change::Started | Change::Removed | Change::Did(_) => {
+            Change::Stopped | Change::Starved | Change::Unpaused | Change::Did(_) => Vec::new(),
+            Change::Asked | Change::Started | Change::Removed => {
                 self.noted(service, id, change);
                 Vec::new()
             }

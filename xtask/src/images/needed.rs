@@ -29,7 +29,7 @@ impl Needed {
         let here = super::parse_list(&commands::engine::images().read()?);
         let chosen = base::choose(&base::variables(&stack.compose.files()), &here, &base::local_tags(&stack.project)?);
         let compose = chosen.into_iter().fold(stack.compose.clone(), |compose, (name, image)| compose.with(&name, image));
-        let model = Model::parse(&compose.model().read()?)?;
+        let model = Model::read(&compose.model().read()?, &stack.project.infra(), &compose.files())?;
         Ok(Self { compose, model, here })
     }
 

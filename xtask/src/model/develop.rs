@@ -15,7 +15,7 @@ pub(crate) struct Develop {
     pub(crate) hub: String,
     /// The cargo package of the program that a service runs.
     pub(crate) programs: BTreeMap<String, String>,
-    /// The services that take new mounted files when they are told to.
+    /// The services that are asked about new mounted files, and told to take them.
     #[serde(default)]
     pub(crate) reload: BTreeMap<String, Reload>,
 }
@@ -26,8 +26,8 @@ pub(crate) struct Develop {
 pub(crate) struct Reload {
     /// Whether they are good: exit code 0.
     pub(crate) check: Vec<String>,
-    /// Takes them.
-    pub(crate) apply: Vec<String>,
+    /// Takes them; absent where the service reads them at each request.
+    pub(crate) apply: Option<Vec<String>>,
 }
 
 /// The `develop` section of a service.
@@ -52,6 +52,9 @@ pub(crate) struct Rule {
     /// Patterns of the only paths below `path` that count, if there are any.
     #[serde(default)]
     pub(crate) include: Vec<String>,
+    /// Whether all files are brought at the beginning.
+    #[serde(default)]
+    pub(crate) initial_sync: bool,
 }
 
 /// The actions of `develop.watch`.

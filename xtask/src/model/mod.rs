@@ -4,6 +4,7 @@ mod attributes;
 mod backup;
 mod build;
 mod develop;
+mod keys;
 mod migrations;
 #[cfg(test)]
 mod page;
@@ -11,7 +12,7 @@ mod secrets;
 mod unsupported;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -33,7 +34,7 @@ pub(crate) struct Model {
     name: String,
     /// The JSON itself, for attributes that nothing here has a field for.
     #[serde(skip)]
-    text: Arc<str>,
+    json: Arc<serde_json::Value>,
     /// The services by name.
     pub(crate) services: BTreeMap<String, Service>,
     /// The secrets by name.
@@ -137,16 +138,19 @@ struct Volume {
     /// A path of the host for `bind`, a name for `volume`.
     #[serde(default)]
     source: PathBuf,
+    /// Where it is in the container.
+    #[serde(default)]
+    target: PathBuf,
 }
 
 impl Service {
-    /// The directories and files of the host that it has mounted.
-    pub(crate) fn mounts(&self) -> impl Iterator<Item = &std::path::Path> {
-        self.volumes.iter().filter(|volume| volume.kind == "bind").map(|volume| volume.source.as_path())
+    /// The directories and files of the host that it has mounted, and where.
+    pub(crate) fn binds(&self) -> impl Iterator<Item = (&Path, &Path)> {
+        self.volumes.iter().filter(|volume| volume.kind == "bind").map(|volume| (volume.source.as_path(), volume.target.as_path()))
     }
 
     /// The volumes that it has mounted, as the compose files name them.
-    pub(crate) fn named_volumes(&self) -> impl Iterator<Item = &std::path::Path> {
+    pub(crate) fn named_volumes(&self) -> impl Iterator<Item = &Path> {
         self.volumes.iter().filter(|volume| volume.kind == "volume").map(|volume| volume.source.as_path())
     }
 
@@ -277,14 +281,37 @@ pub(crate) struct Healthcheck {
     test: Option<Vec<String>>,
 }
 
+const UNREADABLE: &str = "cannot read what `docker compose config` printed";
+
+/// Compose doubles each dollar sign of what it prints, so that its output can be its input.
+fn value(json: &str) -> anyhow::Result<serde_json::Value> {
+    serde_json::from_str(&json.replace("$$", "$")).context(UNREADABLE)
+}
+
 impl Model {
-    /// Parses Compose's JSON.
+    /// Parses Compose's JSON, made of the compose files `files` in the directory `infra`.
+    ///
+    /// # Errors
+    /// When one of our own keys is not right, with its file and line.
+    pub(crate) fn read(json: &str, infra: &Path, files: &[PathBuf]) -> anyhow::Result<Self> {
+        let value = value(json)?;
+        let files = keys::read(infra, files);
+        keys::check_types(&value, &files)?;
+        let model = Self::of(value)?;
+        keys::check_services(&model, &files)?;
+        Ok(model)
+    }
+
+    /// Parses Compose's JSON, without a look at the files that it was made of.
     ///
     /// # Errors
     /// When it is not what Compose prints.
     pub(crate) fn parse(json: &str) -> anyhow::Result<Self> {
-        // Compose doubles each dollar sign of what it prints, so that its output can be its input.
-        let mut model: Self = serde_json::from_str(&json.replace("$$", "$")).context("cannot read what `docker compose config` printed")?;
+        Self::of(value(json)?)
+    }
+
+    fn of(json: serde_json::Value) -> anyhow::Result<Self> {
+        let mut model = Self::deserialize(&json).context(UNREADABLE)?;
         for (name, service) in &mut model.services {
             service.image = match &service.image {
                 Some(image) => Some(images::tagged(image)),
@@ -292,22 +319,17 @@ impl Model {
                 None => service.build.as_ref().map(|_| images::tagged(&format!("{}-{name}", model.name))),
             };
         }
-        Ok(Self { text: json.into(), ..model })
+        Ok(Self { json: json.into(), ..model })
     }
 
     /// What a start refuses; `here` says whether the engine has an image.
     pub(crate) fn unsupported(&self, here: impl Fn(&str) -> bool) -> Vec<Problem> {
-        unsupported::problems(&self.value(), here)
+        unsupported::problems(&self.json, here)
     }
 
     /// The keys that the specification of Compose did not have when `attributes.txt` was written.
     pub(crate) fn unknown_keys(&self) -> Vec<String> {
-        attributes::paths(&self.value()).into_iter().filter(|(_, path)| path.is_none()).map(|(key, _)| key).collect()
-    }
-
-    fn value(&self) -> serde_json::Value {
-        // It was JSON when it was parsed.
-        serde_json::from_str(&self.text).unwrap_or_default()
+        attributes::paths(&self.json).into_iter().filter(|(_, path)| path.is_none()).map(|(key, _)| key).collect()
     }
 
     /// Without the knowledge that these `services` run programs of this repository.

@@ -3,6 +3,7 @@
 mod attentive;
 mod conversation;
 mod detached;
+mod feed;
 mod stream;
 
 use std::ffi::OsString;
@@ -186,6 +187,16 @@ impl Invocation {
             return Ok(output.stdout);
         }
         Err(self.failed(&output).into())
+    }
+
+    /// The same, as it was written: names of files need not be text.
+    ///
+    /// # Errors
+    /// When the program cannot be started or fails.
+    pub(crate) fn read_bytes(&self) -> anyhow::Result<Vec<u8>> {
+        let output = self.expression().stdin_null().stdout_capture().stderr_capture().unchecked().run();
+        let output = output.with_context(|| format!("cannot run `{}`", self.program))?;
+        if output.status.success() { Ok(output.stdout) } else { Err(self.failed(&Output::from(&output)).into()) }
     }
 
     /// The error for an invocation that ended with `output`.

@@ -66,6 +66,22 @@ impl Reading {
     }
 }
 
+/// When a file was last written, and how long it was: another file in its place has other ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Touched(Stamp);
+
+impl Touched {
+    /// Nothing where there is no file.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        std::fs::symlink_metadata(path).ok().map(|found| Self(Stamp::of(&found)))
+    }
+
+    /// Whether the file surely is as it was at `moment`.
+    pub(super) fn settled(self, moment: SystemTime) -> bool {
+        self.0.settled(moment)
+    }
+}
+
 impl Stamp {
     fn of(found: &Metadata) -> Self {
         #[cfg(unix)]

@@ -10,15 +10,17 @@ use notify::EventKind;
 use super::debounce::{Debounce, Step, Windows};
 use super::ledger::Hint;
 use super::notice::Notice;
-use super::rules::is_rule;
+use super::rules::{Wanted, is_rule};
 use super::tree::Tree;
-use super::{Batch, Change, git};
+use super::{Batch, Change};
 
 /// What the thread waits for.
 #[derive(Debug)]
 pub(super) enum Message {
     /// The system reported something at that moment.
     Event(Instant, notify::Result<notify::Event>),
+    /// Also this is watched from now on.
+    Want(Wanted),
     /// The watcher goes.
     Stop,
 }
@@ -65,11 +67,11 @@ impl<Send: Fn(Batch), Say: Fn(Notice)> Engine<Send, Say> {
         loop {
             self.tell_notices();
             let now = Instant::now();
-            let due = match self.debounce.step(now, || git::lock(self.tree.root())) {
+            let due = match self.debounce.step(now, || self.tree.lock()) {
                 Step::Idle => None,
                 Step::Wait(until) => Some(until),
                 Step::Release { first, stale_lock } => {
-                    if stale_lock && let Some(path) = git::lock_path(self.tree.root()) {
+                    if stale_lock && let Some(path) = self.tree.lock_path() {
                         (self.say)(Notice::StaleLock { path });
                     }
                     self.tell(first);
@@ -95,6 +97,11 @@ impl<Send: Fn(Batch), Say: Fn(Notice)> Engine<Send, Say> {
                 match message {
                     Message::Stop => return,
                     Message::Event(at, event) => self.take(at, event),
+                    Message::Want(wanted) => {
+                        self.tree.want(wanted);
+                        self.sweep = true;
+                        self.debounce.note(Instant::now());
+                    }
                 }
             }
         }
@@ -108,6 +115,10 @@ impl<Send: Fn(Batch), Say: Fn(Notice)> Engine<Send, Say> {
             return;
         };
         for path in &event.paths {
+            if self.tree.decides(path) {
+                self.debounce.note(at);
+                continue;
+            }
             let Ok(path) = path.strip_prefix(self.tree.root()) else { continue };
             if path.as_os_str().is_empty() {
                 self.take_root(at, event.kind);
@@ -136,6 +147,9 @@ impl<Send: Fn(Batch), Say: Fn(Notice)> Engine<Send, Say> {
 
     fn poll(&mut self, now: Instant) {
         self.note(now, Tree::poll);
+        if self.tree.is_decided_anew() {
+            self.debounce.note(now);
+        }
         let took = now.elapsed();
         self.next_poll = Instant::now() + self.poll_every.max(took * REST);
     }
@@ -153,12 +167,13 @@ impl<Send: Fn(Batch), Say: Fn(Notice)> Engine<Send, Say> {
             None => first_event,
         };
         let written = std::mem::take(&mut self.written);
-        let rescan = std::mem::take(&mut self.sweep) || written.iter().any(|path| is_rule(path));
-        let changed: Vec<Change> = if rescan {
+        let rescan = std::mem::take(&mut self.sweep) | self.tree.decide() || written.iter().any(|path| is_rule(path));
+        let mut changed: Vec<Change> = if rescan {
             self.tree.sweep(&written)
         } else {
             written.iter().filter_map(|path| self.tree.compare(path, Hint::Written)).collect()
         };
+        changed.retain(|change| !self.tree.is_old_news(change));
         if changed.iter().any(|change| is_rule(&change.path)) {
             // The rules may have been read a moment before the change that is told now.
             self.sweep = true;

@@ -1,6 +1,6 @@
 //! Watching the working tree: which files got another content, told in batches a moment after the last save.
 //!
-//! A [`Watcher`] registers each directory that git does not ignore and none below those that it does. What the system reports is only a hint: a file
+//! A [`Watcher`] registers each directory that git does not ignore, and below those that it does only the way to files that it tracks all the same. What the system reports is only a hint: a file
 //! is in a [`Batch`] when its content differs from what was last told, whatever the event was. So no way of saving is lost, and a touched file is no change.
 
 mod content;
@@ -23,6 +23,7 @@ use anyhow::Context as _;
 
 pub(crate) use self::content::Fingerprint;
 pub(crate) use self::notice::{Notice, limit};
+pub(crate) use self::rules::Wanted;
 
 use self::debounce::Windows;
 use self::engine::{Engine, Message};
@@ -100,6 +101,12 @@ impl Watcher {
             send,
             say,
         )
+    }
+
+    /// Also what `wanted` names is watched from now on, although git ignores it. Of what is there already only that is told that changed since the start.
+    pub(crate) fn want(&self, wanted: Wanted) {
+        // The thread listens for as long as there is a watcher.
+        let _ = self.inbox.send(Message::Want(wanted));
     }
 
     fn start_with(

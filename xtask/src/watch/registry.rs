@@ -140,6 +140,16 @@ impl Registry {
         }
     }
 
+    /// Watches the directory `place` outside of what is watched below `root`. Where that cannot be, whoever wants to know looks again and again.
+    pub(super) fn enter_outside(&mut self, root: &Path, place: &Path) {
+        if let Some(backend) = &mut self.backend
+            && !(WHOLE_TREE && place.starts_with(root))
+        {
+            // Not worth a message: it only tells sooner of what the next edit brings to light.
+            let _ = backend.watch(place);
+        }
+    }
+
     /// The directory is gone or no longer of interest.
     pub(super) fn leave(&mut self, path: &Path, place: &Path) {
         self.polled.remove(path);

@@ -1,23 +1,34 @@
 //! The working tree as it is known: its directories, its files, and what of it is watched.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use notify::EventKind;
 use notify::event::ModifyKind;
 
-use super::Change;
+use super::content::Touched;
+use super::debounce::Lock;
 use super::ephemeral::is_ephemeral;
+use super::git::Repository;
 use super::ledger::{Hint, Ledger};
 use super::registry::Registry;
-use super::rules::{Rules, is_rule};
+use super::rules::{self, Rules, Wanted, is_rule};
+use super::{Change, Kind};
 
 /// See the module's comment. All paths are relative to the root; the root itself is the empty path.
 #[derive(Debug)]
 pub(super) struct Tree {
     root: PathBuf,
+    /// When all of this began.
+    since: SystemTime,
+    repository: Option<Repository>,
     rules: Rules,
+    wanted: Wanted,
+    /// When each file outside the tree was written that says what is ignored in it, and when git's index was.
+    outside: BTreeMap<PathBuf, Option<Touched>>,
+    indexed: Option<Touched>,
     pub(super) registry: Registry,
     ledger: Ledger,
     /// A file counts as there only while its directory is one of these: behind a link that took the place of a directory there are files as well.
@@ -27,8 +38,20 @@ pub(super) struct Tree {
 impl Tree {
     /// Walks the tree at `root` and learns what its files hold.
     pub(super) fn read(root: PathBuf, registry: Registry) -> Self {
-        let rules = Rules::read(&root);
-        let mut tree = Self { root, rules, registry, ledger: Ledger::default(), directories: BTreeSet::new() };
+        let (since, repository) = (SystemTime::now(), Repository::find(&root));
+        let mut tree = Self {
+            rules: Rules::read(&root, None, Wanted::default()),
+            root,
+            since,
+            repository,
+            wanted: Wanted::default(),
+            outside: BTreeMap::new(),
+            indexed: None,
+            registry,
+            ledger: Ledger::default(),
+            directories: BTreeSet::new(),
+        };
+        tree.read_rules();
         for path in tree.enter(Path::new("")) {
             tree.compare(&path, Hint::Written);
         }
@@ -42,6 +65,65 @@ impl Tree {
     /// How many directories there are.
     pub(super) fn size(&self) -> usize {
         self.directories.len()
+    }
+
+    /// Git's lock on the working tree, if git holds it.
+    pub(super) fn lock(&self) -> Option<Lock> {
+        self.repository.as_ref()?.lock()
+    }
+
+    /// Where git puts that lock.
+    pub(super) fn lock_path(&self) -> Option<PathBuf> {
+        Some(self.repository.as_ref()?.lock_path())
+    }
+
+    /// From now on also what `wanted` names is watched, once everything is compared.
+    pub(super) fn want(&mut self, wanted: Wanted) {
+        self.wanted = wanted;
+    }
+
+    fn read_rules(&mut self) {
+        // The times first: what is written meanwhile is read again.
+        if let Some(repository) = &self.repository {
+            self.indexed = Touched::of(&repository.index());
+            self.outside = rules::outside(&self.root, repository).into_iter().map(|path| (path.clone(), Touched::of(&path))).collect();
+            let places = [repository.index(), repository.excludes()];
+            places.iter().filter_map(|path| path.parent()).for_each(|place| self.registry.enter_outside(&self.root, place));
+        }
+        self.rules = Rules::read(&self.root, self.repository.as_ref(), self.wanted.clone());
+    }
+
+    /// Whether `path` (absolute) says, outside the tree, what is watched in it.
+    pub(super) fn decides(&self, path: &Path) -> bool {
+        self.outside.contains_key(path) || self.repository.as_ref().is_some_and(|repository| repository.index() == path)
+    }
+
+    /// Whether what decides that was written since it was read.
+    pub(super) fn is_decided_anew(&self) -> bool {
+        let index = self.repository.as_ref().map(Repository::index);
+        self.outside.iter().any(|(path, known)| Touched::of(path) != *known)
+            || index.is_some_and(|index| Touched::of(&index) != self.indexed)
+    }
+
+    /// Looks at what decides that, and says whether another part of the tree is watched now, once everything is compared.
+    pub(super) fn decide(&mut self) -> bool {
+        if self.outside.iter().any(|(path, known)| Touched::of(path) != *known) {
+            return true;
+        }
+        let Some(repository) = &self.repository else { return false };
+        let now = Touched::of(&repository.index());
+        if now == self.indexed {
+            return false;
+        }
+        self.indexed = now;
+        self.rules.track(repository.tracked(&self.root))
+    }
+
+    /// Whether `change` tells of a file that only the rules for edits name, and that is as it was at the start: it is news to the watcher alone.
+    pub(super) fn is_old_news(&mut self, change: &Change) -> bool {
+        change.kind == Kind::Created
+            && self.rules.only_wanted(&change.path)
+            && Touched::of(&self.root.join(&change.path)).is_none_or(|touched| touched.settled(self.since))
     }
 
     /// Registers `directory` and all below that is not ignored, and returns the files there.
@@ -118,7 +200,7 @@ impl Tree {
 
     /// Reads the rules again, registers every directory that they leave and compares everything, the files of `written` by their content.
     pub(super) fn sweep(&mut self, written: &BTreeSet<PathBuf>) -> Vec<Change> {
-        self.rules = Rules::read(&self.root);
+        self.read_rules();
         // First what is gone: a directory may be elsewhere now, and giving up its old name must not end what the new name is about to get.
         let gone: Vec<PathBuf> = self
             .directories

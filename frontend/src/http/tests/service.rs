@@ -74,8 +74,8 @@ async fn a_panic_is_a_page() {
     assert!(page.body.contains("Something broke") && !page.body.contains("on purpose"));
 }
 
-#[tokio::test]
-async fn an_edit_is_served_without_a_restart_and_a_mistake_is_shown() {
+/// A copy of the site that can be edited, and a server that reads it again, or does not.
+async fn edited(reload: bool) -> (tempfile::TempDir, Router) {
     let directory = tempfile::tempdir().unwrap();
     for part in ["static", "templates"] {
         std::fs::create_dir(directory.path().join(part)).unwrap();
@@ -86,8 +86,71 @@ async fn an_edit_is_served_without_a_restart_and_a_mistake_is_shown() {
     }
     let (url, _) = backend(well).await;
     let mut config = config(&url, directory.path());
-    config.template_reload = true;
-    let app = router(App::new(config).unwrap());
+    config.template_reload = reload;
+    (directory, router(App::new(config).unwrap()))
+}
+
+#[tokio::test]
+async fn each_mistake_in_a_template_is_a_page_with_its_place() {
+    let (directory, app) = edited(true).await;
+    assert_eq!(get(&app, "/").await.status, StatusCode::OK);
+    let cases = [
+        ("a syntax error", "board.html", "{% if %}", "syntax error: unexpected end of block"),
+        ("a value that is not there", "board.html", "{{ tsk.title }}", "undefined value: `tsk` is undefined"),
+        ("a filter that is not there", "board.html", "{{ 1 | momnt }}", "unknown filter: filter momnt is unknown"),
+        ("a function that is not there", "board.html", "{{ aset('app.css') }}", "unknown function: aset is unknown"),
+        (
+            "an include that is not there",
+            "board.html",
+            "{% include 'none.html' %}",
+            "template not found: tried to include non-existing template 'none.html'",
+        ),
+        (
+            "an asset that is not there",
+            "board.html",
+            "{{ asset('none.css') }}",
+            "invalid operation: `none.css` is not in `static/`; add it or correct the name",
+        ),
+        ("a mistake in what is included", "mark.html", "{{ oops }}", "undefined value: `oops` is undefined"),
+        ("a mistake in the frame of every page", "layout.html", "{{ oops }}", "undefined value: `oops` is undefined"),
+        ("a mistake with some data only", "board.html", "{% if session %}{{ oops }}{% endif %}", "undefined value: `oops` is undefined"),
+    ];
+    for (case, name, mistake, reason) in cases {
+        let template = directory.path().join("templates").join(name);
+        let original = std::fs::read_to_string(&template).unwrap();
+        let at = ["<body>", "{% block main %}"].iter().find_map(|mark| Some(original.find(mark)? + mark.len())).unwrap_or(original.len());
+        std::fs::write(&template, format!("{}{mistake}{}", &original[..at], &original[at..])).unwrap();
+        // Whether or not somebody looks at the page.
+        let check = get(&app, "/health/site").await;
+        assert_eq!(check.status, StatusCode::INTERNAL_SERVER_ERROR, "{case}");
+        let (place, said) = check.body.split_once(": ").unwrap();
+        assert!(place.rsplit_once(':').is_some_and(|(path, line)| path.ends_with(name) && line.parse::<u32>().is_ok()), "{case}: {place}");
+        assert_eq!(said, reason, "{case}");
+        let page = get(&app, "/").await;
+        assert_eq!(page.status, StatusCode::INTERNAL_SERVER_ERROR, "{case}");
+        assert!(page.header("content-type").starts_with("text/html") && page.body.contains("</head>"), "{case}: {}", page.body);
+        assert!(page.body.contains(&format!("/templates/{name}")), "{case}: {}", page.body);
+        std::fs::write(&template, original).unwrap();
+        assert_eq!((get(&app, "/health/site").await.status, get(&app, "/").await.status), (StatusCode::OK, StatusCode::OK), "{case}");
+    }
+    std::fs::rename(directory.path().join("templates/board.html"), directory.path().join("templates/away.html")).unwrap();
+    assert!(get(&app, "/health/site").await.body.contains("/templates/board.html: template not found"));
+}
+
+#[tokio::test]
+async fn visitors_see_nothing_of_a_mistake() {
+    let (directory, app) = edited(false).await;
+    assert_eq!(get(&app, "/health/site").await.status, StatusCode::OK);
+    std::fs::write(directory.path().join("templates/board.html"), "{% if %}").unwrap();
+    assert_eq!(get(&app, "/").await.status, StatusCode::OK, "what was read at the start serves");
+    let bare = crate::http::pages::bare(None);
+    let body = String::from_utf8_lossy(&to_bytes(bare.into_body(), 1 << 20).await.unwrap()).into_owned();
+    assert!(!body.contains("<pre>"), "{body}");
+}
+
+#[tokio::test]
+async fn an_edit_is_served_without_a_restart_and_a_mistake_is_shown() {
+    let (directory, app) = edited(true).await;
     let template = directory.path().join("templates/board.html");
     let original = std::fs::read_to_string(&template).unwrap();
 

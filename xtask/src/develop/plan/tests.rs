@@ -3,11 +3,15 @@
 use super::*;
 
 fn planner() -> Planner {
+    planner_with(&BTreeMap::new())
+}
+
+fn planner_with(excludes: &BTreeMap<String, Excludes>) -> Planner {
     let model = r#"{
         "services": {
             "builder": { "volumes": [{ "type": "bind", "source": "/repo" }] },
             "backend": {}, "worker": {},
-            "frontend": { "volumes": [{ "type": "bind", "source": "/repo/frontend/templates" }, { "type": "bind", "source": "/repo/frontend/static" }, { "type": "volume", "source": "programs" }],
+            "frontend": { "volumes": [{ "type": "bind", "source": "/repo/frontend/templates", "target": "/srv/templates" }, { "type": "bind", "source": "/repo/frontend/static" }, { "type": "volume", "source": "programs" }],
                 "develop": { "watch": [{ "action": "rebuild", "path": "/repo/frontend/Dockerfile" }] } },
             "proxy": { "volumes": [{ "type": "bind", "source": "/repo/proxy/conf" }] },
             "mailer": { "develop": { "watch": [
@@ -20,7 +24,7 @@ fn planner() -> Planner {
     }"#;
     let model = Model::parse(model).expect("valid");
     let settings = ["infra/compose.yaml", "infra/env/local.toml"].map(PathBuf::from).into();
-    Planner::new(Path::new("/repo"), &model, crate::develop::crates::tests::sample(), settings)
+    Planner::new(Path::new("/repo"), &model, crate::develop::crates::tests::sample(), settings, excludes)
 }
 
 fn plan(paths: &[&str]) -> Plan {
@@ -71,12 +75,12 @@ fn settings_are_looked_at_again() {
 
 #[test]
 fn the_rules_of_compose_hold_for_foreign_services() {
-    let rule = |action, path: &str, target: Option<&str>| Plan {
-        rules: [("mailer".to_owned(), action, PathBuf::from(path), target.map(str::to_owned))].into(),
+    let rule = |action, path: &str, inside: &str, target: Option<&str>| Plan {
+        rules: [("mailer".to_owned(), Edit { action, path: path.into(), inside: inside.into(), target: target.map(str::to_owned) })].into(),
         ..Plan::default()
     };
-    assert_eq!(plan(&["mailer/src/a/b.js"]), rule(Action::SyncRestart, "mailer/src/a/b.js", Some("/app/src/a/b.js")));
-    assert_eq!(plan(&["mailer/package.json"]), rule(Action::Rebuild, "mailer/package.json", None));
+    assert_eq!(plan(&["mailer/src/a/b.js"]), rule(Action::SyncRestart, "mailer/src/a/b.js", "a/b.js", Some("/app/src/")));
+    assert_eq!(plan(&["mailer/package.json"]), rule(Action::Rebuild, "mailer/package.json", "", None));
     assert_eq!(plan(&["mailer/src/node_modules/x/y.js"]), Plan::default());
     assert_eq!(plan(&["mailer/src/deep/a.tmp"]), Plan::default());
     assert_eq!(plan(&["mailer/other.js"]), Plan::default());
@@ -94,13 +98,39 @@ fn plans_add_up() {
 }
 
 #[test]
-fn patterns_are_those_of_dockerignore() {
-    for (pattern, text) in
-        [("*.md", "a.md"), ("**/*.md", "a.md"), ("**/*.md", "x/y/a.md"), ("a?c", "abc"), ("**", "x/y"), ("x/**/z", "x/y/z"), ("ä*", "äö")]
-    {
-        assert!(matches(pattern, text), "{pattern} {text}");
-    }
-    for (pattern, text) in [("*.md", "x/a.md"), ("a?c", "a/c"), ("a", "ab"), ("", "a"), ("x/*/z", "x/y/y/z")] {
-        assert!(!matches(pattern, text), "{pattern} {text}");
-    }
+fn what_rules_name_is_watched_although_git_ignores_it() {
+    let excludes = [("mailer".to_owned(), Excludes::parse(Path::new("mailer"), "src/cache\npackage.json\n"))].into();
+    let planner = planner_with(&excludes);
+    // `Wanted` is asked by the watcher alone: what it says is seen in what is planned, and in the directories that lead there.
+    let ways = ["mailer", "mailer/src", "mailer/src/a", "mailer/src/node_modules", "mailer/src/cache", "mailer/other", "target"];
+    assert_eq!(ways.map(|path| planner.is_on_the_way(Path::new(path))), [true, true, true, false, false, false, false]);
+    assert_eq!(planner.plan([Path::new("mailer/src/cache/x.js")]), Plan::default());
+    assert_eq!(planner.plan([Path::new("mailer/package.json")]).rules.len(), 1, "what the rule itself names is meant");
+}
+
+#[test]
+fn rules_that_cannot_be_followed_are_told() {
+    let rules = r#"[{ "action": "sync+exec", "path": "/repo/a", "target": "/a" }, { "action": "sync", "path": "/repo", "target": "/a" },
+        { "action": "sync", "path": "/elsewhere", "target": "/a" }]"#;
+    let model = Model::parse(&format!(r#"{{ "services": {{ "mailer": {{ "develop": {{ "watch": {rules} }} }} }} }}"#)).expect("valid");
+    let planner = Planner::new(Path::new("/repo"), &model, Crates::default(), BTreeSet::new(), &BTreeMap::new());
+    assert_eq!(planner.unfollowed().collect::<Vec<_>>(), [("mailer", ACTION), ("mailer", PATH)]);
+}
+
+#[test]
+fn a_file_in_a_container_leads_home() {
+    let home = |service: &str, path: &str| planner().at_home(service, Path::new(path));
+    assert_eq!(home("frontend", "/srv/templates/a/b.html"), Some("frontend/templates/a/b.html".into()));
+    assert_eq!((home("frontend", "/srv/other"), home("proxy", "/srv/templates/a")), (None, None));
+}
+
+#[test]
+fn a_service_that_reads_its_files_at_each_request_is_asked_about_them_but_for_styles() {
+    let model = r#"{ "services": { "site": { "volumes": [{ "type": "bind", "source": "/repo/site", "target": "/site" }] } },
+        "x-develop": { "builder": "builder", "hub": "hub", "programs": {}, "reload": { "site": { "check": ["true"] } } } }"#;
+    let model = Model::parse(model).expect("valid");
+    let planner = Planner::new(Path::new("/repo"), &model, Crates::default(), BTreeSet::new(), &BTreeMap::new());
+    let plan = |path: &str| planner.plan([Path::new(path)]);
+    assert_eq!(plan("site/a.html"), Plan { refresh: Some(Refresh::Page), reload: ["site".to_owned()].into(), ..Plan::default() });
+    assert_eq!(plan("site/a.css"), Plan { refresh: Some(Refresh::Style), ..Plan::default() });
 }

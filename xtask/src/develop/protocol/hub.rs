@@ -105,6 +105,9 @@ pub(crate) struct Change {
     pub(crate) swap_ms: Option<u64>,
     /// The services that run something new.
     pub(crate) what: Vec<String>,
+    /// How it ended, in words of its own, for the terminal.
+    #[serde(skip)]
+    pub(crate) end: Option<String>,
 }
 
 /// How far a change is.
@@ -128,7 +131,7 @@ pub(crate) enum Phase {
 pub(crate) struct Problem {
     /// The same thing has the same key.
     pub(crate) key: String,
-    /// `compile`, `migration`, `proxy`, `service`, `panic` or `config`.
+    /// `compile`, `migration`, `proxy`, `template`, `service`, `panic` or `config`.
     pub(crate) kind: &'static str,
     /// The service or package that it is about.
     pub(crate) service: String,

@@ -56,7 +56,9 @@ pub(super) fn find(ask: Ask, stack: &Stack) -> (Known<Contents>, Running) {
     std::thread::scope(|scope| {
         let containers = scope.spawn(move || containers(ask, &stack.project.compose_name()));
         let here = scope.spawn(move || ask.read(&commands::images::list()));
-        let model = ask.read(&stack.compose.model()).and_then(|text| Model::parse(&text).map_err(|error| format!("{error:#}")));
+        let model = ask
+            .read(&stack.compose.model())
+            .and_then(|text| Model::read(&text, &stack.project.infra(), &stack.compose.files()).map_err(|error| format!("{error:#}")));
         let (containers, foreign) = match answer(containers).map(|found| (stack.check_own(&found), found)) {
             Ok((Ok(()), found)) => (Ok(found), None),
             Ok((Err(foreign), _)) => (Ok(Vec::new()), Some(foreign.to_string())),

@@ -103,3 +103,154 @@ fn a_lock_that_a_crash_left_behind_is_told_and_passed() {
     assert_eq!(scene.next().changed.len(), 1);
     assert_eq!(scene.notices.try_recv().ok(), None, "said once");
 }
+
+/// A repository at `root` that ignores `target/` and tracks a file in it all the same.
+fn tracked_in_ignored(root: &Path) {
+    git(root, &["init", "-q", "-b", "main"]);
+    write(&root.join(".gitignore"), "target/\n");
+    for path in ["src/main.rs", "target/a/kept.rs", "target/a/other.rs", "target/b/c/deep.rs"] {
+        write(&root.join(path), path);
+    }
+    git(root, &["add", "."]);
+    git(root, &["add", "-f", "target/a/kept.rs"]);
+    git(root, &["commit", "-qm", "all"]);
+}
+
+#[test]
+fn what_git_tracks_is_watched_whatever_ignores_it() {
+    let mut scene = Scene::with(setup(CALM), tracked_in_ignored).knowing("target/a/kept.rs");
+    for path in ["target/a/kept.rs", "target/a/other.rs", "target/b/c/deep.rs", "target/new.rs"] {
+        write(&scene.at(path), "new");
+    }
+    assert_eq!(scene.rest(), [[modified("target/a/kept.rs")]]);
+    // An editor that replaces the file.
+    write(&scene.at("target/a/draft"), "newer");
+    fs::rename(scene.at("target/a/draft"), scene.at("target/a/kept.rs")).expect("renamed");
+    assert_eq!(scene.rest(), [[modified("target/a/kept.rs")]]);
+    fs::remove_dir_all(scene.at("target")).expect("removed");
+    assert_eq!(scene.rest(), [[removed("target/a/kept.rs")]]);
+    write(&scene.at("target/a/kept.rs"), "again");
+    write(&scene.at("target/a/other.rs"), "again");
+    assert_eq!(scene.rest(), [[created("target/a/kept.rs")]]);
+}
+
+#[test]
+fn what_becomes_tracked_is_watched_from_then_on() {
+    let mut scene = Scene::with(setup(CALM), tracked_in_ignored).knowing("target/a/kept.rs");
+    git(&scene.root, &["add", "-f", "target/b/c/deep.rs"]);
+    assert_eq!(scene.rest(), [[created("target/b/c/deep.rs")]]);
+    write(&scene.at("target/b/c/deep.rs"), "new");
+    assert_eq!(scene.rest(), [[modified("target/b/c/deep.rs")]]);
+    git(&scene.root, &["rm", "-qf", "--cached", "target/b/c/deep.rs"]);
+    assert_eq!(scene.rest(), [[removed("target/b/c/deep.rs")]]);
+    write(&scene.at("target/b/c/deep.rs"), "newer");
+    assert_eq!(scene.rest(), [[]; 0]);
+}
+
+#[test]
+fn a_worktree_tracks_what_its_own_index_has() {
+    let mut scene = Scene::with(setup(CALM), |root| {
+        let main = root.with_file_name("main");
+        fs::create_dir(&main).expect("created");
+        tracked_in_ignored(&main);
+        git(&main, &["worktree", "add", "-q", "--detach", &root.to_string_lossy()]);
+        write(&root.join("target/more.rs"), "more");
+    })
+    .knowing("target/a/kept.rs");
+    write(&scene.at("target/a/kept.rs"), "new");
+    assert_eq!(scene.rest(), [[modified("target/a/kept.rs")]]);
+    git(&scene.root, &["add", "-f", "target/more.rs"]);
+    assert_eq!(scene.rest(), [[created("target/more.rs")]]);
+}
+
+#[test]
+fn a_submodule_tracks_its_own_files() {
+    let mut scene = Scene::with(setup(CALM), |root| {
+        let library = root.with_file_name("library");
+        fs::create_dir(&library).expect("created");
+        tracked_in_ignored(&library);
+        git(root, &["init", "-q", "-b", "main"]);
+        git(root, &["-c", "protocol.file.allow=always", "submodule", "add", "-q", "../library", "library"]);
+        write(&root.join(".gitignore"), "library/\n");
+    })
+    .knowing("library/target/a/kept.rs");
+    write(&scene.at("library/target/a/kept.rs"), "new");
+    write(&scene.at("library/target/a/ignored.rs"), "new");
+    write(&scene.at("library/src/main.rs"), "new");
+    assert_eq!(scene.rest(), [[modified("library/src/main.rs"), modified("library/target/a/kept.rs")]]);
+}
+
+#[test]
+fn a_part_of_a_bigger_repository_is_watched_as_that_one_has_it() {
+    let mut scene = Scene::with(setup(CALM), |root| {
+        let top = root.parent().expect("a directory above");
+        git(top, &["init", "-q", "-b", "main"]);
+        write(&top.join(".gitignore"), "*.tmp\ntarget/\n");
+        for path in ["src/main.rs", "src/main.tmp", "target/kept.rs", "target/other.rs"] {
+            write(&root.join(path), path);
+        }
+        git(top, &["add", "."]);
+        git(top, &["add", "-f", "root/target/kept.rs"]);
+    })
+    .knowing("target/kept.rs");
+    for path in ["src/main.rs", "src/main.tmp", "target/kept.rs", "target/other.rs"] {
+        write(&scene.at(path), "new");
+    }
+    assert_eq!(scene.rest(), [[modified("src/main.rs"), modified("target/kept.rs")]]);
+    let excludes = scene.root.with_file_name(".gitignore");
+    write(&excludes, "*.tmp\ntarget/\n/root/src/main.rs\n*.txt\n");
+    write(&scene.at("notes.txt"), "new");
+    write(&scene.at("src/main.rs"), "tracked all the same");
+    assert_eq!(scene.rest(), [[modified("src/main.rs")]]);
+}
+
+#[test]
+fn the_excludes_of_a_checkout_are_taken_up() {
+    let mut scene = Scene::with(setup(CALM), |root| {
+        tracked_in_ignored(root);
+        write(&root.join("notes.txt"), "one");
+    });
+    write(&scene.at(".git/info/exclude"), "notes.txt\n");
+    assert_eq!(scene.rest(), [[removed("notes.txt")]]);
+    write(&scene.at("notes.txt"), "two");
+    assert_eq!(scene.rest(), [[]; 0]);
+}
+
+#[test]
+fn what_rules_for_edits_name_is_watched_although_it_is_ignored() {
+    let mut scene = Scene::with(setup(CALM), |root| {
+        tracked_in_ignored(root);
+        write(&root.join("target/b/cache/x.rs"), "ignored by the rule as well");
+        let old = std::time::SystemTime::now() - Duration::from_secs(3600);
+        for path in ["target/b/c/deep.rs", "target/b/cache/x.rs"] {
+            // Old for the watcher means: also its inode has not changed for a while, which no test can wait for.
+            let file = fs::File::options().write(true).open(root.join(path)).expect("opened");
+            file.set_times(fs::FileTimes::new().set_modified(old)).expect("set");
+        }
+    });
+    let wanted = |path: &Path, directory: bool| {
+        let (rule, cache) = (Path::new("target/b"), Path::new("target/b/cache"));
+        (path.starts_with(rule) || directory && rule.starts_with(path)) && !path.starts_with(cache)
+    };
+    scene.want(Wanted::new(wanted));
+    // Made a moment ago: it may have been edited while nobody wanted it.
+    assert_eq!(scene.rest(), [[created("target/b/c/deep.rs")]]);
+    write(&scene.at("target/b/c/deep.rs"), "new");
+    write(&scene.at("target/b/new.rs"), "new");
+    write(&scene.at("target/b/cache/x.rs"), "new");
+    write(&scene.at("target/a/other.rs"), "new");
+    assert_eq!(scene.rest(), [[modified("target/b/c/deep.rs"), created("target/b/new.rs")]]);
+    scene.want(Wanted::default());
+    assert_eq!(scene.rest(), [[removed("target/b/c/deep.rs"), removed("target/b/new.rs")]]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn of_an_ignored_directory_only_the_way_to_what_is_tracked_is_registered() {
+    use std::os::unix::fs::MetadataExt as _;
+    let mut scene = Scene::with(setup(CALM), tracked_in_ignored).knowing("target/a/kept.rs");
+    assert_eq!(scene.rest(), [[]; 0]);
+    let watched = tree::watched();
+    let is_watched = |path: &str| watched.contains(&fs::metadata(scene.at(path)).expect("there").ino());
+    assert_eq!(["target", "target/a", "target/b", "target/b/c"].map(is_watched), [true, true, false, false]);
+}

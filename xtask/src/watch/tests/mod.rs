@@ -33,7 +33,7 @@ pub(super) struct Scene {
     /// What every file holds according to the batches.
     told: BTreeMap<PathBuf, Fingerprint>,
     marks: u32,
-    _watcher: Watcher,
+    watcher: Watcher,
     _dir: tempfile::TempDir,
 }
 
@@ -52,7 +52,7 @@ impl Scene {
         let (say, notices) = mpsc::channel();
         let watcher = Watcher::start_with(&root, setup, move |batch| send.send(batch).unwrap(), move |notice| say.send(notice).unwrap());
         let told = disk(&root);
-        Self { root, notices, batches, told, marks: 0, _watcher: watcher.expect("it starts"), _dir: dir }
+        Self { root, notices, batches, told, marks: 0, watcher: watcher.expect("it starts"), _dir: dir }
     }
 
     /// Watches those files, with enough calm that one action is one batch.
@@ -62,6 +62,18 @@ impl Scene {
 
     pub(super) fn at(&self, path: &str) -> PathBuf {
         self.root.join(path)
+    }
+
+    /// Also this is watched.
+    pub(super) fn want(&self, wanted: Wanted) {
+        self.watcher.want(wanted);
+    }
+
+    /// That this file was watched from the start, although it is where the tests ignore everything.
+    pub(super) fn knowing(mut self, path: &str) -> Self {
+        let content = Reading::take(&self.at(path)).expect("a file").fingerprint;
+        self.told.insert(PathBuf::from(path), content);
+        self
     }
 
     /// The next batch: it must tell only what is news.

@@ -119,7 +119,7 @@ fn other_rules_are_taken_up() {
 
 /// The directories that this process watches, by their inode, as the kernel counts them.
 #[cfg(target_os = "linux")]
-fn watched() -> std::collections::BTreeSet<u64> {
+pub(super) fn watched() -> std::collections::BTreeSet<u64> {
     let mut watched = std::collections::BTreeSet::new();
     for entry in fs::read_dir("/proc/self/fdinfo").expect("readable").flatten() {
         // Other tests close files at any time.
