@@ -95,6 +95,7 @@ struct HostConfig {
     pid_mode: String,
     #[serde(default)]
     restart_policy: RestartPolicy,
+    #[serde(default)]
     log_config: LogConfig,
     port_bindings: Option<BTreeMap<String, Option<Vec<Binding>>>>,
 }

@@ -138,11 +138,6 @@ fn of_service(path: &str, service: &Value, missing: Option<&str>, found: &mut Ve
                 format!("`{kind}` at `{target}` exists only in {}", if kind == "npipe" { "containers of Windows" } else { "Swarm" }),
                 "use `volume` or `bind`",
             )),
-            Some("volume") if !is_set(&mount["source"]) => found.push(problem(
-                format!("{path}.volumes.source"),
-                format!("the volume at `{target}` has no name, so no backup has it and it may be lost with its container"),
-                "name it here and at the top level, and in `x-backup` (`kind: none` where its files can be made again)",
-            )),
             _ => {}
         }
     }
