@@ -57,9 +57,13 @@ impl Loop<'_, '_> {
         if let Some(refresh) = plan.refresh {
             let kind = if refresh == Refresh::Style { "style" } else { "page" };
             let names = named(files, |plan| plan.refresh.is_some());
-            self.tell.hub(&ToHub::Refresh { kind, paths: names.clone() });
-            let change = self.new_change(names, detect_ms, Phase::Done);
-            self.tell.change(&change);
+            self.tell.hub(&ToHub::Refresh { kind, paths: names });
+            // Of what a service is asked about, its answer tells.
+            let names = named(files, |plan| plan.refresh.is_some() && plan.reload.is_empty());
+            if !names.is_empty() {
+                let change = self.new_change(names, detect_ms, Phase::Done);
+                self.tell.change(&change);
+            }
         }
         for service in &plan.reload {
             let names = named(files, |plan| plan.reload.contains(service));

@@ -15,6 +15,7 @@ use super::sync::{self, Edit, Placed};
 use super::tell;
 use crate::commands;
 use crate::health;
+use crate::logs::Stamp;
 use crate::model::{Action, Reload};
 
 /// So many of the last lines are shown of a program that does not start.
@@ -29,12 +30,15 @@ pub(super) struct Reloads {
     running: bool,
     /// What changed meanwhile, or while no container of it ran.
     waiting: Option<Vec<String>>,
+    /// When it was last asked and had no objection: what its log said before is about other files.
+    good: Option<Stamp>,
 }
 
 /// How that ended.
 pub(super) struct Reloaded {
     names: Vec<String>,
     content: u64,
+    asked: Stamp,
     outcome: Outcome,
 }
 
@@ -69,10 +73,10 @@ impl Loop<'_, '_> {
         let (send, service, in_use) = (self.send.clone(), service.to_owned(), reloads.in_use);
         let paths: Vec<PathBuf> = self.planner.mounted(&service).iter().map(|path| self.stack.project.root.join(path)).collect();
         self.scope.spawn(move || {
-            let content = deeds::fingerprint(&paths);
+            let (asked, content) = (Stamp::now(), deeds::fingerprint(&paths));
             // What was refused and is as before needs nothing: each reload costs clients their idle connections.
             let outcome = if in_use == Some(content) { Ok(()) } else { deeds::reload(&containers, &how) };
-            drop(send.send(Message::Reloaded(service, Reloaded { names, content, outcome })));
+            drop(send.send(Message::Reloaded(service, Reloaded { names, content, asked, outcome })));
         });
     }
 
@@ -80,7 +84,7 @@ impl Loop<'_, '_> {
         self.resolved.model.develop.as_ref()?.reload.get(service).cloned()
     }
 
-    pub(super) fn reloaded(&mut self, service: &str, Reloaded { names, content, outcome }: Reloaded) {
+    pub(super) fn reloaded(&mut self, service: &str, Reloaded { names, content, asked, outcome }: Reloaded) {
         let key = format!("reload:{service}");
         let told = self.reload_of(service).is_some_and(|how| how.apply.is_some());
         let reloads = self.reloads.entry(service.to_owned()).or_default();
@@ -90,19 +94,24 @@ impl Loop<'_, '_> {
         match outcome {
             Ok(()) => {
                 reloads.in_use = Some(content);
+                reloads.good = Some(asked);
                 self.tell.solved(&key);
                 // What its log said of the files before.
                 self.tell.solved(&format!("page:{service}:"));
             }
             Err(text) => {
-                let title = if told { "refuses its new files: it goes on with the ones before" } else { "cannot use its new files" };
                 let place = self.place_in(service, &text);
-                let problem = Problem { title: title.to_owned(), text, ..plain(&key, if told { "proxy" } else { "template" }, service) };
+                let title = match &place {
+                    _ if told => "refuses its new files: it goes on with the ones before".to_owned(),
+                    Some((file, line, _)) => format!("cannot use {file}:{line}"),
+                    None => "cannot use its new files".to_owned(),
+                };
+                let problem = Problem { title, text, ..plain(&key, if told { "proxy" } else { "template" }, service) };
                 self.tell.problem(tell::placed(problem, place, &self.stack.project.root.display().to_string()));
             }
         }
         if !names.is_empty() {
-            let end = (!good).then(|| if told { "is not live: the configuration before goes on" } else { "is not live" });
+            let end = (!good).then_some(if told { "is not live: the configuration before goes on" } else { "is not live" });
             self.took(service, names, good, end.map(str::to_owned));
         }
         // Browsers were told already where nothing has to be taken.
@@ -291,9 +300,10 @@ impl Loop<'_, '_> {
     }
 
     /// A service says in its log that a file which it has mounted cannot be used. Over with the next files that it takes.
-    pub(super) fn page_failed(&mut self, service: &str, line: &str) {
+    pub(super) fn page_failed(&mut self, service: &str, at: &Stamp, line: &str) {
         let asked = self.reload_of(service).is_some_and(|how| how.apply.is_none());
-        let Some(place) = asked.then(|| self.place_in(service, line)).flatten() else { return };
+        let old = self.reloads.get(service).and_then(|reloads| reloads.good.as_ref()).is_some_and(|good| at < good);
+        let Some(place) = (asked && !old).then(|| self.place_in(service, line)).flatten() else { return };
         let key = format!("page:{service}:{}", place.0);
         if self.tell.open(&key) || self.tell.open(&format!("reload:{service}")) {
             return;

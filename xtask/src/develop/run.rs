@@ -305,7 +305,7 @@ impl Loop<'_, '_> {
             let text = String::from_utf8_lossy(&line.text).into_owned();
             let Facts { level, request_id } = Facts::of(&text);
             if level == Some(Level::Error) {
-                self.page_failed(&line.service, &text);
+                self.page_failed(&line.service, &line.at, &text);
             }
             self.tell.hub(&ToHub::Log(LogLine {
                 at: line.at.to_string(),

@@ -132,13 +132,12 @@ fn of_service(path: &str, service: &Value, missing: Option<&str>, found: &mut Ve
     }
     for mount in service["volumes"].as_array().into_iter().flatten() {
         let target = mount["target"].as_str().unwrap_or_default();
-        match mount["type"].as_str() {
-            Some(kind @ ("cluster" | "npipe")) => found.push(problem(
+        if let Some(kind @ ("cluster" | "npipe")) = mount["type"].as_str() {
+            found.push(problem(
                 format!("{path}.volumes.type"),
                 format!("`{kind}` at `{target}` exists only in {}", if kind == "npipe" { "containers of Windows" } else { "Swarm" }),
                 "use `volume` or `bind`",
-            )),
-            _ => {}
+            ));
         }
     }
 }

@@ -49,7 +49,7 @@ impl View {
     pub(crate) fn new(stack: Stack, volume: Volume) -> anyhow::Result<Self> {
         let (seen, model) = std::thread::scope(|scope| {
             let trouble = scope.spawn(engine::trouble);
-            let model = scope.spawn(|| Model::parse(&stack.compose.model().read()?));
+            let model = scope.spawn(|| Model::read(&stack.compose.model().read()?, &stack.project.infra(), &stack.compose.files()));
             let seen = see(&stack);
             // Whatever went wrong, an engine that does not answer is the reason to name.
             if let Some(trouble) = join(trouble)? {

@@ -12,7 +12,9 @@ use super::git::Repository;
 
 /// Whether a path that git ignores is of interest all the same; of a directory, whether something in it may be.
 #[derive(Clone)]
-pub(crate) struct Wanted(Arc<dyn Fn(&Path, bool) -> bool + Send + Sync>);
+pub(crate) struct Wanted(Arc<Wants>);
+
+type Wants = dyn Fn(&Path, bool) -> bool + Send + Sync;
 
 impl Wanted {
     /// What `wants` says of a path (relative to the root) that is a directory or a file.

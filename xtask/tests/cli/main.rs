@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, reason = "tests prove things by panicking")]
 
 mod backup;
+mod beside;
 mod clean;
 mod dev;
 mod docs;
@@ -19,6 +20,7 @@ mod guard;
 mod harness;
 mod help;
 mod images;
+mod keys;
 mod logs;
 mod malformed;
 mod migrate;

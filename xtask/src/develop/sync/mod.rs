@@ -91,12 +91,13 @@ fn bring_to(root: &Path, place: &Place, edits: &[Edit], stopped: bool) -> Result
         "paused" => Ok(Placed::Waits("its container is paused")),
         "removing" => Ok(Placed::Waits("its container is being removed")),
         "running" => {
-            remove(place, &selection.gone)?;
+            // What cannot be removed keeps nothing else from getting there.
+            let removed = remove(place, &selection.gone);
             copy(place, &selection.files)?;
-            if !restarts {
-                return Ok(Placed::There);
+            if restarts {
+                restart()?;
             }
-            restart().map(|()| Placed::Restarted)
+            removed.map(|()| if restarts { Placed::Restarted } else { Placed::There })
         }
         status => {
             if status == "restarting" {
@@ -143,7 +144,7 @@ impl Selection {
                 Ok(found) if found.is_dir() => drop(selection.gone.insert(place)),
                 Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                     let is_directory = |host: &Path| host.symlink_metadata().is_ok_and(|found| found.is_dir());
-                    let topmost = above().filter(|(_, host)| !is_directory(host)).last();
+                    let topmost = above().rfind(|(_, host)| !is_directory(host));
                     selection.gone.extend(edit.place(topmost.map_or(&edit.inside, |(inside, _)| inside)));
                 }
                 _ => {

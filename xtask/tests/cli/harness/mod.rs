@@ -2,6 +2,7 @@
 
 mod doctor;
 mod images;
+mod looping;
 mod outcome;
 mod running;
 
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub(crate) use outcome::Outcome;
-pub(crate) use running::Target;
+pub(crate) use running::{Running, Target};
 
 /// A checkout, and an engine that knows only this one.
 pub(crate) struct Checkout {
@@ -114,7 +115,8 @@ impl Checkout {
         self.file("infra/env/local.toml", &text);
     }
 
-    fn engine(&self, path: &str, text: &str) {
+    /// Writes a file of the engine.
+    pub(crate) fn engine(&self, path: &str, text: &str) {
         write(&self.dir.path().join("engine").join(path), text);
     }
 

@@ -50,14 +50,14 @@ impl Checkout {
         let environment =
             BTreeMap::from([("PATH", self.dir.path().join("bin")), ("HOME", self.dir.path().to_owned()), ("PWD", dir.to_owned())]);
         // A file, so that a test can see what came so far.
-        let stdout = self.dir.path().join(format!("stdout-{number}"));
+        let (stdout, stderr) = (self.dir.path().join(format!("stdout-{number}")), self.dir.path().join(format!("stderr-{number}")));
         let program = self.built.as_ref().map_or_else(|| env!("CARGO_BIN_EXE_xtask").into(), |dir| dir.path().join("xtask"));
         let handle = duct::cmd(program, args)
             .full_env(environment)
             .dir(dir)
             .stdin_null()
             .stdout_path(&stdout)
-            .stderr_capture()
+            .stderr_path(&stderr)
             .unchecked()
             // A group of its own, as a shell gives it: a terminal sends Ctrl-C to all of it.
             .before_spawn(|command| {
@@ -66,7 +66,7 @@ impl Checkout {
             })
             .start()
             .expect("xtask starts");
-        Running { checkout: self, stdout, handle }
+        Running { checkout: self, stdout, stderr, handle }
     }
 }
 
@@ -74,6 +74,7 @@ impl Checkout {
 pub(crate) struct Running<'a> {
     checkout: &'a Checkout,
     stdout: PathBuf,
+    stderr: PathBuf,
     handle: duct::Handle,
 }
 
@@ -101,6 +102,12 @@ impl Running<'_> {
     /// Waits until `text` was written to stdout.
     pub(crate) fn until_output(self, text: &str) -> Self {
         self.wait(text, || std::fs::read_to_string(&self.stdout).is_ok_and(|all| all.contains(text)));
+        self
+    }
+
+    /// Waits until `text` was written to stderr.
+    pub(crate) fn until_said(self, text: &str) -> Self {
+        self.wait(text, || std::fs::read_to_string(&self.stderr).is_ok_and(|all| all.contains(text)));
         self
     }
 
@@ -140,8 +147,8 @@ impl Running<'_> {
         };
         let checkout = self.checkout;
         checkout.running.set(checkout.running.get() - 1);
-        let stdout = std::fs::read(&self.stdout).expect("readable");
+        let [stdout, stderr] = [&self.stdout, &self.stderr].map(|path| std::fs::read(path).expect("readable"));
         let text = |bytes: &[u8]| checkout.filtered(&String::from_utf8_lossy(bytes));
-        Outcome { code: output.status.code(), stdout: text(&stdout), stderr: text(&output.stderr), log: checkout.log() }
+        Outcome { code: output.status.code(), stdout: text(&stdout), stderr: text(&stderr), log: checkout.log() }
     }
 }
