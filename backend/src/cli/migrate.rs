@@ -90,7 +90,7 @@ fn with_way_back(error: anyhow::Error, command: Option<&str>) -> anyhow::Error {
     match (error.downcast_ref::<Changed>(), command) {
         (Some(changed), Some(command)) if changed.revertible => anyhow!(
             "{changed}\n  or take it back: `{command}`; what only it has room for is lost, columns and tables with their data. \
-             Then it is applied as it is now: with the next save while `dev` runs, or by `cargo xtask up`"
+             Then `cargo xtask dev` applies it as it is now, and so does `cargo xtask up`"
         ),
         _ => error,
     }
