@@ -12,19 +12,28 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Progress {
     volume: Volume,
+    /// Since when it waits for the same.
     begin: Instant,
-    /// What was said where there is no status line.
-    said: String,
+    what: String,
+    /// Whether that was said where there is no status line.
+    said: bool,
 }
 
 impl Progress {
     /// Begins now.
     pub(crate) fn new(volume: Volume) -> Self {
-        Self { volume, begin: Instant::now(), said: String::new() }
+        Self { volume, begin: Instant::now(), what: String::new(), said: false }
     }
 
     /// It waits for `what`, and the newest that is known of it is `detail`.
     pub(crate) fn show(&mut self, what: &str, detail: &str) {
+        if self.what != what {
+            if !self.what.is_empty() {
+                self.begin = Instant::now();
+            }
+            what.clone_into(&mut self.what);
+            self.said = false;
+        }
         let took = self.begin.elapsed();
         if took < PATIENCE || self.volume == Volume::Quiet {
             return;
@@ -32,9 +41,9 @@ impl Progress {
         if statusline::shared().exists() {
             let separator = if detail.is_empty() { "" } else { ": " };
             statusline::shared().set(format!("{what} ({}){separator}{detail}", human(took)).as_str());
-        } else if self.said != what {
+        } else if !self.said {
             self.volume.say(format!("{what} …"));
-            what.clone_into(&mut self.said);
+            self.said = true;
         }
     }
 }
