@@ -76,6 +76,12 @@ impl Lock {
         Self::is_taken(project, "lock")
     }
 
+    /// Which command is changing the stack of `project`, as far as it can be read; nothing where none is.
+    pub(crate) fn changed_by(project: &Project) -> Option<String> {
+        let (file, _) = open(project, "lock").ok()?;
+        matches!(file.try_lock(), Err(TryLockError::WouldBlock)).then(|| holder(&file))
+    }
+
     /// Whether the stack of `project` is guarded.
     pub(crate) fn is_guarded(project: &Project) -> bool {
         Self::is_taken(project, "guard.lock")

@@ -1,6 +1,7 @@
 //! The development loop: what changed, what has to happen for it, in which order, and what people and browsers are told about it.
 //! Everything that decides is pure; `run` has the threads and the children.
 
+mod aside;
 mod carry;
 mod change;
 mod connect;

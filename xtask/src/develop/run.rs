@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use super::aside::{self, Aside};
 use super::cycle::{Cycle, Id};
 use super::files::{Proof, Reloads};
 use super::leave::Leavers;
@@ -121,6 +122,7 @@ pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
             ruling: BTreeMap::new(),
             unplaced: BTreeMap::new(),
             proofs: BTreeMap::new(),
+            aside: Aside::default(),
             leavers: Leavers::default(),
             ours: BTreeSet::new(),
             met: false,
@@ -222,6 +224,7 @@ pub(super) struct Loop<'scope, 'env> {
     /// What has to be brought there next: services whose images are built before.
     pub(super) configure: Option<BTreeSet<String>>,
     renderer: Renderer,
+    aside: Aside,
 }
 
 impl Loop<'_, '_> {
@@ -295,15 +298,17 @@ impl Loop<'_, '_> {
 
     fn lines(&mut self, lines: &[Line]) {
         let mut out = Vec::new();
+        self.aside.look(&self.stack.project).iter().for_each(|text| self.volume.say(text));
+        let with_data = aside::with_data(&self.resolved.model);
         let builder = self.resolved.model.develop.as_ref().map(|develop| develop.builder.clone()).unwrap_or_default();
         for line in lines {
             // What the compiler says is told with the change, once. The page of the loop asks for something with each change.
             let ours = *line.service == *builder || logs::concerns(&line.text, PAGES);
-            if !ours || self.volume == Volume::Verbose {
-                self.renderer.line(line.at, &line.origin(), &line.text, &mut out);
-            }
             let text = String::from_utf8_lossy(&line.text).into_owned();
             let Facts { level, request_id } = Facts::of(&text);
+            if self.volume == Volume::Verbose || !(ours || self.aside.takes(line.at, &line.service, level, &with_data)) {
+                self.renderer.line(line.at, &line.origin(), &line.text, &mut out);
+            }
             if level == Some(Level::Error) {
                 self.page_failed(&line.service, &line.at, &text);
             }
