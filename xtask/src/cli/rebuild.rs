@@ -37,7 +37,7 @@ impl Rebuild {
         }
         let resolved = stack.resolve()?;
         let all = resolved.model.services.keys().cloned().collect();
-        start_services(context, &stack, &resolved, &all, self.start)
+        start_services(context, &stack, &resolved, &all, self.start.beside_dev(&stack))
     }
 }
 

@@ -16,6 +16,7 @@ use crate::engine::containers::{self, Container};
 use crate::health;
 use crate::images::tag::Source;
 use crate::interrupt;
+use crate::lock::Lock;
 use crate::ports;
 use crate::process::last_lines;
 use crate::report::{Failure, product};
@@ -48,6 +49,11 @@ pub(crate) struct StartArgs {
 }
 
 impl StartArgs {
+    /// The same; where `dev` is attached to `stack`, it has the builder at work.
+    pub(crate) fn beside_dev(self, stack: &Stack) -> Self {
+        if Lock::is_attached(&stack.project) { self.keeping_the_builder() } else { self }
+    }
+
     /// The same, for a stack whose builder is at work.
     pub(crate) fn keeping_the_builder(self) -> Self {
         Self { keep_builder: true, ..self }
@@ -73,7 +79,7 @@ impl Up {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         let stack = self.expose.apply(context.stack()?)?;
         context.agree(&stack, "Start or update")?;
-        let resolved = bring_up(context, &stack, if self.build { Builds::All } else { Builds::Missing }, self.start)?;
+        let resolved = bring_up(context, &stack, if self.build { Builds::All } else { Builds::Missing }, self.start.beside_dev(&stack))?;
         guard::leave(context, &stack)?;
         if !context.dry_run() {
             resolved.address.note().iter().for_each(|note| context.volume().say(note));

@@ -1,7 +1,7 @@
 //! Conversations with the builder's agent, the reloaders and the hub: begun when a container runs, begun anew when it was restarted.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use super::cycle::{Ended, Next};
 use super::diagnostic::Diagnostic;
 use super::message::{Message, sender};
 use super::patterns::Excludes;
-use super::plan::{self, Planner};
+use super::plan::Planner;
 use super::protocol::{Asked, Exited, FromAgent, FromHub, FromReloader, Problem, ToReloader};
 use super::run::Loop;
 use super::tell;
@@ -37,7 +37,7 @@ pub(super) fn planner(stack: &Stack, resolved: &Resolved) -> anyhow::Result<Plan
     let crates = Crates::parse(&metadata.read()?)?;
     let mut settings: BTreeSet<PathBuf> = stack.environment.files().iter().map(|file| PathBuf::from("infra").join(file)).collect();
     settings.extend(stack.settings.iter().cloned());
-    settings.extend(named_in(&stack.project.root, &settings));
+    settings.extend(super::settings::named_in(&stack.project.root, &settings));
     let root = &stack.project.root;
     let contexts = resolved.model.services.iter().filter_map(|(name, service)| Some((name, &service.build.as_ref()?.context)));
     let excludes = contexts.filter_map(|(name, context)| {
@@ -45,27 +45,6 @@ pub(super) fn planner(stack: &Stack, resolved: &Resolved) -> anyhow::Result<Plan
         Some((name.clone(), Excludes::parse(context.strip_prefix(root).ok()?, &text)))
     });
     Ok(Planner::new(root, &resolved.model, crates, settings, &excludes.collect()))
-}
-
-/// The files that compose files (below `root`) include, extend or take variables from, as far as a look at their text tells: names that end as such files
-/// do. The file `.env` beside them counts whether it is there or not. One too many only means that Compose is asked once more.
-fn named_in(root: &Path, files: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
-    let is_compose = |path: &Path| path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-    let (mut found, mut open) = (BTreeSet::new(), files.iter().filter(|path| is_compose(path)).cloned().collect::<Vec<_>>());
-    while let Some(file) = open.pop() {
-        let directory = file.parent().unwrap_or(Path::new(""));
-        let text = std::fs::read_to_string(root.join(&file)).unwrap_or_default();
-        let words = text
-            .lines()
-            .filter(|line| !line.trim_start().starts_with('#'))
-            .flat_map(|line| line.split([' ', ',', '[', ']', '{', '}', '"', '\'']));
-        let names = words.filter(|word| is_compose(Path::new(word)) || word.rsplit('/').next().is_some_and(|name| name.contains(".env")));
-        let names = names.map(|name| plan::plain(&directory.join(name))).filter(|path| root.join(path).is_file());
-        let news: Vec<PathBuf> =
-            names.chain([directory.join(".env")]).filter(|path| !files.contains(path) && found.insert(path.clone())).collect();
-        open.extend(news.into_iter().filter(|path| is_compose(path)));
-    }
-    found
 }
 
 /// Sends `message` as a line.

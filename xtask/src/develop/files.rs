@@ -111,8 +111,8 @@ impl Loop<'_, '_> {
             }
         }
         if !names.is_empty() {
-            let end = (!good).then_some(if told { "is not live: the configuration before goes on" } else { "is not live" });
-            self.took(service, names, good, end.map(str::to_owned));
+            let end = (!good && !told).then(|| "is not live".to_owned());
+            self.took(service, names, good, end);
         }
         // Browsers were told already where nothing has to be taken.
         if told && good && new {

@@ -18,6 +18,7 @@ pub(crate) mod plan;
 mod proof;
 mod protocol;
 pub(crate) mod run;
+mod settings;
 mod sync;
 mod tell;
 mod tend;
