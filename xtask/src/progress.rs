@@ -29,7 +29,7 @@ impl Progress {
     pub(crate) fn show(&mut self, what: &str, detail: &str) {
         if self.what != what {
             if !self.what.is_empty() {
-                self.begin = Instant::now();
+                self.done();
             }
             what.clone_into(&mut self.what);
             self.said = false;
@@ -48,8 +48,16 @@ impl Progress {
     }
 }
 
+impl Progress {
+    /// It waits for nothing any more; the next wait has a begin of its own.
+    pub(crate) fn done(&mut self) {
+        self.begin = Instant::now();
+        statusline::shared().clear();
+    }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
-        statusline::shared().clear();
+        self.done();
     }
 }

@@ -205,6 +205,7 @@ impl Run<'_> {
             }
             self.tell_of_optional();
             if self.startup.complete() {
+                self.progress.done();
                 self.options.volume.say(self.summary());
                 return Ok(());
             }
@@ -240,7 +241,9 @@ impl Run<'_> {
     fn show_progress(&mut self) {
         let starting = self.startup.services().filter(|(_, entry)| matches!(entry.phase(), Phase::Starting { .. }));
         let names: Vec<&str> = starting.map(|(name, _)| name).collect();
-        if !names.is_empty() {
+        if names.is_empty() {
+            self.progress.done();
+        } else {
             self.progress.show(&format!("waiting for {}", names.join(", ")), &self.built);
         }
     }
