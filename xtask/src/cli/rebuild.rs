@@ -5,7 +5,6 @@ use clap::Args;
 use super::Context;
 use super::restart::{check_made, named};
 use super::up::{StartArgs, build, refuse, start_services};
-use crate::commands;
 use crate::report::Failure;
 use crate::stack::Resolved;
 
@@ -33,20 +32,11 @@ impl Rebuild {
         let programs = programs(&resolved, &self.services);
         if !programs.is_empty() {
             context.perform(&resolved.compose.stop(&programs))?;
-            run_again(context, &resolved)?;
         }
         let resolved = stack.resolve()?;
         let all = resolved.model.services.keys().cloned().collect();
         start_services(context, &stack, &resolved, &all, self.start.beside_dev(&stack))
     }
-}
-
-/// Removes the containers of one-shots whose program the builder compiles, so that they run with what it makes of today's sources, migrations above all.
-fn run_again(context: &Context, resolved: &Resolved) -> anyhow::Result<()> {
-    let compiled = |service: &str| resolved.model.develop.as_ref().is_some_and(|develop| develop.programs.contains_key(service));
-    let ended = resolved.containers.iter().filter(|container| !container.running() && resolved.model.one_shot(container.service()));
-    let ids: Vec<String> = ended.filter(|container| compiled(container.service())).map(|container| container.id.clone()).collect();
-    if ids.is_empty() { Ok(()) } else { context.perform(&commands::engine::remove(&ids)) }
 }
 
 /// Those of `names`, or of all services when there are none, that go on running and whose program the builder compiles.

@@ -181,3 +181,32 @@ fn a_container_with_a_restart_policy_may_fail_before_it_is_ready() {
     let outcome = checkout.run(["up"]).success();
     outcome.order("event flaky die 1", "event flaky health_status: healthy");
 }
+
+#[test]
+fn where_programs_are_compiled_again_migrations_run_again() {
+    let healthy = || json!({ "healthcheck": { "test": ["CMD", "true"] } });
+    let mut checkout = Checkout::new().only(&["db", "migrate"]).behaves("migrate", "exit 0").behaves("db", "healthy");
+    checkout.model["services"]["migrate"]["depends_on"]["builder"] = json!({ "condition": "service_healthy" });
+    let web = json!({ "healthcheck": { "test": ["CMD", "true"] }, "depends_on": { "migrate": { "condition": "service_completed_successfully" } } });
+    let mut checkout =
+        checkout.service("builder", healthy(), "healthy").service("hub", healthy(), "healthy").service("web", web, "healthy");
+    checkout.model["x-develop"] = json!({ "builder": "builder", "hub": "hub", "programs": { "web": "web", "migrate": "web" } });
+    checkout.run(["up"]).success();
+    assert_eq!(checkout.run(["up"]).success().mutations(), [""; 0]);
+    checkout.kill("web");
+    let outcome = checkout.run(["up"]).success();
+    assert_eq!(
+        outcome.mutations(),
+        [
+            "container stop c-slipway-builder",
+            "container start c-slipway-builder",
+            "container start c-slipway-migrate",
+            "container start c-slipway-web"
+        ]
+    );
+    let restarted = checkout.run(["restart", "web"]).success();
+    assert_eq!(restarted.mutations(), ["compose stop web", "container start c-slipway-web"], "a restart compiles nothing");
+    // What runs no program of the builder leaves it alone.
+    checkout.kill("db");
+    assert_eq!(checkout.run(["up"]).success().mutations(), ["container start c-slipway-db"]);
+}
