@@ -37,7 +37,7 @@ pub(super) fn is_empty(sql: &str) -> bool {
     }
 }
 
-/// Whether `sql` may end the transaction that it runs in. A comment that names it counts: nothing is claimed then that nobody looked at.
+/// Whether `sql` may end the transaction that it runs in. A comment that names it counts too: then no claim is made about the schema.
 pub(super) fn may_commit(sql: &str) -> bool {
     sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
         .any(|word| ["commit", "rollback", "abort"].iter().any(|end| word.eq_ignore_ascii_case(end)))

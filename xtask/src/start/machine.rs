@@ -383,11 +383,11 @@ pub(crate) mod tests {
         assert!(hear(&mut startup, 1.0, "db", &Change::Healthy));
         assert_eq!(starts(&mut startup, 1.0), ["migrate"]);
         assert!(hear(&mut startup, 1.5, "redis", &Change::Healthy));
-        assert_eq!(starts(&mut startup, 1.5), [""; 0], "migrations run before the backend starts (R2.1)");
+        assert_eq!(starts(&mut startup, 1.5), [""; 0], "migrations run before the backend starts");
         assert!(hear(&mut startup, 2.0, "migrate", &Change::Exited(0)));
         assert_eq!(starts(&mut startup, 2.0), ["backend"]);
         assert!(hear(&mut startup, 2.5, "backend", &Change::Healthy));
-        assert_eq!(starts(&mut startup, 2.5), [""; 0], "the proxy is last (R2.2)");
+        assert_eq!(starts(&mut startup, 2.5), [""; 0], "the proxy is last");
         assert!(hear(&mut startup, 3.0, "frontend", &Change::Healthy));
         assert_eq!(starts(&mut startup, 3.0), ["proxy"]);
         assert!(!startup.complete());
