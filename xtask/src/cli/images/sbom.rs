@@ -11,11 +11,10 @@ use crate::images::needed::Needed;
 use crate::images::sbom::{Lock, Materials, Subject, document};
 use crate::images::tag::Source;
 use crate::model::{Build, Model};
-use crate::process::{Invocation, Output};
+use crate::process::Invocation;
 use crate::project::Project;
-use crate::report::{Failure, Volume, product};
+use crate::report::{Failure, product};
 use crate::stack::Stack;
-use crate::statusline;
 
 /// The stage of a Dockerfile that says what is in the image.
 const STAGE: &str = "target stage \"sbom\" could not be found";
@@ -94,27 +93,14 @@ fn announcement(image: &str, build: &Build, project: &Project) -> String {
 
 /// Runs `ask`, and says what a Dockerfile without the stage lacks.
 fn perform(context: &Context, ask: &Invocation, image: &str) -> anyhow::Result<()> {
-    let volume = context.volume();
-    volume.detail(format!("running {ask}"));
-    // The step that it is at, for as long as it takes.
-    let (code, lines) = ask.watch(|line| match volume {
-        Volume::Quiet => {}
-        Volume::Normal => statusline::shared().set(line),
-        Volume::Verbose => volume.say(line),
-    })?;
-    statusline::shared().clear();
-    if code == 0 {
-        return Ok(());
-    }
-    let said = lines.join("\n");
-    let failure = ask.failed(&Output { code, stdout: String::new(), stderr: said.clone() });
-    Err(if said.contains(STAGE) {
-        Failure::new(format!("the Dockerfile of `{image}` does not say what is in the image: it has no stage `sbom`"))
-            .hint("docs/images.md says what this stage writes")
-    } else {
-        failure
-    }
-    .into())
+    context.perform_as(ask, &format!("building the stage `sbom` for {image}")).map_err(|error| {
+        if error.to_string().contains(STAGE) {
+            return Failure::new(format!("the Dockerfile of `{image}` does not say what is in the image: it has no stage `sbom`"))
+                .hint("docs/images.md says what this stage writes")
+                .into();
+        }
+        error
+    })
 }
 
 /// The images of the services `names`, or all of ours, with how each is built.
