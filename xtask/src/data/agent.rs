@@ -4,7 +4,6 @@ mod place;
 mod progress;
 mod sources;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
@@ -214,7 +213,7 @@ impl Agent<'_> {
     /// Starts the server of `part` again.
     fn restart(&self, data: &[Data], part: &str) {
         let of: Vec<Data> = data.iter().filter(|data| data.source.name == part).cloned().collect();
-        let servers = self.servers(&of);
+        let servers = self.resolved.model.servers(&of);
         let restarted = containers::list(&self.project.compose_name()).and_then(|containers| {
             let ids = containers.iter().filter(|container| servers.contains(container.service())).map(|container| container.id.clone());
             commands::engine::restart(&ids.collect::<Vec<_>>()).read()
@@ -223,16 +222,6 @@ impl Agent<'_> {
             // The agent waits no longer than it has to, and ends the server itself.
             self.volume.detail(format!("{error:#}"));
         }
-    }
-
-    /// The services that run the databases of `data`.
-    pub(crate) fn servers(&self, data: &[Data]) -> BTreeSet<String> {
-        let volumes = data.iter().filter(|data| data.source.kind != Kind::Files).map(|data| &data.volume);
-        let keys =
-            volumes.filter_map(|name| self.resolved.model.volumes.iter().find(|(_, volume)| volume.name == *name).map(|(key, _)| key));
-        let keys: Vec<&String> = keys.collect();
-        let has = |service: &crate::model::Service| service.named_volumes().any(|volume| keys.iter().any(|key| volume == Path::new(key)));
-        self.resolved.model.services.iter().filter(|(_, service)| has(service)).map(|(name, _)| name.clone()).collect()
     }
 }
 

@@ -1,10 +1,9 @@
 //! Log lines that another command causes: a restore ends connections and forces checkpoints, and none of that is trouble.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::lock::Lock;
 use crate::logs::{Level, Stamp};
-use crate::model::Model;
 use crate::project::Project;
 
 /// The commands that stop, replace or copy data of a stack that runs.
@@ -44,26 +43,15 @@ impl Aside {
         }
     }
 
-    /// Whether a line of `service` from the moment `at` is left out: those of services that have data, and what others say of their absence.
-    pub(super) fn takes(&mut self, at: Stamp, service: &str, level: Option<Level>, with_data: &BTreeSet<String>) -> bool {
+    /// Whether a line of `service` from the moment `at` is left out: those of databases, and what others say of their absence.
+    pub(super) fn takes(&mut self, at: Stamp, service: &str, level: Option<Level>, is_database: impl FnOnce() -> bool) -> bool {
         let meanwhile = self.command.as_ref().is_some_and(|(_, until)| at <= *until);
-        let caused = with_data.contains(service) || level.is_some_and(|level| level >= Level::Warn);
-        if meanwhile && caused {
+        let caused = meanwhile && (level.is_some_and(|level| level >= Level::Warn) || is_database());
+        if caused {
             *self.lines.entry(service.to_owned()).or_default() += 1;
         }
-        meanwhile && caused
+        caused
     }
-}
-
-/// The services that have a volume with data mounted.
-pub(super) fn with_data(model: &Model) -> BTreeSet<String> {
-    let data: BTreeSet<String> = model.data().into_iter().map(|data| data.volume).collect();
-    let has = |volume: &std::path::Path| {
-        let named = volume.to_str().and_then(|key| model.volumes.get(key));
-        named.is_some_and(|named| data.contains(&named.name))
-    };
-    let services = model.services.iter().filter(|(_, service)| service.named_volumes().any(has));
-    services.map(|(name, _)| name.clone()).collect()
 }
 
 /// The command in what the holder of a lock says of itself, where it is one that works on data.
@@ -83,14 +71,14 @@ mod tests {
 
     #[test]
     fn what_a_restore_causes_is_left_out_and_counted() {
-        let (mut aside, data) = (Aside::default(), BTreeSet::from(["db".to_owned()]));
+        let mut aside = Aside::default();
         let restore = Some("cargo xtask restore".to_owned());
-        assert!(!aside.takes(at(1), "db", Some(Level::Error), &data), "nothing works on the data");
+        assert!(!aside.takes(at(1), "db", Some(Level::Error), || true), "nothing works on the data");
         assert_eq!(aside.seen(restore.clone(), at(5)), None);
         let taken = [("db", None), ("backend", Some(Level::Error)), ("backend", Some(Level::Info)), ("db", Some(Level::Info))]
-            .map(|(service, level)| aside.takes(at(4), service, level, &data));
+            .map(|(service, level)| aside.takes(at(4), service, level, || service == "db"));
         assert_eq!(taken, [true, true, false, true]);
-        assert!(!aside.takes(at(6), "db", Some(Level::Error), &data), "that was afterwards");
+        assert!(!aside.takes(at(6), "db", Some(Level::Error), || true), "that was afterwards");
         let lines = BTreeMap::from([("backend".to_owned(), 1), ("db".to_owned(), 2)]);
         assert_eq!(aside.seen(None, at(9)), Some(("cargo xtask restore".to_owned(), lines)));
         assert_eq!((aside.seen(None, at(10)), aside.seen(restore, at(11))), (None, None), "it is said once");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use super::aside::{self, Aside};
+use super::aside::Aside;
 use super::cycle::{Cycle, Id};
 use super::files::{Proof, Reloads};
 use super::leave::Leavers;
@@ -299,14 +299,15 @@ impl Loop<'_, '_> {
     fn lines(&mut self, lines: &[Line]) {
         let mut out = Vec::new();
         self.aside.look(&self.stack.project).iter().for_each(|text| self.volume.say(text));
-        let with_data = aside::with_data(&self.resolved.model);
         let builder = self.resolved.model.develop.as_ref().map(|develop| develop.builder.clone()).unwrap_or_default();
         for line in lines {
             // What the compiler says is told with the change, once. The page of the loop asks for something with each change.
             let ours = *line.service == *builder || logs::concerns(&line.text, PAGES);
             let text = String::from_utf8_lossy(&line.text).into_owned();
             let Facts { level, request_id } = Facts::of(&text);
-            if self.volume == Volume::Verbose || !(ours || self.aside.takes(line.at, &line.service, level, &with_data)) {
+            let model = &self.resolved.model;
+            let is_database = || model.servers(&model.data()).contains(&*line.service);
+            if self.volume == Volume::Verbose || !(ours || self.aside.takes(line.at, &line.service, level, is_database)) {
                 self.renderer.line(line.at, &line.origin(), &line.text, &mut out);
             }
             if level == Some(Level::Error) {

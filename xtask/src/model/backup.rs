@@ -1,5 +1,8 @@
 //! What the compose files say about data: their volumes, and our own key `x-backup`.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use backup::{Kind, Source};
 use serde::Deserialize;
 
@@ -51,6 +54,13 @@ impl Model {
         let mut parts: Vec<Data> = self.backup.iter().filter_map(|(name, keep)| self.part(name, keep)).collect();
         parts.sort_by_key(|data| data.source.kind == Kind::Files);
         parts
+    }
+
+    /// The services that run the databases of `data`.
+    pub(crate) fn servers(&self, data: &[Data]) -> BTreeSet<String> {
+        let volumes: Vec<&String> = data.iter().filter(|data| data.source.kind != Kind::Files).map(|data| &data.volume).collect();
+        let is_one = |key: &Path| key.to_str().and_then(|key| self.volumes.get(key)).is_some_and(|named| volumes.contains(&&named.name));
+        self.services.iter().filter(|(_, service)| service.named_volumes().any(is_one)).map(|(name, _)| name.clone()).collect()
     }
 
     fn part(&self, name: &str, keep: &Keep) -> Option<Data> {

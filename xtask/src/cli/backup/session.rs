@@ -220,7 +220,7 @@ impl<'a> Session<'a> {
 
     /// The services that run the databases of `data`.
     pub(super) fn servers(&self, data: &[Data]) -> BTreeSet<String> {
-        self.idle_agent().servers(data)
+        self.resolved.model.servers(data)
     }
 
     fn idle_agent(&self) -> Agent<'_> {
@@ -242,7 +242,7 @@ impl<'a> Session<'a> {
                 .iter()
                 .any(|container| container.service() == service && container.running() && container.health() != Some("unhealthy"))
         };
-        self.idle_agent().servers(data).into_iter().filter(|service| !healthy(service)).collect()
+        self.resolved.model.servers(data).into_iter().filter(|service| !healthy(service)).collect()
     }
 }
 
