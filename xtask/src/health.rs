@@ -99,7 +99,7 @@ pub(crate) fn next_step(service: &str, container: Option<&Container>, flags: &st
         ("paused", _) => format!("`docker container unpause {}` lets it go on", container.name()),
         ("running", Some("unhealthy")) => format!("{logs}; `cargo xtask restart {service}{flags}` starts it again"),
         ("running", Some("starting")) => format!("`cargo xtask status --watch{flags}` shows when it is"),
-        ("running", _) => format!("`cargo xtask up{flags}` makes its container anew, in all its networks"),
+        ("running", _) => format!("`cargo xtask up{flags}` recreates its container, in all its networks"),
         ("restarting", _) => logs,
         _ => format!("{logs}; `cargo xtask up{flags}` starts it"),
     }

@@ -298,8 +298,8 @@ mod tests {
         assert_eq!(taken(&terminal), "<red \\x1b[2J\\u009b2J\\r x\n>");
         line.print_above(Channel::Talk, text).expect("written");
         assert_eq!(taken(&terminal), "\u{1b}[31mred\u{1b}[0m \\x1b[2J\\u009b2J\\r x\n");
-        line.set("\u{1b}]0;t\u{7}");
-        assert_eq!(taken(&terminal), "^\\x1b]0;t\\x07");
+        line.set("\u{1b}]0;\u{7}");
+        assert_eq!(taken(&terminal), "^\\x1b]0;\\x07");
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(crate) async fn container(State(app): State<App>, caller: Caller) -> Respons
     }
 }
 
-/// Whether the edited templates and assets make pages, for whoever edits them: the routes below `/health/` are not for visitors.
+/// Whether the edited templates and assets make pages: the routes below `/health/` are not for visitors.
 pub(crate) async fn site(State(app): State<App>) -> Response {
     if !app.0.config.template_reload {
         return answer(StatusCode::OK, json!({ "status": "ok", "reason": "templates are read at the start only" }));

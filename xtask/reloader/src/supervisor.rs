@@ -286,7 +286,7 @@ impl Supervisor {
         if let Some(starting) = self.starting.take() {
             self.retire(&starting.process);
             if let Some(asker) = starting.asker {
-                self.tell_failed(asker, "the reloader stops", &[], starting.process.started.elapsed());
+                self.tell_failed(asker, "its container is stopped", &[], starting.process.started.elapsed());
             }
         }
         if let Some(serving) = self.serving.take() {

@@ -126,7 +126,7 @@ fn read(containers: &[Container], begin: &Begin, mut filter: Filter, mut rendere
         out.clear();
         flow
     });
-    // What was read is shown, also where one log broke off. A closed pipe is no failure: whoever read has enough.
+    // What was read is shown, also where one log broke off. A closed pipe is no failure.
     let _ = renderer.print(&out);
     missing
 }

@@ -265,7 +265,7 @@ impl Context {
         self.follow(invocation, Invocation::hand_over)
     }
 
-    /// The same for a command that nobody types into: what it writes is passed on line by line.
+    /// The same for a command without input: what it writes is passed on line by line.
     fn relay(&self, invocation: &Invocation) -> anyhow::Result<()> {
         self.follow(invocation, |invocation| invocation.relay(String::new()))
     }

@@ -246,14 +246,14 @@ pub(crate) fn start_services(
     // What runs and would not become ready by waiting is stopped first, and starts with the others.
     let outdated = resolved.outdated();
     let restarted = resolved.model.restarted_with(&outdated);
-    let anew = |container: &&Container| {
+    let stopped_first = |container: &&Container| {
         let service = container.service();
         let wanted = container.health() == Some("unhealthy") || programs.builder.as_deref() == Some(service) || restarted.contains(service);
         container.running() && wanted && startup.knows(service, &container.id)
     };
-    let anew: Vec<String> = resolved.containers.iter().filter(anew).map(|container| container.id.clone()).collect();
-    if !anew.is_empty() {
-        commands::engine::stop(&anew).read()?;
+    let stopped_first: Vec<String> = resolved.containers.iter().filter(stopped_first).map(|container| container.id.clone()).collect();
+    if !stopped_first.is_empty() {
+        commands::engine::stop(&stopped_first).read()?;
     }
     metrics::prepare(stack, &resolved.model)?;
     run_one_shots(context, stack, resolved)?;

@@ -137,7 +137,7 @@ impl Loop<'_, '_> {
         if let Some(hello) = said.hello {
             self.cycle.promoted(hello.programs);
             self.tell.solved("compile:builder");
-            // What was edited while nobody watched; later only what nobody was there to build.
+            // What was edited while no loop ran; later only what could not be built.
             let plan = if std::mem::replace(&mut self.built_once, true) { self.cycle.unfinished() } else { self.planner.everything() };
             if !plan.is_empty() {
                 self.bring(plan, vec![ALL.to_owned()], 0);

@@ -139,7 +139,7 @@ impl Cycle {
         }
     }
 
-    /// What has to be built yet, because it failed or nobody was there to build it.
+    /// What has to be built yet, because it failed or there was no builder.
     pub(crate) fn unfinished(&self) -> Plan {
         self.unfinished.clone()
     }

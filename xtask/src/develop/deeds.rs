@@ -19,7 +19,7 @@ pub(crate) fn perform(invocation: &Invocation) -> Outcome {
     }
 }
 
-/// Lets the service in `containers` take its files anew, if all of them find them good.
+/// Lets the service in `containers` reload its files, if all of them find them good.
 pub(crate) fn reload(containers: &[String], reload: &Reload) -> Outcome {
     let all = |command: &[String]| containers.iter().try_for_each(|id| perform(&commands::engine::run_in(id, command)));
     all(&reload.check)?;

@@ -290,7 +290,7 @@ impl Loop<'_, '_> {
     pub(super) fn down(&mut self, service: &str, names: Vec<String>, reason: &str, said: &str) {
         let flags = self.stack.project.flags();
         let hint = format!(
-            "hint: mend the file and save it: it is copied, and the service started again; `cargo xtask rebuild {service}{flags}` makes its container anew"
+            "hint: fix the file and save it: it is copied and the service is started again; `cargo xtask rebuild {service}{flags}` recreates its container"
         );
         let title = format!("is not up with its new files: {reason}");
         let text = [said.trim(), &hint].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n");

@@ -60,7 +60,7 @@ impl Loop<'_, '_> {
     fn meet(&mut self) {
         let running: Vec<(String, String)> = self.containers.iter().filter(|container| container.running()).map(named).collect();
         running.into_iter().for_each(|(service, id)| self.connect(&service, &id));
-        // What was edited while nobody watched.
+        // What was edited while no loop ran.
         let reloadable: Vec<String> = self.planner.told().cloned().collect();
         reloadable.iter().for_each(|service| self.reload(service, &[]));
         for (service, why) in self.planner.unfollowed() {

@@ -190,7 +190,7 @@ impl Container {
         matches!(self.host_config.restart_policy.name.as_str(), "always" | "unless-stopped" | "on-failure")
     }
 
-    /// Whether it is to run until somebody stops it: the engine starts it again even after a success.
+    /// Whether it is to run until it is stopped: the engine starts it again even after a success.
     pub(crate) fn keeps_running(&self) -> bool {
         matches!(self.host_config.restart_policy.name.as_str(), "always" | "unless-stopped")
     }

@@ -163,6 +163,21 @@ pub(crate) fn continues(line: &str) -> bool {
     line.starts_with('\t') || tagged(&plain_head(line)).is_some_and(|word| MORE.contains(&word))
 }
 
+/// What a line of PostgreSQL, Redis or nginx says after its time, process and level; the whole line where it is of another kind.
+pub(super) fn without_head(line: &str) -> &str {
+    let after = |sign: &str| line.split_once(sign).map(|(_, rest)| rest);
+    let message = match line.as_bytes() {
+        // `2026-11-21 12:41:00.123 UTC [29] LOG:  ready`
+        [b'0'..=b'9', ..] if tagged(line).is_some() => after(":  "),
+        // `1:M 21 Nov 2026 12:41:00.123 * Ready`
+        _ if redis(line).is_some() => line.splitn(7, ' ').nth(6),
+        // `2026/11/21 12:41:00 [error] 29#29: *1 connect() failed`
+        [_, _, _, _, b'/', ..] if worded(line).is_some() => after("] ").and_then(|rest| Some(rest.split_once(": ")?.1)),
+        _ => None,
+    };
+    message.unwrap_or(line)
+}
+
 /// The begin of a line, where levels stand, without escape sequences of colours.
 fn plain_head(line: &str) -> String {
     let mut head = String::new();
@@ -284,6 +299,22 @@ mod tests {
         ];
         for (line, level) in lines {
             assert_eq!(level_of(line), level, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_the_row_says_already_is_left_out() {
+        let lines = [
+            ("2026-11-21 12:41:00.123 UTC [29] a@b LOG:  duration:  1 ms", "duration:  1 ms"),
+            ("1:M 21 Nov 2026 12:41:00.123 * Ready to accept: yes", "Ready to accept: yes"),
+            ("2026/11/21 12:41:00 [error] 29#29: *1 open() failed (2: No such file)", "*1 open() failed (2: No such file)"),
+            ("2026/11/21 12:41:00 [error", "2026/11/21 12:41:00 [error"),
+            ("LOG:  ready", "LOG:  ready"),
+            ("2 apples", "2 apples"),
+            ("", ""),
+        ];
+        for (line, message) in lines {
+            assert_eq!(without_head(line), message);
         }
     }
 

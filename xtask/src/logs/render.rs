@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::clock::Clock;
 use super::fields::{Said, asks_for, said};
 use super::grep::Grep;
-use super::level::{Level, continues, level_of};
+use super::level::{Level, continues, level_of, without_head};
 use super::source::Origin;
 use super::stamp::Stamp;
 use crate::report::{self, Style, paint};
@@ -153,7 +153,7 @@ impl Renderer {
         );
         let indent = time.len() + self.width + LEVEL + 3;
         let text = match said(text) {
-            None => text.to_owned(),
+            None => without_head(text).to_owned(),
             Some(Said { message, rest }) => {
                 // What a line says cannot be taken for another line.
                 let message = message.trim_end().replace('\n', &format!("\n{}", " ".repeat(indent)));
@@ -212,7 +212,7 @@ mod tests {
         ];
         insta::assert_snapshot!(rendered(Form::Readable, &lines), @r"
         03:04:05 backend   INFO  request method=GET status=200
-        03:04:05 db        ERROR 2026-01-01 03:04:05.123 UTC [29] ERROR:  no such table
+        03:04:05 db        ERROR no such table
         03:04:05 backend-2 ERROR first
                                  second \x1b[2J
         03:04:05 mail-catcher       [1, 2] caf\xe9

@@ -3,14 +3,14 @@
 use super::files::{self, File};
 use super::finding::{Finding, Kind};
 
-/// One line of `migrate status`: `applied  20260101000000  create tasks  own=sha384:…  recorded=sha384:…`, without checksums where nobody asked for them.
+/// One line of `migrate status`: `applied  20260101000000  create tasks  own=sha384:…  recorded=sha384:…`, without checksums where they were not asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
     /// `applied`, `pending`, `empty, not applied`, …
     state: String,
     /// What orders migrations.
     pub(crate) number: u64,
-    /// What it does; empty where nobody knows it.
+    /// What it does; empty where it is unknown.
     pub(crate) name: String,
     /// The checksum of the program's text.
     own: Option<String>,
@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(
             told("applied", Some("A"), Some("A"), &[(FILE, "A"), ("20260102000000_stub.up.sql", "-- Why.\n")]),
             "",
-            "nobody applies it"
+            "a stub is not applied"
         );
         let twice = [(FILE, "A"), ("20260101000001_b.up.sql", "B")];
         assert_eq!(told("applied", Some("A"), Some("A"), &twice), "", "files with one number are named by themselves");

@@ -60,7 +60,7 @@ impl Kind {
             Self::Name => "`cargo xtask migrate new NAME` makes files with good names",
             Self::Number => "give the newer one the number of today; nothing that is applied may be renamed",
             Self::Pair => "write the file that is missing",
-            Self::Sql => "mend the text; a migration is UTF-8 without a byte order mark",
+            Self::Sql => "save it as UTF-8 without a byte order mark",
             Self::Destructive => {
                 "make it a later migration, when no version that runs uses it; then say why it is safe: `-- destructive: <why>`"
             }
@@ -70,8 +70,8 @@ impl Kind {
             }
             Self::Empty => "write its statements, or remove both of its files; where nothing is to be taken back, `SELECT 1;` says so",
             Self::Changed => {
-                "restore its text and put the change into a new migration; `git log -p` has what was applied. Where it is the newest and nobody else \
-                 has applied it, `cargo xtask migrate revert` takes it back, with the data that only it has room for"
+                "restore its text and put the change into a new migration; `git log -p` has what was applied. Where it is the newest and is applied \
+                 nowhere else, `cargo xtask migrate revert` takes it back, with the data that only it has room for"
             }
             Self::Missing => {
                 "go to the branch that has it, give its file the old number again, or let the version that has it run `cargo xtask migrate revert`"

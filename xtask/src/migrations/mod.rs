@@ -15,7 +15,7 @@ pub(crate) fn check(files: &[File], from: Option<u64>) -> Vec<Finding> {
     let old = |file: &File| files::parse(&file.name).is_ok_and(|name| from.is_some_and(|from| name.number < from));
     for file in files.iter().filter(|file| !old(file)) {
         if file.is_empty() {
-            let text = if file.is_up() { "has no statement, so it is not applied" } else { "has no statement, so there is no way back" };
+            let text = if file.is_up() { "has no statement, so it is not applied" } else { "has no statement, so it reverts nothing" };
             found.push(Finding::of(&file.name, Kind::Empty, text));
         } else if file.is_up() {
             found.extend(rules::check(&file.name, &file.text));
@@ -50,7 +50,7 @@ mod tests {
     fn a_file_without_a_statement_is_named_in_both_directions() {
         let stubs = [file("20260102000000_b.down.sql", "-- Back.\n"), file("20260102000000_b.up.sql", "-- Why.\nBEGIN; COMMIT;\n")];
         let texts: Vec<String> = check(&stubs, None).into_iter().map(|finding| finding.text).collect();
-        assert_eq!(texts, ["has no statement, so there is no way back", "has no statement, so it is not applied"]);
+        assert_eq!(texts, ["has no statement, so it reverts nothing", "has no statement, so it is not applied"]);
         assert_eq!(check(&stubs, Some(20_260_103_000_000)), [], "what was applied before there was a check");
     }
 

@@ -1,4 +1,4 @@
-//! What is wrong with our own keys in the compose files: Compose passes them on unread, so nobody else says it.
+//! What is wrong with our own keys in the compose files: Compose passes them on without reading them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -147,7 +147,7 @@ fn refuse(mut problems: Vec<Problem>) -> Result<(), Failure> {
     let failure = Failure::new("the compose files have keys of ours that cannot be used");
     let failure = problems.iter().fold(failure, |failure, problem| failure.detail(problem.to_string()));
     Err(failure
-        .hint("mend them and run the command again; the comments in infra/compose.yaml and docs/development.md say what each key takes"))
+        .hint("fix them and run the command again; the comments in infra/compose.yaml and docs/development.md say what each key takes"))
 }
 
 #[cfg(test)]
@@ -191,7 +191,7 @@ mod tests {
             ("an address", r#"{"services":{},"x-expose":{"db":{"conect":"x"}}}"#.to_owned()),
             ("a key that is nearly ours", r#"{"services":{},"x-develp":{},"x-program":{}}"#.to_owned()),
         ];
-        let said: String = cases.iter().map(|(case, json)| format!("# {case}\n{}\n", said(json).replace("\n\nhint: mend them and run the command again; the comments in infra/compose.yaml and docs/development.md say what each key takes", ""))).collect();
+        let said: String = cases.iter().map(|(case, json)| format!("# {case}\n{}\n", said(json).replace("\n\nhint: fix them and run the command again; the comments in infra/compose.yaml and docs/development.md say what each key takes", ""))).collect();
         insta::assert_snapshot!(said);
     }
 }

@@ -36,7 +36,7 @@ impl Invocation {
         let (stderr, to_stderr) = std::io::pipe().with_context(place)?;
         let readers = [
             std::thread::spawn(move || each_line(stdout, report::lines)),
-            // Where nobody can be told any more, the program goes on.
+            // Where the output is closed, the program goes on.
             std::thread::spawn(move || {
                 each_line(stderr, |line| {
                     Volume::Normal.say(line.trim_end_matches('\n'));
@@ -103,7 +103,7 @@ impl Invocation {
     }
 }
 
-/// Calls `pass` with each line of `stream` and its end, until it breaks; whoever writes then learns that nobody reads.
+/// Calls `pass` with each line of `stream` and its end, until it breaks; the writer then gets a closed pipe.
 fn each_line(stream: impl Read, pass: impl Fn(&str) -> ControlFlow<()>) {
     let mut reader = BufReader::new(stream);
     let mut line = Vec::new();

@@ -98,7 +98,7 @@ pub(crate) fn start(stack: &Stack, resolved: &Resolved, services: &BTreeSet<Stri
         interrupt::clear();
         if before.replaced(stack)? {
             let flags = stack.project.flags();
-            volume.say(format!("containers were being replaced, so there is no way back: `cargo xtask up{flags}` completes it"));
+            volume.say(format!("containers were being replaced, so the start cannot be undone: `cargo xtask up{flags}` completes it"));
         } else {
             volume.say("undoing what this start made");
             let caches = caches(stack, resolved);

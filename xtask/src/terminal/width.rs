@@ -1,10 +1,12 @@
 //! How many columns text takes on a terminal, and text that fits.
 
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
 use super::text::{Colours, shown};
 
 /// How many columns `text`, of one line, takes.
 pub(crate) fn width(text: &str) -> usize {
-    cells(text).map(|(_, width)| width).sum()
+    shown(text, Colours::Removed).width()
 }
 
 /// The begin of `text` that fits in `room` columns, on one line and harmless; colours take no room and end with it.
@@ -59,7 +61,7 @@ fn line(text: &str) -> String {
     shown(text.lines().next().unwrap_or_default(), Colours::Kept).into_owned()
 }
 
-/// Each character of `text`: where it ends and how many columns it takes.
+/// Each character of `text`: where it ends and how many columns it takes by itself. Joined to others it takes fewer.
 fn cells(text: &str) -> impl Iterator<Item = (usize, usize)> {
     let mut escape = false;
     text.char_indices().map(move |(at, c)| {
@@ -72,47 +74,12 @@ fn cells(text: &str) -> impl Iterator<Item = (usize, usize)> {
                 escape = !c.is_ascii_alphabetic();
                 0
             }
-            c => columns(c),
+            // It turns the sign before it into a picture of two columns.
+            '\u{fe0f}' => 1,
+            c => c.width().unwrap_or(0),
         };
         (at + c.len_utf8(), width)
     })
-}
-
-/// The columns of one character, as terminals have it.
-fn columns(c: char) -> usize {
-    match c {
-        ' '..='~' => 1,
-        c if c.is_control() => 0,
-        // What is put onto the letter before it, or joins pictures.
-        '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{591}'..='\u{5bd}' | '\u{610}'..='\u{61a}' | '\u{64b}'..='\u{65f}' => 0,
-        '\u{93c}' | '\u{941}'..='\u{948}' | '\u{94d}' | '\u{e31}' | '\u{e34}'..='\u{e3a}' | '\u{e47}'..='\u{e4e}' => 0,
-        '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{200b}'..='\u{200d}' | '\u{20d0}'..='\u{20f0}' => 0,
-        '\u{3099}'
-        | '\u{309a}'
-        | '\u{fe00}'..='\u{fe0f}'
-        | '\u{fe20}'..='\u{fe2f}'
-        | '\u{1f3fb}'..='\u{1f3ff}'
-        | '\u{e0100}'..='\u{e01ef}' => 0,
-        // East Asian letters and pictures take two columns.
-        '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{a960}'..='\u{a97c}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' => {
-            2
-        }
-        '\u{fe30}'..='\u{fe6f}'
-        | '\u{ff00}'..='\u{ff60}'
-        | '\u{ffe0}'..='\u{ffe6}'
-        | '\u{1f300}'..='\u{1faff}'
-        | '\u{20000}'..='\u{3fffd}' => 2,
-        '\u{231a}'
-        | '\u{231b}'
-        | '\u{23e9}'..='\u{23ec}'
-        | '\u{26a1}'
-        | '\u{2705}'
-        | '\u{274c}'
-        | '\u{2753}'..='\u{2755}'
-        | '\u{2795}'..='\u{2797}'
-        | '\u{2b50}' => 2,
-        _ => 1,
-    }
 }
 
 #[cfg(test)]
@@ -127,6 +94,7 @@ mod tests {
         assert_eq!(clipped("\u{1b}[32mgreen light\u{1b}[0m", 6), "\u{1b}[32mgreen\u{1b}[0m…");
         assert_eq!(clipped("日本語", 6), "日本語");
         assert_eq!(clipped("日本語", 5), "日本…");
+        assert_eq!(clipped("⚠\u{fe0f}⚠\u{fe0f}", 3), "⚠\u{fe0f}…");
         assert_eq!(clipped("one\ntwo", 20), "one");
         assert_eq!(clipped("x", 0), "");
         assert_eq!(clipped("\u{1b}[2Jx", 20), "\\x1b[2Jx");
@@ -135,7 +103,7 @@ mod tests {
 
     #[test]
     fn marks_take_no_room() {
-        assert_eq!(["e\u{301}", "✅", "👍🏽", "ﬁ", "ก็"].map(width), [1, 2, 2, 1, 1]);
+        assert_eq!(["e\u{301}", "✅", "👍🏽", "⚠\u{fe0f}", "ﬁ", "ก็"].map(width), [1, 2, 2, 2, 1, 1]);
     }
 
     #[test]

@@ -140,7 +140,7 @@ impl Registry {
         }
     }
 
-    /// Watches the directory `place` outside of what is watched below `root`. Where that cannot be, whoever wants to know looks again and again.
+    /// Watches the directory `place` outside of what is watched below `root`. Where that cannot be, the caller has to poll.
     pub(super) fn enter_outside(&mut self, root: &Path, place: &Path) {
         if let Some(backend) = &mut self.backend
             && !(WHOLE_TREE && place.starts_with(root))

@@ -92,6 +92,6 @@ fn what_is_cut_off_comes_with_what_connects_it() {
     let facts: Value = serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{error}: {outcome}"));
     let of = |name: &str| facts["services"].as_array().and_then(|all| all.iter().find(|service| service["name"] == name)).expect("there");
     assert_eq!(of("db")["problem"], "it is not connected to the network `data`");
-    assert_eq!(of("db")["next"], "`cargo xtask up` makes its container anew, in all its networks");
+    assert_eq!(of("db")["next"], "`cargo xtask up` recreates its container, in all its networks");
     assert_eq!((&of("redis")["problem"], &of("redis")["next"]), (&Value::Null, &Value::Null));
 }

@@ -120,7 +120,7 @@ async fn each_mistake_in_a_template_is_a_page_with_its_place() {
         let original = std::fs::read_to_string(&template).unwrap();
         let at = ["<body>", "{% block main %}"].iter().find_map(|mark| Some(original.find(mark)? + mark.len())).unwrap_or(original.len());
         std::fs::write(&template, format!("{}{mistake}{}", &original[..at], &original[at..])).unwrap();
-        // Whether or not somebody looks at the page.
+        // Also where the page is not open.
         let check = get(&app, "/health/site").await;
         assert_eq!(check.status, StatusCode::INTERNAL_SERVER_ERROR, "{case}");
         let (place, said) = check.body.split_once(": ").unwrap();

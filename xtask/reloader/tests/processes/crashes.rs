@@ -83,7 +83,7 @@ fn sigterm_ends_everything_and_lets_requests_finish() {
     client.swap(7, &reloader.build("2-never"));
     eventually("the other one starts", || reloader.printed().iter().any(|line| line.contains("(2) serves")));
     reloader.signal("TERM");
-    assert_eq!(client.answer(7, "failed")["reason"], "the reloader stops");
+    assert_eq!(client.answer(7, "failed")["reason"], "its container is stopped");
     reloader.open_gate();
     let mut answer = String::new();
     (&under_way).read_to_string(&mut answer).unwrap();

@@ -1,10 +1,10 @@
 //! Bringing edits into a container as Compose's own rules say: what changed as one tar stream, what is gone with one `rm`, then at most one restart.
 
 mod place;
-mod tar;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use self::place::{NoWay, Place, Way};
@@ -55,7 +55,7 @@ pub(crate) enum Placed {
     There,
     /// They are there, and the container was started with them a moment ago.
     Restarted,
-    /// They are there, and it is for somebody else to start the container.
+    /// They are there, and the container stays stopped.
     Stopped,
     /// The container takes nothing now.
     Waits(&'static str),
@@ -218,15 +218,14 @@ fn copy(place: &Place, files: &BTreeMap<Vec<u8>, PathBuf>) -> Outcome {
             Way::Inside(base) => (commands::engine::unpack_inside(&place.id, base), base),
         };
         let output = unpack.feed(|to| {
-            let mut to = io::BufWriter::with_capacity(1 << 16, to);
+            let mut archive = tar::Builder::new(io::BufWriter::with_capacity(1 << 16, to));
             for (name, host) in &files {
                 let name = name.strip_prefix(base.trim_end_matches('/').as_bytes()).unwrap_or(name);
-                if let Err(reason) = pack(&mut to, name.strip_prefix(b"/").unwrap_or(name), host, owner)? {
+                if let Err(reason) = pack(&mut archive, name.strip_prefix(b"/").unwrap_or(name), host, owner)? {
                     unread.push(format!("{} cannot be read: {reason}", host.display()));
                 }
             }
-            tar::end(&mut to)?;
-            to.flush()
+            archive.into_inner()?.flush()
         });
         let output = output.map_err(|error| format!("{error:#}"))?;
         if output.code != 0 {
@@ -242,50 +241,50 @@ fn copy(place: &Place, files: &BTreeMap<Vec<u8>, PathBuf>) -> Outcome {
     if unread.is_empty() { Ok(()) } else { Err(unread.join("\n")) }
 }
 
-/// Writes one file, link or directory. What is gone meanwhile is left out: the next edit tells of it. The inner error is of the file, the outer one of the stream.
-fn pack(to: &mut dyn Write, name: &[u8], host: &Path, owner: (u32, u32)) -> io::Result<Result<(), io::Error>> {
-    let found = match host.symlink_metadata() {
-        Ok(found) => found,
-        Err(_) => return Ok(Ok(())),
-    };
-    let since = found.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-    let header = |kind, size| tar::Header { kind, mode: mode(&found), owner, modified: since.map_or(0, |since| since.as_secs()), size };
+/// Writes one file, link or directory. A file that is gone is left out: the next edit reports it. The inner error is of the file, the outer one of the stream.
+fn pack(to: &mut tar::Builder<impl Write>, name: &[u8], host: &Path, owner: (u32, u32)) -> io::Result<Result<(), io::Error>> {
+    let Ok(found) = host.symlink_metadata() else { return Ok(Ok(())) };
+    let (name, size) = (path_of(name), found.len());
+    let mut header = tar::Header::new_gnu();
+    header.set_metadata(&found);
+    header.set_mode(header.mode()? & 0o7777);
+    header.set_uid(owner.0.into());
+    header.set_gid(owner.1.into());
     if found.is_dir() {
-        tar::entry(to, name, header(tar::Kind::Directory, 0), io::empty())?;
+        to.append_data(&mut header, name, io::empty())?;
     } else if found.is_symlink() {
-        let target = match host.read_link() {
-            Ok(target) => target,
-            Err(_) => return Ok(Ok(())),
-        };
-        tar::entry(to, name, header(tar::Kind::Link(target.as_os_str().as_encoded_bytes()), 0), io::empty())?;
+        let Ok(target) = host.read_link() else { return Ok(Ok(())) };
+        to.append_link(&mut header, name, target)?;
     } else if found.is_file() {
-        let file = match std::fs::File::open(host) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Ok(())),
+        match std::fs::File::open(host) {
+            // The header promises `size` bytes, and the file may grow or shrink meanwhile: that is another edit.
+            Ok(file) => to.append_data(&mut header, name, file.take(size).chain(io::repeat(0)).take(size))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Ok(Err(error)),
-        };
-        let size = file.metadata().map_or(found.len(), |found| found.len());
-        tar::entry(to, name, header(tar::Kind::File, size), file)?;
+        }
     }
     Ok(Ok(()))
 }
 
 #[cfg(unix)]
-fn mode(found: &std::fs::Metadata) -> u32 {
-    std::os::unix::fs::PermissionsExt::mode(&found.permissions())
+fn path_of(name: &[u8]) -> Cow<'_, Path> {
+    Cow::Borrowed(Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(name)))
 }
 
 #[cfg(not(unix))]
-fn mode(found: &std::fs::Metadata) -> u32 {
-    if found.is_dir() { 0o755 } else { 0o644 }
+fn path_of(name: &[u8]) -> Cow<'_, Path> {
+    Cow::Owned(String::from_utf8_lossy(name).into_owned().into())
 }
 
 /// Whose the container's processes are, by the names that its files know.
 fn ask_owner(place: &Place) -> (u32, u32) {
     let read = |path: &str| {
-        let stream = commands::engine::fetch(&place.id, path).read_bytes().ok();
-        stream.and_then(|stream| tar::first_file(&stream).map(|text| String::from_utf8_lossy(text).into_owned())).unwrap_or_default()
+        let stream = commands::engine::fetch(&place.id, path).read_bytes().ok()?;
+        let mut text = Vec::new();
+        tar::Archive::new(stream.as_slice()).entries().ok()?.next()?.ok()?.read_to_end(&mut text).ok()?;
+        Some(String::from_utf8_lossy(&text).into_owned())
     };
+    let read = |path| read(path).unwrap_or_default();
     place.owner(&read("/etc/passwd"), &read("/etc/group"))
 }
 

@@ -88,3 +88,59 @@ fn refusals_name_the_key_to_change() {
     hint: leave out the rule or the mount: what is mounted needs no copy
     ");
 }
+
+/// What `tar` lists of these files, packed with their names, and the directory that it unpacks them into.
+#[cfg(unix)]
+fn unpacked(files: &[(&[u8], &Path)]) -> (String, tempfile::TempDir) {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, host) in files {
+        pack(&mut archive, name, host, (10001, 3_000_000_000)).expect("a stream").expect("readable");
+    }
+    let stream = archive.into_inner().expect("written");
+    let dir = tempfile::tempdir().expect("a directory");
+    let tar = |flags: &[&str]| {
+        duct::cmd("tar", flags).dir(dir.path()).env("TZ", "UTC").stdin_bytes(stream.clone()).read().expect("tar takes it")
+    };
+    let said = tar(&["--list", "--verbose", "--numeric-owner", "--file", "-"]);
+    tar(&["--extract", "--no-same-owner", "--file", "-"]);
+    (said, dir)
+}
+
+#[cfg(unix)]
+#[test]
+fn entries_keep_their_names_modes_owners_and_links() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let dir = tempfile::tempdir().expect("a directory");
+    let at = |name: &str, content: &str, mode: u32| {
+        let path = dir.path().join(name);
+        if name.ends_with('/') { std::fs::create_dir(&path) } else { std::fs::write(&path, content) }.expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("set");
+        std::fs::File::open(&path).and_then(|file| file.set_modified(std::time::UNIX_EPOCH)).expect("set");
+        path
+    };
+    let (directory, file, program) = (at("d/", "", 0o750), at("file", "hello", 0o640), at("program", "", 0o755));
+    let link = dir.path().join("link");
+    symlink("d/a b\n-", &link).expect("linked");
+    let (said, dir) = unpacked(&[(b"d", &directory), (b"d/a b\n-", &file), (b"-rf", &program), (b"link", &link), (b"gone", Path::new("/gone"))]);
+    let said = said.lines().map(|line| if line.starts_with('l') { line.split(' ').next().unwrap_or_default() } else { line });
+    insta::assert_snapshot!(said.collect::<Vec<_>>().join("\n"), @r"
+    drwxr-x--- 10001/3000000000  0 1970-01-01 00:00 d
+    -rw-r----- 10001/3000000000  5 1970-01-01 00:00 d/a b\n-
+    -rwxr-xr-x 10001/3000000000  0 1970-01-01 00:00 -rf
+    lrwxrwxrwx
+    ");
+    assert_eq!(std::fs::read_to_string(dir.path().join("link")).expect("through the link"), "hello");
+}
+
+#[cfg(unix)]
+#[test]
+fn long_and_strange_names_are_as_they_were() {
+    let name = [b"x".repeat(90), b"/".to_vec(), b"\xff\xc3".repeat(60)].concat();
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(&file, "1").expect("written");
+    let links = tempfile::tempdir().expect("a directory");
+    let link = links.path().join("link");
+    std::os::unix::fs::symlink(path_of(&name), &link).expect("linked");
+    let (_, dir) = unpacked(&[(&name, file.path()), (b"link", &link)]);
+    assert_eq!(std::fs::read(dir.path().join("link")).expect("through the link"), b"1");
+}

@@ -37,7 +37,7 @@ fn files(facts: &Facts) -> Option<Check> {
     })
 }
 
-/// What a start would refuse of files that Compose takes, and what nobody has looked at yet.
+/// What a start would refuse of files that Compose takes, and what no command has checked yet.
 fn attributes(model: &Model, facts: &Facts) -> Check {
     let quoted = |names: Vec<String>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     // Whether an image is here is a check of its own.

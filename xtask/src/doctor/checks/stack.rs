@@ -127,7 +127,7 @@ fn names(facts: &Facts) -> Option<Check> {
         Some(false) => Check::bad(
             "container-dns",
             format!("the proxy does not find `{name}`"),
-            format!("`cargo xtask up{}` starts it, or makes its container anew where it is out of a network", facts.flags),
+            format!("`cargo xtask up{}` starts it, or recreates its container where it has left a network", facts.flags),
         ),
     })
 }

@@ -233,7 +233,7 @@ fn what_rules_for_edits_name_is_watched_although_it_is_ignored() {
         (path.starts_with(rule) || directory && rule.starts_with(path)) && !path.starts_with(cache)
     };
     scene.want(Wanted::new(wanted));
-    // Made a moment ago: it may have been edited while nobody wanted it.
+    // Made a moment ago: it may have been edited while it was not watched.
     assert_eq!(scene.rest(), [[created("target/b/c/deep.rs")]]);
     write(&scene.at("target/b/c/deep.rs"), "new");
     write(&scene.at("target/b/new.rs"), "new");

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::harness::Checkout;
 
-/// A stack with a hook, a name that instances would fight for, and a volume that nobody named.
+/// A stack with a hook, a name that instances would fight for, and a volume without a name.
 fn unsupported() -> Checkout {
     let mut checkout = Checkout::new();
     checkout.model["services"]["backend"]["container_name"] = json!("backend");
