@@ -58,6 +58,8 @@ pub enum Request {
         newest_migration: Option<String>,
         /// What else the save point has that this one replaces: it is gone with it.
         others: Vec<Source>,
+        /// Whether device nodes among files are brought back.
+        devices: bool,
     },
     /// Finish what was interrupted.
     Recover {

@@ -26,6 +26,9 @@ pub(crate) struct Restore {
     /// A backup that is a file somewhere else, of another instance or machine
     #[arg(long, value_name = "FILE")]
     at: Option<PathBuf>,
+    /// Bring back device nodes among the files of a volume, too; they are refused otherwise
+    #[arg(long)]
+    devices: bool,
 }
 
 /// What is brought back.
@@ -49,7 +52,7 @@ impl Restore {
         let names: Vec<&str> = data.iter().map(|data| data.source.name.as_str()).collect();
         let others = session.others(BEFORE_RESTORE, &data)?;
         let (parts, others_named) = (sources(&data), sources(&others));
-        let request = Request::Restore { backup, parts, newest_migration: newest(&session)?, others: others_named };
+        let request = Request::Restore { backup, parts, newest_migration: newest(&session)?, others: others_named, devices: self.devices };
         if context.dry_run() {
             product(agent.command(Access::Write, &data).to_string());
             return Ok(());

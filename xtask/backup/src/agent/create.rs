@@ -156,7 +156,7 @@ pub(crate) fn capture(
         let server = Server::from_environment()?;
         let mut kept = kept.filter(|kept| kept.fits());
         if quiesce || kept.is_none() {
-            captured.moment = Some(Moment::hold(&server, quiesce, migration_query)?);
+            captured.moment = Some(server.attended(|| Moment::hold(&server, quiesce, migration_query))?);
             // Until then somebody may have written.
             kept = match kept {
                 Some(kept) if kept.still_fits(&server, migration_query)? => Some(kept),
@@ -167,7 +167,8 @@ pub(crate) fn capture(
             talk::step(format!("nothing was written to {} since it was dumped", part.name));
             (captured.facts, captured.known) = kept.take(&place.scratch().join(&part.name))?;
         } else if let Some(moment) = &mut captured.moment {
-            moment.dump(&server, &dump(part)?)?;
+            let directory = dump(part)?;
+            server.attended(|| moment.dump(&server, &directory))?;
             captured.facts = moment.facts.clone();
         }
         if !quiesce {

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use anyhow::Context as _;
 use backup::Journal;
 
+use super::database::PLAN;
 use super::place::{Place, remove, sync};
 
 /// The journal of an interrupted restore.
@@ -38,5 +39,6 @@ pub(crate) fn write(journal: &Journal, place: &Place) -> anyhow::Result<()> {
 /// When that is not possible.
 pub(crate) fn close(place: &Place) -> anyhow::Result<()> {
     remove(&Journal::path(&place.backups))?;
+    remove(&place.work().join(PLAN))?;
     sync(&place.work())
 }

@@ -5,8 +5,12 @@ use std::fmt;
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+
+/// How long a child that is asked to end may take.
+const HEEDED: Duration = Duration::from_secs(1);
 
 static GONE: AtomicBool = AtomicBool::new(false);
 static HELD: AtomicBool = AtomicBool::new(false);
@@ -138,16 +142,28 @@ fn end_children(which: impl Fn(Option<&Jobs>) -> bool) {
     children.iter().filter(|(_, jobs)| which(jobs.as_deref())).for_each(|(child, _)| end(*child));
 }
 
+/// Ends all children: what they wait for does not come any more.
+pub(crate) fn end_all() {
+    end_children(|_| true);
+}
+
 fn end(child: u32) {
-    if let Some(pid) = i32::try_from(child).ok().and_then(Pid::from_raw) {
-        // One that has ended by itself is what was wanted.
-        let _ = kill_process(pid, Signal::TERM);
-    }
+    let Some(pid) = i32::try_from(child).ok().and_then(Pid::from_raw) else { return };
+    // One that has ended by itself is what was wanted.
+    let _ = kill_process(pid, Signal::TERM);
+    // `pg_dump` asks the server to cancel what it does, and waits for its answer.
+    std::thread::spawn(move || {
+        std::thread::sleep(HEEDED);
+        let children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
+        if children.iter().any(|(other, _)| *other == child) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    });
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use super::*;
     use crate::agent::process::Program;
@@ -169,6 +185,8 @@ mod tests {
         assert!(check().is_ok(), "what follows is done");
         assert_eq!(done.into_inner().unwrap_or_else(PoisonError::into_inner), ["harmless"]);
         together(vec![Box::new(|| Program::new("true").run())]).expect("done");
+        let deaf = || Program::new("sh").args(["-c", "trap '' TERM; while :; do sleep 0.1; done"]).run();
+        assert!(together(vec![Box::new(deaf), Box::new(|| anyhow::bail!("the first"))]).is_err(), "the deaf one was ended");
         let whole = AtomicBool::new(false);
         let jobs: Vec<Job<'_>> = vec![
             Box::new(|| {

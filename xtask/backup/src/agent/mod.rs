@@ -1,9 +1,11 @@
 //! What works where the data is. Bulk data goes through pipes between tar, zstd, pg_dump and this program, which counts and digests it on the way.
 
 mod archive;
+mod catalog;
 mod create;
 mod database;
 mod failure;
+mod globals;
 mod journal;
 mod lifeline;
 mod origin;
@@ -82,9 +84,9 @@ fn act(request: Request, place: &Place) -> anyhow::Result<Event> {
                 Some(repository) => repository::create(place, about, &parts, options, &repository),
             }
         }
-        Request::Restore { backup, parts, newest_migration, others } => {
+        Request::Restore { backup, parts, newest_migration, others, devices } => {
             restore::recover(place, &parts)?;
-            restore::restore(place, &backup, (&parts, &others), newest_migration.as_deref())
+            restore::restore(place, &backup, (&parts, &others), newest_migration.as_deref(), devices)
         }
         Request::Save { name, parts } => {
             restore::recover(place, &parts)?;

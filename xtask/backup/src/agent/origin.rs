@@ -15,7 +15,13 @@ use super::talk::Meter;
 use super::tree;
 
 /// A backup that was opened.
-pub(crate) enum Origin<'a> {
+pub(crate) struct Origin<'a> {
+    from: From<'a>,
+    /// Whether device nodes are wanted.
+    devices: bool,
+}
+
+enum From<'a> {
     /// A file.
     File(Reader),
     /// A snapshot.
@@ -27,26 +33,27 @@ impl<'a> Origin<'a> {
     ///
     /// # Errors
     /// When it is not there, or is none.
-    pub(crate) fn open(place: &'a Place, backup: &'a Location) -> anyhow::Result<Self> {
-        Ok(match backup {
-            Location::File(file) => Self::File(Reader::open(&place.backups.join(file))?),
-            Location::Snapshot { repository, id } => Self::Snapshot(Opened::open(place, repository, id)?),
-        })
+    pub(crate) fn open(place: &'a Place, backup: &'a Location, devices: bool) -> anyhow::Result<Self> {
+        let from = match backup {
+            Location::File(file) => From::File(Reader::open(&place.backups.join(file))?),
+            Location::Snapshot { repository, id } => From::Snapshot(Opened::open(place, repository, id)?),
+        };
+        Ok(Self { from, devices })
     }
 
     /// What it says of itself.
     pub(crate) fn manifest(&self) -> &Manifest {
-        match self {
-            Self::File(reader) => &reader.manifest,
-            Self::Snapshot(opened) => &opened.manifest,
+        match &self.from {
+            From::File(reader) => &reader.manifest,
+            From::Snapshot(opened) => &opened.manifest,
         }
     }
 
     /// How much room a part may take, in bytes. tar keeps all holes of files, restic only long ones.
     pub(crate) fn room(&self, part: &Part) -> u64 {
-        match self {
-            Self::File(_) => part.allocated.unwrap_or(part.bytes),
-            Self::Snapshot(_) => part.bytes,
+        match self.from {
+            From::File(_) => part.allocated.unwrap_or(part.bytes),
+            From::Snapshot(_) => part.bytes,
         }
     }
 
@@ -55,17 +62,30 @@ impl<'a> Origin<'a> {
     /// # Errors
     /// When they are damaged, or not as they were.
     pub(crate) fn extract(&self, part: &Part, directory: &Path) -> anyhow::Result<Root> {
-        match self {
-            Self::Snapshot(opened) => opened.extract(part, directory),
-            Self::File(reader) => {
+        match &self.from {
+            From::Snapshot(opened) => {
+                let (root, tree) = opened.extract(part, directory)?;
+                self.check_devices(part, &tree)?;
+                Ok(root)
+            }
+            From::File(reader) => {
                 let strip = if part.kind == Kind::Files { 2 } else { 1 };
                 let digest = unpacked(reader, part, directory, strip)?;
+                self.check_devices(part, &digest)?;
                 let root = digest.root.as_ref().map(Root::from).context("the part has no root")?;
                 if part.kind == Kind::Files {
                     compare(directory, root, part)?;
                 }
                 Ok(root)
             }
+        }
+    }
+
+    fn check_devices(&self, part: &Part, tree: &tree::Digest) -> Result<(), Failure> {
+        match tree.device() {
+            Some(device) if !self.devices => Err(Failure::new(format!("{device} in `{}` is a device node of the machine", part.name))
+                .hint("where the backup is one of yours and needs it, `cargo xtask restore --devices` brings it back")),
+            _ => Ok(()),
         }
     }
 }

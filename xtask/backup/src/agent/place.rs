@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use backup::{Journal, WORK};
 
+use super::database::PLAN;
+
 /// A directory at the root of each volume that only the agent uses. It is in no backup.
 pub(crate) const OWN: &str = ".slipway";
 
@@ -41,7 +43,7 @@ impl Place {
         self.set.join("volumes").join(part)
     }
 
-    /// Removes what earlier runs left, but for the journal of a restore, and makes the directory to work in.
+    /// Removes what earlier runs left, but for the journal of a restore and its plan, and makes the directory to work in.
     ///
     /// # Errors
     /// When that is not possible.
@@ -51,7 +53,7 @@ impl Place {
         std::fs::create_dir_all(&work).with_context(unusable)?;
         for entry in work.read_dir().with_context(unusable)? {
             let entry = entry.with_context(unusable)?;
-            if entry.file_name() != Journal::FILE {
+            if entry.file_name() != Journal::FILE && entry.file_name() != PLAN {
                 remove(&entry.path())?;
             }
         }

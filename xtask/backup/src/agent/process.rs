@@ -139,6 +139,11 @@ impl Running {
         self.child.stdout.take().context("a piped stdout")
     }
 
+    /// Whether it has ended.
+    pub(crate) fn is_over(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Waits for its end.
     ///
     /// # Errors

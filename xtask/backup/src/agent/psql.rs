@@ -2,11 +2,20 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{ChildStdin, ChildStdout};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
 use super::failure::Failure;
+use super::lifeline;
 use super::process::{Program, Running};
+
+/// How often a server is asked whether it still answers while its clients work, and how long each answer may take.
+const PERIOD: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
+/// After so long without an answer nothing is expected any more.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// Ends an answer: no row of ours looks like it.
 const DONE: &str = "\u{1}done";
@@ -66,6 +75,60 @@ impl Server {
     /// A client program that talks to `database`.
     pub(crate) fn program(&self, name: &str, database: &str) -> Program {
         Program::new(name).envs(&self.variables).envs(&[("PGDATABASE".to_owned(), database.to_owned())])
+    }
+
+    /// Does `act` with the server, and gives up once the server has been silent for [`SILENCE`]: its clients would wait for ever.
+    ///
+    /// # Errors
+    /// Whatever `act` fails at, or that the server does not answer.
+    pub(crate) fn attended<T: Send>(&self, act: impl FnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
+        let over = AtomicBool::new(false);
+        let mut outcome = None;
+        lifeline::together(vec![
+            Box::new(|| {
+                let done = act();
+                over.store(true, Ordering::SeqCst);
+                outcome = Some(done?);
+                Ok(())
+            }),
+            Box::new(|| {
+                let watched = self.watch(&over);
+                if watched.is_err() {
+                    // Also those that were connected before.
+                    lifeline::end_all();
+                }
+                watched
+            }),
+        ])?;
+        outcome.context("it was done")
+    }
+
+    /// Asks the server now and then, until it is `over`.
+    fn watch(&self, over: &AtomicBool) -> anyhow::Result<()> {
+        let mut heard = Instant::now();
+        loop {
+            let mut asked = Instant::now();
+            while asked.elapsed() < PERIOD {
+                if over.load(Ordering::SeqCst) {
+                    return Ok(());
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            asked = Instant::now();
+            let mut question = self.program("psql", &self.database).args(["--no-psqlrc", "--command=SELECT 1"]).read().start()?;
+            // A refusal is an answer, too.
+            while !question.is_over() && asked.elapsed() < PATIENCE && !over.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            if question.is_over() {
+                heard = Instant::now();
+            } else if heard.elapsed() > SILENCE {
+                let text = format!("the database has not answered for {} s", heard.elapsed().as_secs());
+                return Err(Failure::new(text)
+                    .hint("`cargo xtask restart db` starts it again; `cargo xtask doctor` looks for the reason")
+                    .into());
+            }
+        }
     }
 
     /// A conversation with the application's database.
@@ -131,6 +194,8 @@ pub(crate) struct Session {
     psql: Option<Running>,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
+    /// Whether it has the function that [`Self::attempt`] calls.
+    attempts: bool,
 }
 
 impl Session {
@@ -144,8 +209,8 @@ impl Session {
             program.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--field-separator=\t", "--set=ON_ERROR_STOP=1"]);
         let mut psql = program.start()?;
         let (stdin, stdout) = (psql.stdin()?, BufReader::new(psql.stdout()?));
-        let mut session = Self { psql: Some(psql), stdin, stdout };
-        session.run("SET client_min_messages TO warning")?;
+        let mut session = Self { psql: Some(psql), stdin, stdout, attempts: false };
+        session.run("SET client_min_messages TO warning; SET client_encoding TO 'UTF8'; SET standard_conforming_strings TO on")?;
         Ok(session)
     }
 
@@ -180,6 +245,28 @@ impl Session {
     /// As for `query`.
     pub(crate) fn run(&mut self, sql: &str) -> anyhow::Result<()> {
         self.query(sql).map(drop)
+    }
+
+    /// Runs a query of one column of text; the texts may be anything, also lines.
+    ///
+    /// # Errors
+    /// As for `query`.
+    pub(crate) fn texts(&mut self, sql: &str) -> anyhow::Result<Vec<String>> {
+        let rows = self.query(&format!("SELECT to_json(text::text) FROM ({sql}) AS rows (text) WHERE text IS NOT NULL"))?;
+        rows.into_iter().map(|row| Ok(serde_json::from_str(&row.join("\t"))?)).collect()
+    }
+
+    /// Runs a statement that may be refused; returns why it was. The conversation goes on, and so does its transaction.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub(crate) fn attempt(&mut self, sql: &str) -> anyhow::Result<Option<String>> {
+        const ATTEMPT: &str = "CREATE OR REPLACE FUNCTION pg_temp.attempt(statement text) RETURNS text LANGUAGE plpgsql AS \
+            'BEGIN EXECUTE statement; RETURN NULL; EXCEPTION WHEN OTHERS THEN RETURN SQLERRM; END'";
+        if !std::mem::replace(&mut self.attempts, true) {
+            self.run(ATTEMPT)?;
+        }
+        Ok(self.texts(&format!("SELECT pg_temp.attempt({})", literal(sql)))?.pop())
     }
 
     /// Runs a statement whose answer is one field; nothing when there is none, or it is null.

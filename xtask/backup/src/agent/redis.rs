@@ -1,11 +1,12 @@
 //! A Redis: its snapshot comes over the network, and goes back as the beginning of its log of commands.
 
 use std::fmt::Write as _;
+use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use backup::Event;
 
 use super::failure::Failure;
@@ -19,6 +20,8 @@ pub(crate) const DUMP: &str = "dump.rdb";
 const LOG: &str = "appendonlydir";
 const BASE: &str = "appendonly.aof.1.base.rdb";
 const INDEX: &str = "appendonly.aof.manifest";
+/// So many bytes say what a snapshot is.
+const HEAD: usize = 9;
 /// How long whoever asked may take to end it and start it again.
 const HELPED: Duration = Duration::from_secs(20);
 /// How long a restart may take, with all that is read in it.
@@ -48,6 +51,53 @@ pub(crate) fn dump(directory: &Path) -> anyhow::Result<()> {
 /// A snapshot ends with a byte that says so, and eight bytes of checksum.
 fn whole(bytes: &[u8]) -> bool {
     bytes.len() > 17 && bytes[bytes.len() - 9] == 0xff
+}
+
+/// Whether the server will be able to load the snapshot at `dump`. Once it is in place, a server that cannot would not start any more.
+///
+/// # Errors
+/// When it will not: the snapshot is damaged, or of a newer Redis.
+pub(crate) fn check(dump: &Path) -> anyhow::Result<()> {
+    let found = dump.symlink_metadata().with_context(|| format!("cannot read {}", dump.display()))?;
+    ensure!(found.is_file(), Failure::new(format!("`{DUMP}` in the backup is not a file")));
+    let mut head = [0; HEAD];
+    std::fs::File::open(dump)?.read_exact(&mut head).map_err(|_| damaged("it is too short"))?;
+    let made = version(&head).ok_or_else(|| damaged("it does not begin as one"))?;
+    if let Some(newest) = newest()?
+        && made > newest
+    {
+        return Err(Failure::new(format!(
+            "the snapshot of Redis has version {made} of its format, and the server here reads {newest} at most"
+        ))
+        .hint("run the Redis that made it or a newer one, or bring back less with `--only`")
+        .into());
+    }
+    let (ended, said) = Program::new("redis-check-rdb").arg_file(dump).output()?;
+    // The program here may be older than both.
+    if ended.code == Some(0) || said.contains("Can't handle RDB format version") {
+        return Ok(());
+    }
+    let lines: Vec<&str> = said.lines().filter(|line| line.contains("---") || line.contains("ERROR")).take(4).collect();
+    Err(lines.into_iter().fold(damaged("redis-check-rdb finds an error in it"), Failure::detail).into())
+}
+
+fn damaged(reason: &str) -> Failure {
+    Failure::new(format!("the snapshot of Redis in the backup cannot be loaded: {reason}"))
+        .hint("use another backup, or bring back the other parts with `--only`")
+}
+
+/// The newest version of snapshots that the server reads, which is the one that it writes; nothing where it does not answer.
+fn newest() -> anyhow::Result<Option<u32>> {
+    let mut snapshot = client()?.args(["--rdb", "-"]).read().start()?;
+    let mut head = [0; HEAD];
+    // What follows is not wanted: the program is ended.
+    let read = snapshot.stdout()?.read_exact(&mut head);
+    Ok(read.ok().and_then(|()| version(&head)))
+}
+
+/// `REDIS0012`: the version of a snapshot.
+fn version(head: &[u8; HEAD]) -> Option<u32> {
+    std::str::from_utf8(head).ok()?.strip_prefix("REDIS")?.parse().ok()
 }
 
 /// Makes `directory` what a Redis finds its data in, from the snapshot at `dump`; everything gets the owner of `volume`.
@@ -133,4 +183,15 @@ fn answers() -> anyhow::Result<bool> {
 fn run_id() -> anyhow::Result<Option<String>> {
     let (_, text) = client()?.args(["INFO", "server"]).output()?;
     Ok(text.lines().find_map(|line| line.strip_prefix("run_id:")).map(|id| id.trim().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_a_snapshot_is_in_its_head() {
+        let heads = [b"REDIS0012", b"REDIS00x2", b"REDI00012", b"\xff\xff\xff\xff\xff0012"];
+        assert_eq!(heads.map(version), [Some(12), None, None, None]);
+    }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use backup::{BEFORE_RESTORE, Event, Journal, Kind, Location, Manifest, Part, Phase, Source};
 
-use super::database::{self, Staged};
+use super::database;
 use super::failure::{Failure, unchanged};
 use super::lifeline::{self, Job};
 use super::origin::Origin;
@@ -27,10 +27,11 @@ pub(crate) fn restore(
     backup: &Location,
     (parts, others): (&[Source], &[Source]),
     newest_migration: Option<&str>,
+    devices: bool,
 ) -> anyhow::Result<Event> {
     // It is not that of the database any more, and takes room.
     repository::forget_dump(place).map_err(unchanged)?;
-    let origin = Origin::open(place, backup).map_err(unchanged)?;
+    let origin = Origin::open(place, backup, devices).map_err(unchanged)?;
     check(origin.manifest(), parts, newest_migration).and_then(|()| room(place, &origin, parts)).map_err(unchanged)?;
     let restored = replace(place, (parts, others), BEFORE_RESTORE, |source| stage(place, &origin, source))?;
     Ok(Event::Done { parts: restored })
@@ -189,14 +190,16 @@ fn stage(place: &Place, origin: &Origin<'_>, source: &Source) -> anyhow::Result<
             let directory = scratch(place, &source.name)?;
             origin.extract(part, &directory)?;
             let server = Server::from_environment()?;
-            let rows = Staged::restore(&server, &directory)?;
+            let rows = server.attended(|| database::restore(&server, place, &directory))?;
             check_rows(&source.name, &rows, &part.rows)?;
             remove(&directory)?;
         }
         Kind::Redis => {
             let directory = scratch(place, &source.name)?;
             origin.extract(part, &directory)?;
-            stage_redis(place, &source.name, &directory.join(redis::DUMP))?;
+            let dump = directory.join(redis::DUMP);
+            redis::check(&dump)?;
+            stage_redis(place, &source.name, &dump)?;
             remove(&directory)?;
         }
     }
@@ -232,7 +235,7 @@ fn scratch(place: &Place, name: &str) -> anyhow::Result<PathBuf> {
 fn undo(place: &Place, journal: &Journal) -> anyhow::Result<()> {
     for part in &journal.parts {
         match part.kind {
-            Kind::Postgres => Staged::discard(&Server::from_environment()?)?,
+            Kind::Postgres => database::discard(&Server::from_environment()?, place)?,
             Kind::Files | Kind::Redis => Volume::at(place.volume(&part.name)).discard()?,
         }
     }
@@ -253,7 +256,7 @@ fn commit(place: &Place, journal: &Journal) -> anyhow::Result<()> {
         Ok(())
     };
     match of(Kind::Postgres).next() {
-        Some(_) => database::swap(&Server::from_environment()?, &journal.kept, files)?,
+        Some(_) => database::swap(&Server::from_environment()?, place, &journal.kept, files)?,
         None => files()?,
     }
     savepoint::forget_parts(place, &journal.kept, &journal.others)?;

@@ -4,7 +4,7 @@
 use anyhow::{Context as _, ensure};
 use backup::{BEFORE_LOAD, Event, Kind, SCHEMA, Savepoint, Source, time};
 
-use super::database::{self, Staged};
+use super::database;
 use super::failure::Failure;
 use super::place::{Place, remove, sync};
 use super::psql::Server;
@@ -22,7 +22,10 @@ pub(crate) fn save(place: &Place, name: &str, parts: &[Source]) -> anyhow::Resul
         talk::step(format!("saving {}", part.name));
         let volume = Volume::at(place.volume(&part.name));
         match part.kind {
-            Kind::Postgres => database::save(&Server::from_environment()?, name),
+            Kind::Postgres => {
+                let server = Server::from_environment()?;
+                server.attended(|| database::save(&server, name))
+            }
             Kind::Files => volume.save(name),
             Kind::Redis => {
                 let directory = place.scratch();
@@ -62,7 +65,10 @@ pub(crate) fn load(place: &Place, name: &str, (parts, others): (&[Source], &[Sou
     replace(place, (parts, others), BEFORE_LOAD, |part| {
         talk::step(format!("loading {}", part.name));
         match part.kind {
-            Kind::Postgres => Staged::copy(&Server::from_environment()?, name),
+            Kind::Postgres => {
+                let server = Server::from_environment()?;
+                server.attended(|| database::copy_savepoint(&server, place, name, BEFORE_LOAD))
+            }
             Kind::Files | Kind::Redis => Volume::at(place.volume(&part.name)).stage_savepoint(name),
         }
     })?;

@@ -105,7 +105,7 @@ fn restore(
     context.volume().say(format!("restoring {} into {}", backup.id(), copy.stack.project.compose_name()));
     copy.start(&data)?;
     // The agent compares rows and digests with the manifest before it puts anything into place.
-    let request = Request::Restore { backup: location, parts: sources(&data), newest_migration: None, others: Vec::new() };
+    let request = Request::Restore { backup: location, parts: sources(&data), newest_migration: None, others: Vec::new(), devices: true };
     let Event::Done { .. } = agent.ask(&request, Access::Write, &data)? else {
         anyhow::bail!("the agent answered something else than that it is done");
     };

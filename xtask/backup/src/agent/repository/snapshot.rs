@@ -50,11 +50,11 @@ impl<'a> Opened<'a> {
         Ok(Self { restic, id, nodes, manifest: manifest.context("the manifest was read")? })
     }
 
-    /// Restores a part into `directory`, and compares it with what the snapshot lists; says how its root was.
+    /// Restores a part into `directory`, and compares it with what the snapshot lists; says how its root was, and what there is.
     ///
     /// # Errors
     /// When data is missing, or the file system here does not keep what restic gives it.
-    pub(crate) fn extract(&self, part: &Part, directory: &Path) -> anyhow::Result<Root> {
+    pub(crate) fn extract(&self, part: &Part, directory: &Path) -> anyhow::Result<(Root, tree::Digest)> {
         let path = root(self.restic.place, part);
         let node = self.nodes.iter().find(|node| node.is(&path));
         let node = node.ok_or_else(|| Failure::new(format!("the part `{}` is not in the snapshot", part.name)))?;
@@ -78,11 +78,10 @@ impl<'a> Opened<'a> {
             return Err(failure.detail(format!("the part `{}` could not be restored whole", part.name)).into());
         }
         own.give(directory)?;
-        self.compare(part, directory)?;
-        Ok(own)
+        Ok((own, self.compare(part, directory)?))
     }
 
-    fn compare(&self, part: &Part, directory: &Path) -> anyhow::Result<()> {
+    fn compare(&self, part: &Part, directory: &Path) -> anyhow::Result<tree::Digest> {
         let tree = look(part.kind, directory, &part.name)?;
         let (found, listed) = (Listing::walked(&tree), Listing::of(&self.nodes, &root(self.restic.place, part))?);
         // Where nothing changed while it was stored, also what restic does not list is as it was.
@@ -96,7 +95,7 @@ impl<'a> Opened<'a> {
                 Failure::detail
             )
         );
-        Ok(())
+        Ok(tree)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What tells whether a database is as it was when it was dumped.
 
-use crate::agent::database::FORMAT;
-use crate::agent::psql::Server;
+use crate::agent::database::{FORMAT, databases};
+use crate::agent::psql::{Server, Session};
 
 /// A transaction that writes has a number, and as long as the snapshot of the next one ends with the same number, none has ended since
 /// (<https://www.postgresql.org/docs/current/transaction-id.html>). Only sequences move without one, and those outside of the log do so unseen. A server
@@ -14,16 +14,22 @@ const STATE: &str = "SELECT concat_ws(' ', control.system_identifier, own.oid, e
     AND pg_snapshot_xmin(next) = pg_snapshot_xmax(next) AND NOT pg_is_in_recovery() \
     AND NOT EXISTS (SELECT FROM pg_class WHERE relkind = 'S' AND relpersistence = 'u')";
 
-/// What the database of `server` is like: while this is the same, a dump is. Nothing where that cannot be told: transactions are under way, or the server
-/// does not say.
+/// Counts up where a dump has other files than before.
+const LAYOUT: &str = "2";
+
+/// What the databases of `server` are like: while this is the same, a dump is. Nothing where that cannot be told: transactions are under way, or the
+/// server does not say.
 ///
 /// # Errors
 /// When it does not answer.
 pub(crate) fn state(server: &Server, migration_query: Option<&str>) -> anyhow::Result<Option<String>> {
-    let mut session = server.connect()?;
-    // Whoever is no superuser may not ask for all of it.
-    let Some(state) = session.value(STATE).unwrap_or_default() else { return Ok(None) };
+    let mut known = vec![LAYOUT.to_owned(), FORMAT.join(" "), migration_query.unwrap_or_default().to_owned()];
+    for database in databases(server, &mut server.maintenance()?)? {
+        // Whoever is no superuser may not ask for all of it.
+        let Some(state) = Session::to(server, &database)?.value(STATE).unwrap_or_default() else { return Ok(None) };
+        known.push(state);
+    }
     let (ended, dumper) = server.program("pg_dump", "").args(["--version"]).output()?;
-    let known = format!("{state}\n{}\n{}\n{}", dumper.trim(), FORMAT.join(" "), migration_query.unwrap_or_default());
-    Ok(Some(known).filter(|_| ended.code == Some(0)))
+    known.push(dumper.trim().to_owned());
+    Ok(Some(known.join("\n")).filter(|_| ended.code == Some(0)))
 }

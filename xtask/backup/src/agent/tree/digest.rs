@@ -113,6 +113,11 @@ impl Digest {
         self.entries.values().flat_map(|(attributes, names)| names.iter().map(move |name| (name.as_slice(), attributes)))
     }
 
+    /// A device, if there is one: whoever opens it reaches the machine instead of a file.
+    pub(crate) fn device(&self) -> Option<String> {
+        self.entries().find(|(_, attributes)| matches!(attributes.shape, Shape::Device(..))).map(|(path, _)| shown(path))
+    }
+
     /// The digest, in hexadecimal.
     pub(crate) fn finish(&self) -> String {
         let mut lines: Vec<(&[u8], [u8; 32])> = Vec::new();

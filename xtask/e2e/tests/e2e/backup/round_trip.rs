@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Ship;
+use super::databases::assert_same;
 use crate::harness::shared;
 
 /// Everything that a file system knows, and names that few programs like.
@@ -49,9 +50,14 @@ async fn everything_comes_back_as_it_was() {
         "CREATE TABLE bulk AS SELECT g AS id, md5(g::text) || md5((g * 7)::text) || md5((g * 11)::text) || md5((g * 13)::text) AS text \
          FROM generate_series(1, {rows}) g"
     ));
+    ship.furnish();
     ship.mark(1);
     let sum = "SELECT count(*), sum(hashtextextended(id || text, 0)) FROM bulk";
-    let (tree, bulk) = (ship.tree(), ship.sql(sum));
+    let (tree, bulk, server) = (ship.tree(), ship.sql(sum), ship.whole_server());
+    // A session has tables that nobody else can lock or read.
+    let temporary = "CREATE TEMPORARY TABLE own (n int); SELECT pg_sleep(600)";
+    let _session =
+        ship.stack().xtask_start(&["shell", "db", "--", "psql", "--username=slipway", "--dbname=slipway", "--command", temporary]);
 
     // Money moves between accounts all the time; a copy of one moment has all of it.
     let mut transfers = ship.stack().xtask_start(&[
@@ -77,11 +83,18 @@ async fn everything_comes_back_as_it_was() {
         ship.within("cd /media/seed; rm -rf deep; echo changed > sparse; setfattr -n user.x -v 1 hard 2>/dev/null || true; touch new")
             .good();
         ship.sql("DROP TABLE bulk; UPDATE accounts SET balance = 0");
+        // Settings, privileges and memberships go back, and so does a database that is gone.
+        ship.sql("GRANT CONNECT ON DATABASE slipway TO PUBLIC");
+        ship.sql("ALTER DATABASE slipway RESET ALL");
+        ship.sql("COMMENT ON DATABASE slipway IS NULL");
+        ship.sql("REVOKE plain FROM \"Odd\"\"name\\n;\"");
+        ship.sql("DROP DATABASE analytics");
         let restored = ship.stack().xtask(&["restore", id, "--yes"]).good();
         assert!(restored.stderr.contains(": db, redis, media"), "{restored:?}");
         assert_eq!(ship.marks(), ["1", "1", "1", "1"]);
         assert_eq!(ship.tree(), tree);
         assert_eq!(ship.sql(sum), bulk);
+        assert_same(&ship.whole_server(), &server);
         assert_eq!(ship.sql("SELECT sum(balance) FROM accounts"), [sums.to_string()], "no transfer is half done");
     }
     // The application goes on by itself.
@@ -92,8 +105,10 @@ async fn everything_comes_back_as_it_was() {
 
     // A single part comes back alone.
     ship.stack().xtask(&["snapshot", "save", "whole"]).good();
+    let server_of_whole = ship.whole_server();
     ship.stack().xtask(&["restore", &plain, "--yes"]).good();
     ship.stack().xtask(&["snapshot", "load", "whole", "--yes"]).good();
+    assert_same(&ship.whole_server(), &server_of_whole);
     let alone = ship.stack().xtask(&["restore", &plain, "--only", "media", "--yes"]).good();
     assert!(alone.stderr.contains("the save point `before-restore` that is there also has db, redis: it is gone then"), "{alone:?}");
     assert_eq!(ship.marks(), ["2", "2", "1", "1"]);
@@ -114,6 +129,8 @@ async fn everything_comes_back_as_it_was() {
     assert!(refused.code == 1 && refused.stderr.contains("--yes"), "{refused:?}");
     assert_eq!(fresh.checkout.left().containers, [""; 0], "nothing was started before somebody agreed");
     let restored = fresh.stack().xtask(&["restore", "--at", &file, "--yes"]).good();
+    assert!(restored.stderr.contains("no password, because backups have none: \"report user\""), "{restored:?}");
+    assert_same(&fresh.whole_server(), &server);
     assert!(restored.stderr.contains(&format!("the backup is of {}", ship.stack().project)), "{restored:?}");
     assert_eq!((fresh.marks(), fresh.tree(), fresh.sql(sum)), (["1", "1", "1", "1"].map(str::to_owned), tree, bulk));
     fresh.up();
