@@ -15,7 +15,7 @@ use crate::report::{Failure, Interrupted, Volume};
 #[derive(Debug)]
 #[must_use = "others may change the stack when this goes"]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
 }
 
 fn open(project: &Project, extension: &str) -> anyhow::Result<(File, PathBuf)> {
@@ -27,12 +27,16 @@ fn open(project: &Project, extension: &str) -> anyhow::Result<(File, PathBuf)> {
     Ok((file, path))
 }
 
+/// At the end of what the holder says of itself: it only reads.
+const READS: &str = " (reads only)";
+
 /// Says in the file who has it.
-fn sign(mut file: &File) -> std::io::Result<()> {
+fn sign(mut file: &File, reads: bool) -> std::io::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
+    let reads = if reads { READS } else { "" };
     file.set_len(0)?;
     file.rewind()?;
-    write!(file, "`cargo xtask {}`, process {}", words.join(" "), std::process::id())
+    write!(file, "`cargo xtask {}`, process {}{reads}", words.join(" "), std::process::id())
 }
 
 /// Who has it; not everywhere can a locked file be read.
@@ -50,7 +54,7 @@ impl Lock {
     pub(crate) fn attach(project: &Project) -> anyhow::Result<Self> {
         let (file, path) = open(project, "dev.lock")?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => Err(Failure::new(format!("another `cargo xtask dev` works on {}", project.compose_name()))
                 .hint(format!("`cargo xtask logs --follow{}` shows its logs here as well", project.flags()))
                 .into()),
@@ -71,9 +75,17 @@ impl Lock {
         Self::is_taken(project, "dev.lock")
     }
 
-    /// Whether a command is changing the stack of `project`.
+    /// Whether a command is changing the stack of `project`. One that only reads its data keeps others away, and leaves its containers alone.
     pub(crate) fn is_changing(project: &Project) -> bool {
-        Self::is_taken(project, "lock")
+        Self::changed_by(project).is_some_and(|holder| !holder.ends_with(READS))
+    }
+
+    /// Says that the holder only reads from now on, or that it changes something.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub(crate) fn reads(&self, reads: bool) -> std::io::Result<()> {
+        sign(&self.file, reads)
     }
 
     /// Which command is changing the stack of `project`, as far as it can be read; nothing where none is.
@@ -151,8 +163,8 @@ impl Lock {
     }
 
     fn signed(file: File) -> std::io::Result<Self> {
-        sign(&file)?;
-        Ok(Self { _file: file })
+        sign(&file, false)?;
+        Ok(Self { file })
     }
 }
 
@@ -191,6 +203,22 @@ mod tests {
         assert!(text.contains(&format!(", process {}\n", std::process::id())), "{text}");
         drop(first);
         Lock::take_now(&project(dir.path(), "one")).map(drop).expect("nobody has it any more");
+    }
+
+    #[test]
+    fn a_command_that_only_reads_changes_nothing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let project = project(dir.path(), "one");
+        let lock = Lock::take_now(&project).expect("nobody has it");
+        let changing = [false, true, false].map(|reads| {
+            lock.reads(reads).expect("written");
+            Lock::is_changing(&project)
+        });
+        assert_eq!(changing, [true, false, true]);
+        lock.reads(true).expect("written");
+        Lock::take_now(&project).map(drop).expect_err("it keeps others away");
+        drop(lock);
+        assert!(!Lock::is_changing(&project));
     }
 
     #[test]

@@ -184,10 +184,12 @@ impl Guard<'_> {
             if Lock::is_attached(self.project) {
                 continue;
             }
-            let Some(_turn) = Lock::take_if_free(self.project)? else {
+            let turn = Lock::take_if_free(self.project)?;
+            // A backup does not keep what hangs from being restarted.
+            if turn.is_none() && Lock::is_changing(self.project) {
                 due.push((now + BUSY, service));
                 continue;
-            };
+            }
             let containers = known.stack.containers()?;
             let unwell = |container: &&Container| container.health() == Some("unhealthy") && !container.is_examined(&containers);
             for container in containers::of(&containers, &service).filter(unwell) {

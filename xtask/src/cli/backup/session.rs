@@ -21,6 +21,8 @@ use crate::stack::{Resolved, Stack, has_data};
 
 /// How long somebody is waited for who is about to be done: a server that starts again, an agent that nobody hears.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What leaves data and containers of the stack as they are: the guard goes on meanwhile.
+const READING: [&str; 5] = ["backup", "backup list", "backup prune", "backup verify", "migrate check"];
 /// Between two looks at it.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -52,6 +54,9 @@ impl<'a> Session<'a> {
     /// As for `begin`.
     pub(super) fn at(context: &'a Context, stack: Stack, doing: &'static str) -> anyhow::Result<Self> {
         let lock = if context.dry_run() { None } else { Some(Lock::take_now(&stack.project)?) };
+        if let Some(lock) = &lock {
+            lock.reads(READING.contains(&doing))?;
+        }
         let resolved = stack.look()?;
         let data = resolved.model.data();
         if let Some(volume) = resolved.model.undecided().first() {
@@ -112,8 +117,15 @@ impl<'a> Session<'a> {
 
     /// Finishes or undoes what was interrupted.
     fn recover(&self, agent: &Agent<'_>) -> anyhow::Result<()> {
+        if let Some(lock) = &self.lock {
+            lock.reads(false)?;
+        }
         self.start(&self.data)?;
-        agent.ask(&Request::Recover { parts: sources(&self.data) }, Access::Write, &self.data).map(drop)
+        agent.ask(&Request::Recover { parts: sources(&self.data) }, Access::Write, &self.data)?;
+        if let Some(lock) = &self.lock {
+            lock.reads(READING.contains(&self.doing))?;
+        }
+        Ok(())
     }
 
     /// What else than `data` the save point `name` has: one that takes its place is of another moment, and has not.
