@@ -21,6 +21,13 @@ impl Failure {
         Self { message: message.into(), details: Vec::new(), hints: Vec::new() }
     }
 
+    /// With another message; the one before becomes the first line under it.
+    pub(crate) fn told_as(mut self, message: impl Into<String>) -> Self {
+        let before = std::mem::replace(&mut self.message, message.into());
+        self.details.insert(0, before);
+        self
+    }
+
     /// Adds an indented line under the message.
     pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
         self.details.push(detail.into());

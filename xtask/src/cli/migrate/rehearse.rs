@@ -35,15 +35,19 @@ pub(super) fn rehearse(context: &Context) -> anyhow::Result<()> {
             if !lend(context, &session, copy, &BTreeSet::from([migrations.service.clone()]))? {
                 return Err(Failure::new("there is no program to migrate with").hint("`cargo xtask dev` builds it").into());
             }
-            check_built(&session.stack, &copy.resolved.compose, migrations)?;
+            let failed = || format!("the migrations do not work on a copy of {}", backup.id());
+            check_built(&session.stack, &copy.resolved.compose, migrations).map_err(|error| match error.downcast::<Failure>() {
+                Ok(failure) => failure.told_as(failed()).into(),
+                Err(error) => error,
+            })?;
             let begun = Instant::now();
             let up = copy.resolved.compose.run(&migrations.service, &migrations.up);
             let output = up.capture()?;
             if output.code != 0 {
-                let failure = Failure::new(format!("the migrations do not work on a copy of {}", backup.id()));
+                let failure = Failure::new(failed());
                 let failure = crate::process::last_lines(&(output.stdout + &output.stderr), 12).into_iter().fold(failure, Failure::detail);
                 return Err(failure
-                    .hint("nothing but the copy was changed, and it is removed; mend the migration and rehearse again")
+                    .hint("nothing but the copy was changed, and it is removed; fix the migration and rehearse again")
                     .into());
             }
             product(output.stdout.trim_end());
