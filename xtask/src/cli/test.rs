@@ -40,7 +40,19 @@ enum Part {
     Unit,
     /// Tests against a running stack, in containers and in a browser
     E2e,
+    /// The same as campaigns: many kills, runs and questions at random, for hours
+    Soak,
 }
+
+/// How much a campaign does. Each of these variables can be set by itself, for other numbers.
+const CAMPAIGN: [(&str, &str); 6] = [
+    ("SOAK_JOBS", "10000"),
+    ("TEST_FUZZ_SECONDS", "600"),
+    ("TEST_KILLS", "20"),
+    ("TEST_OUTAGE_SECONDS", "60"),
+    ("TEST_RUNS", "50"),
+    ("TEST_SWAPS", "100"),
+];
 
 impl Test {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
@@ -58,7 +70,7 @@ impl Test {
         };
         let context = &Context { globals };
         let mut tally = Tally { root: &root, program: program()?, context, score: Score::default(), failures: Vec::new() };
-        if self.part != Some(Part::E2e) {
+        if matches!(self.part, None | Some(Part::Unit)) {
             tally.step("format", &cargo(["fmt", "--all", "--check"]))?;
             tally.step("lints", &cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]))?;
             tally.step("unit tests", &self.filtered(cargo(["test", "--workspace", "--lib", "--bins", "--quiet"])))?;
@@ -120,6 +132,9 @@ impl Test {
         tally.done("stack", true, begin);
         let mut variables = variables::filled(&resolved.model, &stack.containers()?)?;
         variables.extend(own_variables(stack, &resolved, &tally.program));
+        if self.part == Some(Part::Soak) {
+            variables.extend(CAMPAIGN.map(|(name, usual)| (name.to_owned(), std::env::var(name).unwrap_or_else(|_| usual.to_owned()))));
+        }
         if self.pictures {
             variables.insert("TEST_PICTURES".to_owned(), stack.project.root.join("docs/images").display().to_string());
         }

@@ -1,5 +1,6 @@
 //! Backups, restores and save points of real data, and what becomes of them when something breaks.
 
+mod databases;
 mod drill;
 mod faults;
 mod interrupted;
@@ -11,6 +12,7 @@ mod round_trip;
 mod savepoints;
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -20,6 +22,16 @@ use crate::harness::command::Outcome;
 use crate::harness::{Stack, eventually};
 use crate::start::free_port;
 
+/// The agent's image, which is the same for all instances, and is built once.
+fn agent_image(stack: &Stack) -> &'static str {
+    static IMAGE: OnceLock<String> = OnceLock::new();
+    IMAGE.get_or_init(|| {
+        stack.xtask(&["images", "build", "backup"]).good();
+        let images = stack.xtask(&["images", "list"]).good().stdout;
+        images.split_whitespace().find(|word| word.starts_with("slipway/backup:")).expect("the agent's image").to_owned()
+    })
+}
+
 /// A stack of its own, with the data services and those that use them.
 struct Ship {
     checkout: Checkout,
@@ -28,9 +40,10 @@ struct Ship {
 impl Ship {
     /// Starts `name` beside the shared stack.
     fn new(shared: &Stack, name: &str) -> Self {
-        // The agent's image is the same for all instances.
-        shared.xtask(&["images", "build", "backup"]).good();
+        agent_image(shared);
         let checkout = Checkout::new(shared, name, &["worker"], free_port());
+        // Its services are started often and hang rarely: a probe is a process, and there are many stacks.
+        checkout.edit("infra/compose.yaml", "  interval: 3s\n", "  interval: 30s\n");
         // An earlier run may have left its backups.
         let _ = std::fs::remove_dir_all(checkout.path("backups"));
         Self { checkout }
@@ -83,8 +96,7 @@ impl Ship {
     /// What runs a program of the agent's image as root, with the volumes of the stack at /media, /redis and /db: it has the tools.
     fn helper(&self, flags: &[&str], program: &str, args: &[&str]) -> Vec<String> {
         let project = &self.stack().project;
-        let image = self.stack().xtask(&["images", "list"]).good().stdout;
-        let image = image.split_whitespace().find(|word| word.starts_with("slipway/backup:")).expect("the agent's image");
+        let image = agent_image(self.stack());
         let mounts = [("media", "/media"), ("redis-data", "/redis"), ("postgres-data", "/db")]
             // An empty volume would get the owner of what the image has at that path.
             .map(|(volume, path)| format!("--volume={project}_{volume}:{path}:nocopy"));
@@ -109,8 +121,7 @@ impl Ship {
     }
 
     fn redis(&self, command: &[&str]) -> String {
-        let shell = ["shell", "redis", "--", "redis-cli"];
-        self.stack().xtask(&[&shell[..], command].concat()).good().stdout.trim().to_owned()
+        self.stack().exec("redis", &[&["redis-cli"], command].concat()).good().stdout.trim().to_owned()
     }
 
     fn sql(&self, sql: &str) -> Vec<String> {

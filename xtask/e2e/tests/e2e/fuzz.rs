@@ -59,7 +59,7 @@ impl Target {
         // By the container's name: `proxy` is that of the shared stack as well.
         let document = format!("http://{}/api/v1/openapi.json", self.checkout.stack.container("proxy"));
         // Whatever happens inside, it ends.
-        let within = ["shell", "checks", "--", "timeout", "--kill-after=5", "240"];
+        let within = ["shell", "checks", "--", "timeout", "--kill-after=5", "900"];
         let program = ["schemathesis", "--config-file=/etc/schemathesis.toml", "run", &document, "--seed", &seed];
         let headers = ["--header", &session[0], "--header", &session[1]];
         let outcome = shared.xtask(&[&within[..], &program, &headers, &MANNERS, options].concat());
@@ -76,7 +76,9 @@ async fn the_api_does_what_its_document_says() {
     let (shared, _turn) = shared().await;
     let target = Target::new(&shared);
     // Inputs at the edges of what is allowed, inputs at random, and calls that use what earlier ones returned, for as long as this takes.
-    let all = ["--exclude-path-regex", OF_SESSIONS, "--phases=coverage,fuzzing,stateful", "--max-examples=20", "--max-time=100"];
+    let seconds = std::env::var("TEST_FUZZ_SECONDS").unwrap_or_else(|_| "20".to_owned());
+    let time = format!("--max-time={seconds}");
+    let all = ["--exclude-path-regex", OF_SESSIONS, "--phases=coverage,fuzzing,stateful", "--max-examples=20", &time];
     target.conforms(&shared, &target.session("lookout").await, &all);
     // Few of each, so that not all of them are told to wait.
     let few = ["--include-path-regex", OF_SESSIONS, "--phases=fuzzing", "--max-examples=4"];

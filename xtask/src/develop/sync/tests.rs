@@ -98,9 +98,8 @@ fn unpacked(files: &[(&[u8], &Path)]) -> (String, tempfile::TempDir) {
     }
     let stream = archive.into_inner().expect("written");
     let dir = tempfile::tempdir().expect("a directory");
-    let tar = |flags: &[&str]| {
-        duct::cmd("tar", flags).dir(dir.path()).env("TZ", "UTC").stdin_bytes(stream.clone()).read().expect("tar takes it")
-    };
+    let tar =
+        |flags: &[&str]| duct::cmd("tar", flags).dir(dir.path()).env("TZ", "UTC").stdin_bytes(stream.clone()).read().expect("tar takes it");
     let said = tar(&["--list", "--verbose", "--numeric-owner", "--file", "-"]);
     tar(&["--extract", "--no-same-owner", "--file", "-"]);
     (said, dir)
@@ -121,7 +120,8 @@ fn entries_keep_their_names_modes_owners_and_links() {
     let (directory, file, program) = (at("d/", "", 0o750), at("file", "hello", 0o640), at("program", "", 0o755));
     let link = dir.path().join("link");
     symlink("d/a b\n-", &link).expect("linked");
-    let (said, dir) = unpacked(&[(b"d", &directory), (b"d/a b\n-", &file), (b"-rf", &program), (b"link", &link), (b"gone", Path::new("/gone"))]);
+    let (said, dir) =
+        unpacked(&[(b"d", &directory), (b"d/a b\n-", &file), (b"-rf", &program), (b"link", &link), (b"gone", Path::new("/gone"))]);
     let said = said.lines().map(|line| if line.starts_with('l') { line.split(' ').next().unwrap_or_default() } else { line });
     insta::assert_snapshot!(said.collect::<Vec<_>>().join("\n"), @r"
     drwxr-x--- 10001/3000000000  0 1970-01-01 00:00 d

@@ -7,7 +7,7 @@ use crate::harness::shared;
 
 /// How often each is killed; `TEST_KILLS` says otherwise.
 pub(super) fn kills() -> u32 {
-    std::env::var("TEST_KILLS").map_or(2, |count| count.parse().expect("TEST_KILLS is a number"))
+    std::env::var("TEST_KILLS").map_or(1, |count| count.parse().expect("TEST_KILLS is a number"))
 }
 
 /// Moments spread over a run that takes `whole`, others in each run of the test.

@@ -20,10 +20,10 @@ impl Ship {
     async fn crash(&self) {
         let checkpointer = || {
             let query = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'";
-            self.stack().xtask(&["shell", "db", "--", "psql", "-tA", "--username=slipway", "--dbname=slipway", "--command", query]).stdout
+            self.stack().exec("db", &["psql", "-tA", "--username=slipway", "--dbname=slipway", "--command", query]).stdout
         };
         let before = checkpointer();
-        self.stack().xtask(&["shell", "db", "--", "bash", "-c", &format!("kill -9 {before}")]).good();
+        self.stack().exec("db", &["bash", "-c", &format!("kill -9 {before}")]).good();
         eventually("another process", Duration::from_secs(60), || async {
             let now = checkpointer();
             if now.trim().is_empty() || now == before { Err(now) } else { Ok(()) }
@@ -82,7 +82,7 @@ async fn a_dump_is_made_where_something_was_written_and_only_there() {
     })
     .await;
     assert_eq!(ship.dumped(&[]), (before.clone(), true));
-    ship.stack().xtask(&["shell", "db", "--", "touch", "/tmp/go"]).good();
+    ship.stack().exec("db", &["touch", "/tmp/go"]).good();
     assert_eq!(writing.end().0, 0);
     let (digest, again) = ship.dumped(&[]);
     assert!(!again && digest != before, "a transaction that ended later");

@@ -48,8 +48,8 @@ impl Stack {
     /// Makes an account. The commands of the backend are used, because the proxy limits how often an address may sign up.
     pub(crate) async fn new_account(&self, name: &str) -> Account {
         let email = format!("{}@example.org", uuid());
-        let create = ["shell", "backend", "--", "backend", "admin", "create-user", &email, "--name", name];
-        self.xtask_with(&create, &format!("{PASSWORD}\n")).good();
+        let create = ["backend", "admin", "create-user", &email, "--name", name];
+        self.exec_with("backend", &create, &format!("{PASSWORD}\n")).good();
         self.sign_in(&email).await
     }
 

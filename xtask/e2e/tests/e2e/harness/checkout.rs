@@ -41,7 +41,9 @@ impl Checkout {
         fs::write(root.join("infra/env/test.toml"), environment).unwrap();
         let checkout = Self { stack, root };
         // A run that was killed may have left its own behind.
-        checkout.stack.xtask(&["clean", "--yes"]).good();
+        if checkout.left() != Left::default() {
+            checkout.stack.xtask(&["clean", "--yes"]).good();
+        }
         checkout
     }
 

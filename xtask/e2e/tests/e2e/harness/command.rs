@@ -92,8 +92,18 @@ impl Stack {
 
     /// The rows of an SQL query, without a header.
     pub(crate) fn query(&self, sql: &str) -> Vec<String> {
-        let psql = ["shell", "db", "--", "psql", "--username=slipway", "--dbname=slipway", "--tuples-only", "--no-align", "--command"];
-        self.xtask(&[&psql[..], &[sql]].concat()).good().stdout.lines().map(str::to_owned).collect()
+        let psql = ["psql", "--username=slipway", "--dbname=slipway", "--no-psqlrc", "--tuples-only", "--no-align", "--command", sql];
+        self.exec("db", &psql).good().stdout.lines().map(str::to_owned).collect()
+    }
+
+    /// Runs a program in the container of `service`: what `cargo xtask shell` does has tests of its own, and takes several times as long.
+    pub(crate) fn exec(&self, service: &str, command: &[&str]) -> Outcome {
+        self.exec_with(service, command, "")
+    }
+
+    /// The same, with `input` on stdin.
+    pub(crate) fn exec_with(&self, service: &str, command: &[&str], input: &str) -> Outcome {
+        self.run("docker", &[&["exec", "--interactive", &self.container(service)], command].concat(), input)
     }
 
     /// Kills all processes of `service` with SIGKILL, as the kernel does when memory runs out. `docker kill` would not do: the engine takes it

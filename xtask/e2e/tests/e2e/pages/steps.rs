@@ -74,7 +74,7 @@ impl Stack {
 
     /// Makes somebody an administrator.
     pub(super) fn promote(&self, account: &Account) {
-        self.xtask(&["shell", "backend", "--", "backend", "admin", "set-role", &account.email, "admin"]).good();
+        self.exec("backend", &["backend", "admin", "set-role", &account.email, "admin"]).good();
     }
 
     /// Attaches a file to a task; returns what the API says about it.
@@ -89,7 +89,7 @@ impl Stack {
 
     /// Runs SQL that a test is lost without.
     pub(super) fn sql(&self, sql: &str) {
-        let psql = ["shell", "db", "--", "psql", "--username=slipway", "--dbname=slipway", "--set=ON_ERROR_STOP=1", "--command", sql];
-        self.xtask(&psql).good();
+        let psql = ["psql", "--username=slipway", "--dbname=slipway", "--set=ON_ERROR_STOP=1", "--command", sql];
+        self.exec("db", &psql).good();
     }
 }

@@ -55,7 +55,7 @@ fn network(stack: &Stack, verb: &[&str]) {
 }
 
 fn redis(stack: &Stack, command: &[&str]) {
-    stack.xtask(&[&["shell", "redis", "--", "redis-cli"], command].concat()).good();
+    stack.exec("redis", &[&["redis-cli"], command].concat()).good();
 }
 
 fn docker(stack: &Stack, verb: &str, service: &str) {
