@@ -285,7 +285,7 @@ impl Programs {
 }
 
 /// Runs one-shots whose image or configuration is new before Compose replaces anything that runs: where one of them fails, as a migration may, the
-/// old version goes on serving (R6.2). The start runs them once more, which does nothing.
+/// old version goes on serving. The start runs them once more, which does nothing.
 fn run_one_shots(context: &Context, stack: &Stack, resolved: &Resolved) -> anyhow::Result<()> {
     let serving = |service: &str| {
         let mut own = containers::of(&resolved.containers, service).peekable();

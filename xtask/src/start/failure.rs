@@ -1,4 +1,4 @@
-//! What is said when a start fails: the service, what waited for it and since when, its last words, and the next command (R2.3).
+//! What is said when a start fails: the service, what waited for it and since when, its last words, and the next command.
 
 use std::time::Duration;
 

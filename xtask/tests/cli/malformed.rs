@@ -1,4 +1,4 @@
-//! Environment files with mistakes: each is refused with all that is wrong, and nothing is asked of the engine (R4.4).
+//! Environment files with mistakes: each is refused with all that is wrong, and nothing is asked of the engine.
 
 use crate::harness::Checkout;
 

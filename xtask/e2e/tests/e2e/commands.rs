@@ -1,4 +1,4 @@
-//! The commands of `cargo xtask` on the running stack (R1.5, R9.1).
+//! The commands of `cargo xtask` on the running stack.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The compose files for people who use plain Compose, and the images that they build (R0, R4.5).
+//! The compose files for people who use plain Compose, and the images that they build.
 
 use std::collections::BTreeMap;
 

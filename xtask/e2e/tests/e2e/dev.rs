@@ -1,4 +1,4 @@
-//! The development loop on a real stack: saves, swaps, mistakes, settings and services that are not well (R7, R9.2).
+//! The development loop on a real stack: saves, swaps, mistakes, settings and services that are not well.
 
 mod dashboard;
 mod everything;

@@ -1,4 +1,4 @@
-//! Services are killed under a small load: the stack comes back without help, and nothing that was accepted is lost (R6.1, R9.4).
+//! Services are killed under a small load: the stack comes back without help, and nothing that was accepted is lost.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

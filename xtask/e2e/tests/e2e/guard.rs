@@ -1,4 +1,4 @@
-//! What is done about services that hang while nobody is attached, and who is told (R9.2, R9.3, R9.4).
+//! What is done about services that hang while nobody is attached, and who is told.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ async fn each_that_hangs_is_restarted(stack: &Stack, place: &str) {
             stack.signal_service(service, "STOP");
         }
         futures_util::future::join_all(services.iter().map(|service| mended(stack, place, service, &before[service]))).await;
-        // What only needs one of them went on (R9.4).
+        // What only needs one of them went on.
         let mut after = starts(stack);
         for service in services {
             after.insert(service, before[service].clone());
@@ -90,13 +90,13 @@ async fn somebody_is_told_once_when_restarts_do_not_help() {
     let stack = &checkout.stack;
     stack.xtask(&["up"]).good();
 
-    // The first one is turned away, and comes again (R9.3).
+    // The first one is turned away, and comes again.
     let tried = stack.xtask(&["notify", "test"]).good();
     assert!(tried.stderr.contains("the message was taken") && !tried.stderr.contains("a-secret"), "{tried:?}");
     assert_eq!(sink.heard().len(), 1, "{:?}", sink.heard());
     assert_eq!(sink.heard()[0]["event"], "test");
 
-    // What nobody watches and what fails (R6.3, R11.3).
+    // What nobody watches and what fails.
     let db = stack.stop("db");
     for (command, event) in [("backup", "backup_failed"), ("smoke", "smoke_failed")] {
         let failed = stack.xtask(&[command]);

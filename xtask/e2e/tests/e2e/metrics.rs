@@ -1,4 +1,4 @@
-//! Metrics: who can fetch them, what Prometheus makes of them, and whether somebody would notice (R9.5).
+//! Metrics: who can fetch them, what Prometheus makes of them, and whether somebody would notice.
 
 use std::collections::BTreeSet;
 use std::path::Path;

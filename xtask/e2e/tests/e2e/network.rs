@@ -1,4 +1,4 @@
-//! Who can reach what, and what a container may do (R5.1, R5.2, R6.5, R8.1, R8.2).
+//! Who can reach what, and what a container may do.
 
 use std::collections::{BTreeMap, BTreeSet};
 

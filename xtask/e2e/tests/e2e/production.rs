@@ -1,5 +1,5 @@
 //! The production overlay on one machine: what is refused before it starts, what the network sees of it, where its secrets are not, and new ones while
-//! it runs (R3.6, R4.5, R5.1, R8.1 to R8.3).
+//! it runs.
 
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ async fn production_on_one_machine() {
     let checkout = Checkout::production(&shared, "production", port);
     let stack = &checkout.stack;
 
-    // Without secrets nothing is made, not even a network (R4.5).
+    // Without secrets nothing is made, not even a network.
     let refused = stack.xtask(&["up", "--yes"]);
     assert_eq!(refused.code, 1, "{refused:?}");
     assert!(refused.stderr.contains("`postgres_password` is missing: infra/secrets/test/postgres_password"), "{refused:?}");
@@ -61,7 +61,7 @@ async fn production_on_one_machine() {
     let up = stack.xtask(&["up", "--yes"]).good();
     assert_eq!(up.stdout.trim(), format!("https://{DOMAIN}:{}", port + 1));
 
-    // Nobody takes it for another environment's, whatever instance is named (R4.2).
+    // Nobody takes it for another environment's, whatever instance is named.
     std::fs::write(checkout.path("infra/env/other.toml"), "secrets.generate = true\n").unwrap();
     for command in [&["down"][..], &["clean", "--yes"], &["up"], &["status"]] {
         let refused = stack.xtask_as("other", command);
@@ -93,7 +93,7 @@ async fn the_configuration_of_the_proxy_has_no_known_mistake() {
     assert_eq!(remarks(&stack, &stack), serde_json::json!([]));
 }
 
-/// TLS 1.2 and 1.3, HTTP/2, HSTS, secure cookies; plain HTTP only leads there (R3.6).
+/// TLS 1.2 and 1.3, HTTP/2, HSTS, secure cookies; plain HTTP only leads there.
 fn encrypted(stack: &Stack, port: u16) {
     let page = head(stack, &[&format!("https://{DOMAIN}/sign-in")]);
     assert!(page.starts_with("http/2 200"), "{page}");
@@ -121,7 +121,7 @@ fn encrypted(stack: &Stack, port: u16) {
     }
 }
 
-/// Nothing but the two ports, and nothing of development (R5.1, R8.3).
+/// Nothing but the two ports, and nothing of development.
 fn hidden(checkout: &Checkout, port: u16) {
     let stack = &checkout.stack;
     let names = checkout.left().containers;
@@ -143,7 +143,7 @@ fn hidden(checkout: &Checkout, port: u16) {
     }
 }
 
-/// No root, nothing to write, no capability, limits of everything (R8.1, R8.2).
+/// No root, nothing to write, no capability, limits of everything.
 fn bounded(stack: &Stack) {
     for service in ["proxy", "frontend", "backend", "worker", "db", "redis"] {
         let host = &stack.inspect(service)["HostConfig"];
@@ -160,7 +160,7 @@ fn bounded(stack: &Stack) {
     }
 }
 
-/// Whatever people look at, the values are not there (R4.5).
+/// Whatever people look at, the values are not there.
 fn kept_secret(checkout: &Checkout) {
     let stack = &checkout.stack;
     let key = secret(checkout, "tls_key");

@@ -1,4 +1,4 @@
-//! The routes of the site, through the proxy (R3.1).
+//! The routes of the site, through the proxy.
 
 mod assets;
 mod away;

@@ -1,4 +1,4 @@
-//! `smoke` against the real stack: nothing wrong where nothing is, and the broken component by its name (R11.1, R11.2, R11.3).
+//! `smoke` against the real stack: nothing wrong where nothing is, and the broken component by its name.
 
 mod breaks;
 

@@ -1,4 +1,4 @@
-//! Starting and stopping whole stacks: from nothing, interrupted, with something wrong, and two at once (R1.3, R1.6, R2).
+//! Starting and stopping whole stacks: from nothing, interrupted, with something wrong, and two at once.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -50,7 +50,7 @@ async fn from_nothing_to_ready_and_down_to_nothing() {
     let stack = &stack;
     assert!(up.stderr.contains("critical path") && up.stderr.contains("ready in"), "{}", up.stderr);
 
-    // Data services, then migrations, then the backend, and the proxy at the end (R2.1, R2.2).
+    // Data services, then migrations, then the backend, and the proxy at the end.
     events.see("start proxy", PATIENCE);
     let seen = events.said();
     let position = |event: &str| seen.iter().position(|line| line == event).unwrap_or_else(|| panic!("no `{event}`"));
@@ -68,7 +68,7 @@ async fn from_nothing_to_ready_and_down_to_nothing() {
     let order = [db, migrate, migrated, backend, ready, proxy];
     assert!(order.is_sorted() && redis < backend && frontend < proxy, "{seen:#?}");
 
-    // Without a worker everything works, jobs wait (R1.6).
+    // Without a worker everything works, jobs wait.
     let names: Vec<Value> = stack.status()["services"].as_array().unwrap().iter().map(|service| service["name"].clone()).collect();
     assert_eq!(names, ["backend", "db", "frontend", "migrate", "proxy", "redis"]);
     stack.skipper().await;
@@ -82,7 +82,7 @@ async fn from_nothing_to_ready_and_down_to_nothing() {
     TcpListener::bind((Ipv4Addr::LOCALHOST, chosen)).expect("the port is free again");
     assert!(stack.xtask(&["down"]).good().stderr.contains("is not running"));
 
-    // The data is still there, and a worker that comes later does what waited (R1.4).
+    // The data is still there, and a worker that comes later does what waited.
     checkout.edit("infra/env/test.toml", "profiles = []", "profiles = [\"worker\"]");
     let again = stack.xtask(&["up"]).good();
     assert_eq!(again.stdout.trim(), stack.url, "bookmarks hold over `down`");
@@ -194,7 +194,7 @@ async fn a_migration_that_fails_replaces_nothing() {
     let started = || ["backend", "proxy"].map(|service| stack.inspect(service)["State"]["StartedAt"].clone());
     let before = started();
 
-    // Another log level makes new containers of everything, and migrations that cannot be done come first (R6.2).
+    // Another log level makes new containers of everything, and migrations that cannot be done come first.
     checkout.edit("infra/env/test.toml", "log_level = \"info\"", "log_level = \"debug\"");
     checkout.edit("infra/compose.yaml", "command: [\"migrate\", \"up\"]", "command: [\"migrate\", \"sideways\"]");
     let refused = stack.xtask(&["up"]);

@@ -237,7 +237,7 @@ fn the_newest_build_wins_and_cancelled_ones_leave_nothing_running() {
     eventually("the program is copied", || bench.out().join(".builds/slow-1").exists());
 }
 
-/// What the guard does about one that is unhealthy would end a build (R9.2).
+/// What the guard does about one that is unhealthy would end a build.
 #[test]
 fn an_agent_that_hangs_is_unhealthy_and_one_that_builds_is_not() {
     let mut bench = Bench::new();

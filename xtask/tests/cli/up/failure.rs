@@ -1,4 +1,4 @@
-//! `up` that fails: who, why, who waited and since when, the last words, and the next command (R2.3).
+//! `up` that fails: who, why, who waited and since when, the last words, and the next command.
 
 use insta::assert_snapshot;
 

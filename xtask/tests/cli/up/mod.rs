@@ -17,7 +17,7 @@ use crate::harness::{Checkout, Reply};
 fn everything_starts_in_order_from_nothing() {
     let checkout = Checkout::new();
     let outcome = checkout.run(["up"]).success();
-    // R2.1: data services, then migrations, then what uses the schema. R2.2: the proxy is last.
+    // Data services, then migrations, then what uses the schema; the proxy is last.
     outcome.order("event db health_status: healthy", "call container start c-slipway-migrate");
     outcome.order("event redis health_status: healthy", "call container start c-slipway-backend");
     outcome.order("event migrate die 0", "call container start c-slipway-backend");

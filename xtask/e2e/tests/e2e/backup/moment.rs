@@ -1,4 +1,4 @@
-//! A backup is of one moment, whatever people do meanwhile: no transfer is half done in it, and each file that a row names is there (R6.3).
+//! A backup is of one moment, whatever people do meanwhile: no transfer is half done in it, and each file that a row names is there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,4 @@
-//! No room, in each place that a backup or a restore writes to: it is said, and nothing is changed (R6.3).
+//! No room, in each place that a backup or a restore writes to: it is said, and nothing is changed.
 
 use super::Ship;
 use crate::harness::shared;

@@ -1,4 +1,4 @@
-//! The page for developers: services, the graph, changes with their times, logs, and what can be asked for there (R7.1, R7.4, R7.5).
+//! The page for developers: services, the graph, changes with their times, logs, and what can be asked for there.
 
 use std::collections::BTreeSet;
 

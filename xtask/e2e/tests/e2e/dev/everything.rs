@@ -1,4 +1,4 @@
-//! What is edited beside the programs: dependencies, migrations, the proxy, settings, compose files, and services of other languages (R7.1, R7.3, R7.5).
+//! What is edited beside the programs: dependencies, migrations, the proxy, settings, compose files, and services of other languages.
 
 use anyhow::ensure;
 
@@ -11,7 +11,7 @@ async fn dependencies_and_migrations_are_there_with_the_save() {
     let mut workshop = Workshop::open().await;
     let image = workshop.stack.inspect("backend")["Image"].clone();
 
-    // A dependency: the manifest, then code that uses it, as people write it; nothing says `cargo` (R7.3).
+    // A dependency: the manifest, then code that uses it, as people write it; nothing says `cargo`.
     workshop.edit("backend/Cargo.toml", "[dependencies]\n", "[dependencies]\nsemver = \"1\"\n");
     workshop.see("Cargo.toml → built");
     workshop.edit(VERSION, "\"name\": \"backend\"", "\"name\": semver::Version::new(1, 2, 3).to_string()");
@@ -20,7 +20,7 @@ async fn dependencies_and_migrations_are_there_with_the_save() {
     assert!(workshop.text("Cargo.lock").contains("name = \"semver\""));
     assert_eq!(workshop.stack.inspect("backend")["Image"], image, "no image was built for it");
 
-    // A migration and code that needs it, in one save: the code comes when the table is there (R7.5).
+    // A migration and code that needs it, in one save: the code comes when the table is there.
     let migration = "backend/migrations/20990101000002_log_the_soundings.up.sql";
     workshop.save(migration, "CREATE TABLE soundings (fathoms integer NOT NULL);\nINSERT INTO soundings VALUES (7);\n");
     workshop.see("log_the_soundings.up.sql");

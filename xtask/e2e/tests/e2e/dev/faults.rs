@@ -1,4 +1,4 @@
-//! Mistakes of every kind, made and mended under load: each is told with its place or its reason, and what was good goes on serving (R7.2, R7.5).
+//! Mistakes of every kind, made and mended under load: each is told with its place or its reason, and what was good goes on serving.
 
 use super::load::Load;
 use super::{VERSION, number, rename, serves};

@@ -1,4 +1,4 @@
-//! Services that are not well while somebody is attached: they are restarted, and the loop goes on (R9.2).
+//! Services that are not well while somebody is attached: they are restarted, and the loop goes on.
 
 use anyhow::ensure;
 

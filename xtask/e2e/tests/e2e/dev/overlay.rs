@@ -1,4 +1,4 @@
-//! Mistakes as whoever has a page of the site open sees them: what and where, without losing the page, and only until they are mended (R7.2, R7.5).
+//! Mistakes as whoever has a page of the site open sees them: what and where, without losing the page, and only until they are mended.
 
 use serde_json::{Value, json};
 

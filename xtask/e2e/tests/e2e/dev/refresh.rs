@@ -1,4 +1,4 @@
-//! Saves as whoever has a page of the site open sees them: new styles in place, new pages and new programs with what was typed kept (R7.1, R7.2).
+//! Saves as whoever has a page of the site open sees them: new styles in place, new pages and new programs with what was typed kept.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Ways in which files come to be changed: each is one change, and what is there at the end is what serves (R7.1).
+//! Ways in which files come to be changed: each is one change, and what is there at the end is what serves.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! New programs under load: no request fails, live connections come back, and no log line is lost (R7.2, R7.4).
+//! New programs under load: no request fails, live connections come back, and no log line is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Fingerprinted assets: cached for ever, compressed, and asked for again only by their tag (R3.1, R3.3).
+//! Fingerprinted assets: cached for ever, compressed, and asked for again only by their tag.
 
 use http::Method;
 

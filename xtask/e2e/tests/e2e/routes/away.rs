@@ -1,4 +1,4 @@
-//! What visitors see while an application is away, and that nothing else falls over with it (R3.4, R3.5, R9.4).
+//! What visitors see while an application is away, and that nothing else falls over with it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Files through the whole stack: sent to the backend as they come, allowed by the backend, sent by nginx (R3.1).
+//! Files through the whole stack: sent to the backend as they come, allowed by the backend, sent by nginx.
 
 use http::Method;
 use reqwest::multipart::{Form, Part};

@@ -1,4 +1,4 @@
-//! The headers of every response, whoever makes it (R3.3). The other modules check them on 413, 429 and 503.
+//! The headers of every response, whoever makes it. The other modules check them on 413, 429 and 503.
 
 use crate::harness::client::Answer;
 use crate::harness::shared;

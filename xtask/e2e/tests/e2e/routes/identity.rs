@@ -1,4 +1,4 @@
-//! One id for each request, the same in the response and in the log lines of every service on its way (R3.3).
+//! One id for each request, the same in the response and in the log lines of every service on its way.
 
 use std::time::Duration;
 

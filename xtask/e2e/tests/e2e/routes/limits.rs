@@ -1,4 +1,4 @@
-//! Bounds on what one client may send: bodies and rates (R3.4).
+//! Bounds on what one client may send: bodies and rates.
 
 use std::time::{Duration, Instant};
 

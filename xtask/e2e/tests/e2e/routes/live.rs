@@ -1,4 +1,4 @@
-//! The WebSocket through the proxy (R1.2, R3.1).
+//! The WebSocket through the proxy.
 
 use std::time::Duration;
 
