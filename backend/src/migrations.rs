@@ -236,6 +236,16 @@ pub async fn status(connection: &mut PgConnection, migrations: &Migrator) -> any
     Ok(compare(migrations, &recorded(connection).await?))
 }
 
+/// Indexes and constraints that PostgreSQL has and does not use: `CREATE INDEX CONCURRENTLY` failed, or rows were never checked. A migration that made
+/// them is applied all the same.
+pub async fn invalid(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    let sql = "SELECT format('index %I.%I', nspname, relname) FROM pg_index \
+        JOIN pg_class c ON c.oid = indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
+        WHERE NOT indisvalid AND c.relkind = 'i' AND nspname !~ '^pg_' AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = c.oid) \
+        UNION ALL SELECT format('constraint %I of %s', conname, conrelid::regclass) FROM pg_constraint WHERE NOT convalidated AND conrelid <> 0 ORDER BY 1";
+    sqlx::query_scalar(sql).fetch_all(connection).await
+}
+
 /// How many migrations of this binary are applied, and how many are pending.
 pub async fn progress(pool: &PgPool) -> Result<(usize, usize), sqlx::Error> {
     let entries = compare(&MIGRATOR, &recorded(&mut *pool.acquire().await?).await?);

@@ -67,11 +67,17 @@ async fn act(action: Action, config: &MigrateConfig) -> anyhow::Result<()> {
             if applied == 0 {
                 writeln!(out, "nothing to apply")?;
             }
+            for object in migrations::invalid(&mut connection).await? {
+                writeln!(out, "warning: invalid: {object}")?;
+            }
         }
         Action::Status { checksums } => {
             for entry in migrations::status(&mut connection, &MIGRATOR).await? {
                 let sums = if checksums { sums(&entry) } else { String::new() };
                 writeln!(out, "{:<18} {}  {}{sums}", entry.status.name(), entry.version, entry.description)?;
+            }
+            for object in migrations::invalid(&mut connection).await? {
+                writeln!(out, "{:<18} {object}", "invalid")?;
             }
         }
         Action::Revert { version, changed } => {

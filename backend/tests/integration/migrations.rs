@@ -35,6 +35,28 @@ async fn up_is_idempotent_even_at_the_same_time() {
 }
 
 #[tokio::test]
+async fn what_the_database_does_not_use_is_named() {
+    run(async |bench| {
+        let mut connection = connect(bench).await;
+        assert_eq!(migrations::invalid(&mut connection).await.unwrap(), [""; 0]);
+        let mut refused = Vec::new();
+        for sql in [
+            "CREATE TABLE \"a 1\" (n int)",
+            "INSERT INTO \"a 1\" VALUES (1), (1)",
+            "CREATE UNIQUE INDEX CONCURRENTLY twice ON \"a 1\" (n)",
+            // The second time it is there, and nothing fails.
+            "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS twice ON \"a 1\" (n)",
+            "ALTER TABLE \"a 1\" ADD CONSTRAINT large CHECK (n > 1) NOT VALID",
+        ] {
+            refused.push(sqlx::query(sql).execute(&bench.pool).await.is_err());
+        }
+        assert_eq!(refused, [false, false, true, false, false]);
+        assert_eq!(migrations::invalid(&mut connection).await.unwrap(), ["constraint large of \"a 1\"", "index public.twice"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn one_at_a_time_changes_the_schema() {
     run(async |bench| {
         let (mut holder, mut up, mut revert, mut watcher) =

@@ -18,11 +18,17 @@ pub(crate) struct Line {
     recorded: Option<String>,
 }
 
+/// The state of what is no migration: an index or a constraint, which follows.
+const INVALID: &str = "invalid";
 /// What comes before checksums.
 const SUMS: [&str; 2] = ["own=", "recorded="];
 
 impl Line {
     fn parse(line: &str) -> Option<Self> {
+        if let Some(object) = line.strip_prefix(INVALID).filter(|rest| rest.starts_with(' ')) {
+            let (state, name) = (INVALID.to_owned(), object.trim().to_owned());
+            return Some(Self { state, number: 0, name, own: None, recorded: None });
+        }
         let words: Vec<&str> = line.split_whitespace().collect();
         let at = words.iter().position(|word| word.parse::<u64>().is_ok()).filter(|at| *at > 0)?;
         let rest = &words[at + 1..];
@@ -40,6 +46,7 @@ impl Line {
     /// What should not be.
     pub(crate) fn drift(&self) -> Option<Finding> {
         let (kind, text) = match self.state.as_str() {
+            INVALID => return Some(Finding::of(&self.name, Kind::Invalid, "is not valid: the database does not use it")),
             "changed" => (Kind::Changed, "was changed after it was applied"),
             "unknown" => (Kind::Missing, "was applied to the database, and the program that runs does not have it"),
             "out-of-order" => (Kind::OutOfOrder, "is not applied, and a later one is"),
@@ -87,6 +94,11 @@ impl Line {
         self.state == "changed"
     }
 
+    /// Whether it is about a migration.
+    pub(crate) fn is_migration(&self) -> bool {
+        self.state != INVALID
+    }
+
     fn is_applied(&self) -> bool {
         ["applied", "changed", "unknown"].contains(&self.state.as_str())
     }
@@ -119,7 +131,8 @@ pub(crate) fn compare(lines: &[Line], files: &[File]) -> Vec<Finding> {
     let ups = files.iter().filter(|file| file.is_up());
     let numbered: Vec<(u64, &File)> = ups.filter_map(|file| Some((files::number(&file.name)?, file))).collect();
     let mut found: Vec<Finding> = Vec::new();
-    for line in lines {
+    found.extend(lines.iter().filter(|line| !line.is_migration()).filter_map(Line::drift));
+    for line in lines.iter().filter(|line| line.is_migration()) {
         let of: Vec<&File> = numbered.iter().filter(|(number, _)| *number == line.number).map(|(_, file)| *file).collect();
         match of[..] {
             [] => found.extend(line.without_file(&numbered)),
@@ -139,7 +152,7 @@ pub(crate) fn compare(lines: &[Line], files: &[File]) -> Vec<Finding> {
 
 /// Whether `lines` have what is needed to compare texts.
 pub(crate) fn compared(lines: &[Line]) -> bool {
-    lines.iter().all(|line| line.own.is_some() || line.recorded.is_some())
+    lines.iter().filter(|line| line.is_migration()).all(|line| line.own.is_some() || line.recorded.is_some())
 }
 
 /// `status` without checksums: they are for programs.
@@ -165,6 +178,8 @@ mod tests {
         20260101000004: was applied to the database, and the program that runs does not have it
         ");
         assert!(check(&parse("applied 1 a\npending 2 b\n")).is_empty());
+        let invalid = check(&parse("applied 1 a\ninvalid            index public.\"a 1\"\n"));
+        assert_eq!(invalid, [Finding::of("index public.\"a 1\"", Kind::Invalid, "is not valid: the database does not use it")]);
         assert_eq!(pending(&parse(STATUS)).collect::<Vec<_>>(), [20_260_101_000_005]);
     }
 

@@ -34,6 +34,8 @@ pub(crate) enum Kind {
     OutOfOrder,
     /// The program that runs was built without it.
     Unbuilt,
+    /// An index or a constraint that the database has and does not use.
+    Invalid,
 }
 
 impl Kind {
@@ -51,6 +53,7 @@ impl Kind {
             Self::Missing => "missing",
             Self::OutOfOrder => "out-of-order",
             Self::Unbuilt => "unbuilt",
+            Self::Invalid => "invalid",
         }
     }
 
@@ -78,6 +81,9 @@ impl Kind {
             }
             Self::OutOfOrder => {
                 "`cargo xtask migrate` applies it as it is; where it needs the later ones, give it the number of today first"
+            }
+            Self::Invalid => {
+                "drop the index and create it again, both with `CONCURRENTLY`; `ALTER TABLE … VALIDATE CONSTRAINT …` checks the rows of a constraint"
             }
             Self::Unbuilt => "`cargo xtask rebuild` builds the program from the files that are here, and so does `cargo xtask dev`",
         }

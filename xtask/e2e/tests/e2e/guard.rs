@@ -60,6 +60,17 @@ async fn what_hangs_is_restarted_without_help() {
     stack.url = stack.xtask(&["up"]).good().stdout.trim().to_owned();
     each_that_hangs_is_restarted(&stack, "local").await;
 
+    // Also while a backup is made, however long that takes.
+    let _held = stack.lock_table("tasks").await;
+    let mut backup = stack.xtask_start(&["backup"]);
+    backup.see("dumping db", PATIENCE);
+    let before = starts(&stack);
+    stack.signal_service("worker", "STOP");
+    mended(&stack, "beside a backup", "worker", &before["worker"]).await;
+    stack.unlock_tables();
+    let (code, said) = backup.end();
+    assert_eq!(code, 0, "{said}");
+
     // One is enough, and it ends with the stack.
     let guard = format!("guard --env test --instance {}", stack.instance);
     let second = stack.xtask(&["guard"]).good();

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// How often a healthy stack is asked; `TEST_RUNS` says otherwise.
 fn runs() -> u32 {
-    std::env::var("TEST_RUNS").map_or(1, |count| count.parse().expect("TEST_RUNS is a number"))
+    std::env::var("TEST_RUNS").map_or(2, |count| count.parse().expect("TEST_RUNS is a number"))
 }
 
 /// What `smoke --json` says with these flags.

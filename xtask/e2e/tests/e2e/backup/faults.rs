@@ -1,6 +1,6 @@
 //! Damage, two at once, a database that goes away, files that change: it is said, and nothing is changed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Ship;
 use crate::harness::shared;
@@ -114,6 +114,26 @@ async fn a_database_that_goes_away_leaves_no_backup() {
     assert_eq!(sent.0, 0, "{sent:?}");
     let (code, said) = backup.end();
     assert!(code == 1 && said.contains("the database could not be dumped"), "{said}");
+    assert_eq!(ship.listed(), [""; 0]);
+    // Whatever a backup waits for, Ctrl-C ends it.
+    let _held = ship.stack().lock_table("bulk").await;
+    let mut backup = ship.stack().xtask_start(&["backup"]);
+    backup.see("dumping db", Duration::from_secs(60));
+    backup.signal("INT");
+    let begun = Instant::now();
+    let (code, said) = backup.end();
+    eprintln!("a backup that waits ended {:?} after Ctrl-C", begun.elapsed());
+    assert_eq!(code, 130, "{said}");
+    // A server that hangs is given up.
+    let mut backup = ship.stack().xtask_start(&["backup"]);
+    backup.see("dumping db", Duration::from_secs(60));
+    ship.stack().signal_service("db", "STOP");
+    let begun = Instant::now();
+    let (code, said) = backup.end();
+    eprintln!("a backup of a server that hangs ended after {:?}", begun.elapsed());
+    assert!(code == 1 && said.contains("the database has not answered for "), "{said}");
+    ship.stack().signal_service("db", "CONT");
+    ship.stack().unlock_tables();
     assert_eq!(ship.listed(), [""; 0]);
     // One that does not run is named before anything begins.
     ship.stack().docker(&["stop", &ship.stack().container("db")]).good();

@@ -96,6 +96,25 @@ impl Stack {
         self.exec("db", &psql).good().stdout.lines().map(str::to_owned).collect()
     }
 
+    /// Locks a table, so that a dump of it waits until this goes.
+    pub(crate) async fn lock_table(&self, table: &str) -> Running {
+        let sql = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)");
+        let psql = ["psql", "--username=slipway", "--dbname=slipway", "--command", &sql];
+        let holder = self.docker_start(&[&["exec", &self.container("db")], &psql[..]].concat());
+        let held = format!("SELECT count(*) FROM pg_locks WHERE relation = '{table}'::regclass AND mode = 'AccessExclusiveLock' AND granted");
+        super::eventually("the table is locked", Duration::from_secs(30), || async {
+            let count = self.query(&held);
+            if count == ["1"] { Ok(()) } else { Err(count.join(",")) }
+        })
+        .await;
+        holder
+    }
+
+    /// Lets go of all that [`Self::lock_table`] has.
+    pub(crate) fn unlock_tables(&self) {
+        self.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%LOCK TABLE%' AND pid <> pg_backend_pid()");
+    }
+
     /// Runs a program in the container of `service`: what `cargo xtask shell` does has tests of its own, and takes several times as long.
     pub(crate) fn exec(&self, service: &str, command: &[&str]) -> Outcome {
         self.exec_with(service, command, "")
