@@ -27,6 +27,11 @@ const RETRY: Duration = Duration::from_millis(250);
 const LOCK_TIMEOUT: &str = "55P03";
 /// The table that records what was applied.
 const TABLE: &str = "_sqlx_migrations";
+/// How long a migration waits for a lock each time, and everybody behind it.
+const LOCK_PATIENCE: &str = "SET lock_timeout = '1s'";
+/// How often it tries, and how long others go on in between: a minute and a half in all.
+const LOCK_TRIES: u32 = 45;
+const LOCK_PAUSE: Duration = Duration::from_secs(1);
 /// What is left of a failed migration that begins with `-- no-transaction`.
 const NO_TRANSACTION: &str = "it runs without a transaction: look at what it left";
 
@@ -172,9 +177,10 @@ async fn up_locked(connection: &mut PgConnection, migrations: &Migrator, applied
     check(migrations, &entries)?;
     let pending: Vec<&Migration> = pending(migrations, &entries).collect();
     for migration in &pending {
-        connection.apply(TABLE, migration).await.map_err(|error| {
+        apply(connection, migration).await.map_err(|error| {
             let left = match migration.no_tx {
                 true => NO_TRANSACTION,
+                false if waited_too_long(&error) => "others held what it needs, each time it was tried; the schema is as it was before it",
                 false if file::may_commit(migration.sql.as_str()) => "it may have ended its transaction itself: look at what it left",
                 false => "the schema is as it was before it",
             };
@@ -183,6 +189,37 @@ async fn up_locked(connection: &mut PgConnection, migrations: &Migrator, applied
         applied(migration);
     }
     Ok(pending.len())
+}
+
+/// Applies `migration`. One that waits for a lock has everybody wait who comes after it, so it waits for a short time, lets go, and tries again. What runs
+/// without a transaction is tried once: what is left of it would be in the way.
+async fn apply(connection: &mut PgConnection, migration: &Migration) -> Result<(), MigrateError> {
+    if migration.no_tx {
+        return connection.apply(TABLE, migration).await.map(drop);
+    }
+    let mut tries = 1;
+    let outcome = loop {
+        // Its own `SET lock_timeout` comes later, and counts.
+        sqlx::query(LOCK_PATIENCE).execute(&mut *connection).await?;
+        match connection.apply(TABLE, migration).await {
+            Err(error) if waited_too_long(&error) && tries < LOCK_TRIES => {
+                tries += 1;
+                sleep(LOCK_PAUSE).await;
+            }
+            outcome => break outcome,
+        }
+    };
+    // The error of the migration says more.
+    let reset = sqlx::query("RESET lock_timeout").execute(connection).await;
+    outcome?;
+    reset?;
+    Ok(())
+}
+
+/// Whether it ended because others held a lock for longer than it waits.
+fn waited_too_long(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else { return false };
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some(LOCK_TIMEOUT))
 }
 
 /// Refuses what cannot be applied as a whole, before anything is.

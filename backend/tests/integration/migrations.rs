@@ -35,6 +35,30 @@ async fn up_is_idempotent_even_at_the_same_time() {
 }
 
 #[tokio::test]
+async fn a_migration_lets_others_go_on_while_it_waits_for_a_lock() {
+    run_unmigrated(async |bench| {
+        let (mut holder, mut up) = (connect(bench).await, connect(bench).await);
+        sqlx::query("CREATE TABLE busy (n int)").execute(&bench.pool).await.unwrap();
+        let migrator = program("ALTER TABLE busy ADD COLUMN m int");
+        sqlx::query("BEGIN").execute(&mut holder).await.unwrap();
+        sqlx::query("SELECT * FROM busy").execute(&mut holder).await.unwrap();
+        let others = async {
+            let waiting = async || {
+                let sql = "SELECT count(*) FROM pg_locks WHERE relation = 'busy'::regclass AND NOT granted";
+                sqlx::query_scalar::<_, i64>(sql).fetch_one(&bench.pool).await.unwrap() > 0
+            };
+            eventually("it waits", waiting).await;
+            // Behind it, and before it has what it wants.
+            sqlx::query("SELECT * FROM busy").execute(&bench.pool).await.unwrap();
+            sqlx::query("COMMIT").execute(&mut holder).await.unwrap();
+        };
+        let (applied, ()) = tokio::join!(migrations::up(&mut up, &migrator, |_| {}), others);
+        assert_eq!(applied.unwrap(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_the_database_does_not_use_is_named() {
     run(async |bench| {
         let mut connection = connect(bench).await;
