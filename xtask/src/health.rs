@@ -96,7 +96,7 @@ pub(crate) fn next_step(service: &str, container: Option<&Container>, flags: &st
     let logs = format!("`cargo xtask logs {service} --tail 50{flags}` says why");
     let Some(container) = container else { return format!("`cargo xtask up{flags}` starts it") };
     match (container.state.status.as_str(), container.health()) {
-        ("paused", _) => format!("`docker container unpause {}` lets it go on", container.name()),
+        ("paused", _) => format!("`cargo xtask up{flags}` lets it go on"),
         ("running", Some("unhealthy")) => format!("{logs}; `cargo xtask restart {service}{flags}` starts it again"),
         ("running", Some("starting")) => format!("`cargo xtask status --watch{flags}` shows when it is"),
         ("running", _) => format!("`cargo xtask up{flags}` recreates its container, in all its networks"),

@@ -94,6 +94,13 @@ impl Lock {
         matches!(file.try_lock(), Err(TryLockError::WouldBlock)).then(|| holder(&file))
     }
 
+    /// The process that guards the stack of `project`, as it says of itself.
+    pub(crate) fn guard_of(project: &Project) -> Option<u32> {
+        let (file, _) = open(project, "guard.lock").ok()?;
+        let taken = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        holder(&file).rsplit_once(", process ").filter(|_| taken)?.1.trim().parse().ok()
+    }
+
     /// Whether the stack of `project` is guarded.
     pub(crate) fn is_guarded(project: &Project) -> bool {
         Self::is_taken(project, "guard.lock")

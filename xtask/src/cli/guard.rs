@@ -29,7 +29,11 @@ impl Guard {
 /// # Errors
 /// When it cannot be started.
 pub(super) fn leave(context: &Context, stack: &Stack) -> anyhow::Result<()> {
-    if context.dry_run() || !stack.environment.guard.enabled || Lock::is_guarded(&stack.project) {
+    if context.dry_run() || !stack.environment.guard.enabled {
+        return Ok(());
+    }
+    guard::end_stopped(&stack.project);
+    if Lock::is_guarded(&stack.project) {
         return Ok(());
     }
     let log = stack.project.root.join("target").join(format!("{}.guard.log", stack.project.compose_name()));

@@ -150,20 +150,8 @@ impl Test {
 
 /// Every test target of the applications and of the stack; one fails without the others being left out. Without a package fewer than for the tests
 /// before: with other features of libraries, cargo would compile those once more.
-const STACK_TESTS: [&str; 12] = [
-    "test",
-    "--workspace",
-    "--no-fail-fast",
-    "--quiet",
-    "--test",
-    "integration",
-    "--test",
-    "hub",
-    "--test",
-    "processes",
-    "--test",
-    "e2e",
-];
+const STACK_TESTS: [&str; 12] =
+    ["test", "--workspace", "--no-fail-fast", "--quiet", "--test", "integration", "--test", "hub", "--test", "processes", "--test", "e2e"];
 
 /// How tests find the stack, and this program.
 fn own_variables(stack: &Stack, resolved: &stack::Resolved, program: &str) -> BTreeMap<String, String> {

@@ -2,6 +2,7 @@
 
 pub(super) mod refuse;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -231,6 +232,8 @@ pub(crate) fn start_services(
     services: &BTreeSet<String>,
     start: StartArgs,
 ) -> anyhow::Result<()> {
+    let resolved = unpaused(context, stack, resolved, services)?;
+    let resolved: &Resolved = &resolved;
     let startup = Startup::new(&resolved.model, services, &resolved.containers, &BTreeSet::new());
     if resolved.creation(services).is_none() && startup.nothing_to_do() {
         context.volume().say("everything is running already");
@@ -259,6 +262,29 @@ pub(crate) fn start_services(
     run_one_shots(context, stack, resolved)?;
     let options = Options { limit: Duration::from_secs(start.timeout), volume: context.volume(), again: programs.tasks };
     run::start(stack, resolved, services, options)
+}
+
+/// Lets what is paused of `services` go on: the engine starts no container that is.
+fn unpaused<'a>(
+    context: &Context,
+    stack: &Stack,
+    resolved: &'a Resolved,
+    services: &BTreeSet<String>,
+) -> anyhow::Result<Cow<'a, Resolved>> {
+    let paused = |container: &&Container| container.state.status == "paused" && services.contains(container.service());
+    let ids: Vec<String> = resolved.containers.iter().filter(paused).map(|container| container.id.clone()).collect();
+    let unpause = commands::engine::unpause(&ids);
+    if ids.is_empty() {
+        return Ok(Cow::Borrowed(resolved));
+    }
+    if context.dry_run() {
+        product(unpause.to_string());
+        return Ok(Cow::Borrowed(resolved));
+    }
+    unpause.read()?;
+    let mut resolved = resolved.clone();
+    resolved.containers = stack.containers()?;
+    Ok(Cow::Owned(resolved))
 }
 
 /// What has to be done for services to start with programs of today's sources, where a builder compiles them.

@@ -127,6 +127,11 @@ pub(crate) fn stop(ids: &[String]) -> Invocation {
     docker(["container", "stop"]).args(ids)
 }
 
+/// Lets the paused containers `ids` go on.
+pub(crate) fn unpause(ids: &[String]) -> Invocation {
+    docker(["container", "unpause"]).args(ids)
+}
+
 /// Removes the containers `ids`, running or not.
 pub(crate) fn remove(ids: &[String]) -> Invocation {
     docker(["container", "rm", "--force"]).args(ids)

@@ -15,6 +15,7 @@ use crate::health;
 use crate::lock::Lock;
 use crate::notify::{Kind, Message, Messenger, Wait};
 use crate::ports::PROXY;
+use crate::process::Invocation;
 use crate::project::Project;
 use crate::redact::Redactor;
 use crate::report::Volume;
@@ -56,6 +57,29 @@ pub(crate) fn run(project: &Project, volume: Volume) -> anyhow::Result<()> {
         pause = (pause * 2).min(LONGEST_ENGINE_PAUSE);
     }
     Ok(())
+}
+
+/// Whether the stack of `project` has a guard that is at work. One that was stopped (SIGSTOP) keeps its seat and restarts nothing.
+pub(crate) fn is_at_work(project: &Project) -> bool {
+    Lock::is_guarded(project) && stopped(project).is_none()
+}
+
+/// Ends a guard of `project` that was stopped, so that another one can take its seat.
+pub(crate) fn end_stopped(project: &Project) {
+    let Some(process) = stopped(project) else { return };
+    // What cannot be ended stays, and `doctor` says so.
+    let _ = Invocation::new("kill").args(["-KILL", &process]).capture();
+    let begun = Instant::now();
+    while Lock::is_guarded(project) && begun.elapsed() < CALM {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The process of a guard that was stopped, where the system tells.
+fn stopped(project: &Project) -> Option<String> {
+    let process = Lock::guard_of(project)?.to_string();
+    let state = Invocation::new("ps").args(["-o", "state=", "-p", &process]).capture().ok()?;
+    state.stdout.trim_start().starts_with('T').then_some(process)
 }
 
 struct Guard<'a> {
@@ -209,7 +233,9 @@ impl Guard<'_> {
     /// Tells somebody, once, and goes on whether or not that works.
     fn tell(&self, known: &Known, service: &str, reason: &str) {
         self.volume.say(format!("{} {service}: {reason}; restarts did not help", stamp()));
-        let settings = known.stack.environment.notify.clone();
+        // They may have been edited since the guard was started.
+        let fresh = Stack::load(self.project.clone()).map(|stack| stack.environment.notify);
+        let settings = fresh.unwrap_or_else(|_| known.stack.environment.notify.clone());
         if settings.is_silent() {
             return;
         }

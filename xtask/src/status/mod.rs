@@ -20,7 +20,7 @@ use crate::lock::Lock;
 use crate::model::Model;
 use crate::report::Volume;
 use crate::stack::{Stack, join};
-use crate::{engine, health, ports};
+use crate::{engine, guard, health, ports};
 
 /// What is known of a stack. The processor's share is between the last two samples.
 pub(crate) struct View {
@@ -95,7 +95,7 @@ impl View {
         let services = self.services(&log);
         let guard = Guard::new(
             self.stack.environment.guard.enabled && containers.iter().any(Container::running),
-            Lock::is_guarded(project),
+            guard::is_at_work(project),
             Lock::is_attached(project),
         );
         let restore = interrupted::left(&self.stack);

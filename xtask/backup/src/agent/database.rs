@@ -118,7 +118,7 @@ impl Moment {
                 dumped.iter().zip(&snapshots).try_for_each(|(Dumped { file, database }, snapshot)| {
                     let dump = server.program("pg_dump", &database.name).args(FORMAT).args([snapshot]);
                     let dump = dump.into_file(create(&directory.join(file))?);
-                    dump.run().map_err(|error| explain(error, &format!("the database {} could not be dumped", identifier(&database.name))))
+                    dump.run().map_err(|error| explain(error, &format!("the database could not be dumped: {}", identifier(&database.name))))
                 })
             }),
             Box::new(|| globals.run().map_err(|error| explain(error, "the roles could not be dumped"))),
@@ -336,7 +336,7 @@ pub(crate) fn restore(server: &Server, place: &Place, directory: &Path) -> anyho
         maintenance.run(&creation.unwrap_or_else(|| format!("CREATE DATABASE {} TEMPLATE template0", identifier(&staged))))?;
         let restore = server.program("pg_restore", &staged).args(["--exit-on-error", "--no-password", "--jobs=2"]);
         let restore = restore.args([format!("--dbname={}", connection(&staged))]).arg_file(dump);
-        restore.run().map_err(|error| explain(error, &format!("the database {} could not be restored", identifier(name))))?;
+        restore.run().map_err(|error| explain(error, &format!("the database could not be restored: {}", identifier(name))))?;
         let mut session = Session::to(server, &staged)?;
         // Without statistics the first queries would take strange ways.
         session.run("ANALYZE")?;

@@ -76,6 +76,16 @@ async fn what_hangs_is_restarted_without_help() {
     let second = stack.xtask(&["guard"]).good();
     assert!(second.stderr.contains("is guarded already"), "{second:?}");
     assert!(stack.runs(&guard));
+    // One that was stopped is none: another one takes its place.
+    stack.run("pkill", &["-STOP", "--full", &guard], "").good();
+    let guarded = || !stack.xtask(&["doctor"]).stdout.contains("does not run: nobody restarts what hangs");
+    assert!(!guarded());
+    stack.xtask(&["up"]).good();
+    assert!(guarded());
+    // What is paused goes on.
+    stack.docker(&["pause", &stack.container("worker")]).good();
+    stack.xtask(&["up"]).good();
+    assert_eq!(stack.inspect("worker")["State"]["Status"], "running");
     stack.xtask(&["down"]).good();
     eventually("no guard", PATIENCE, || async { if stack.runs(&guard) { Err("it still runs") } else { Ok(()) } }).await;
 }

@@ -4,6 +4,7 @@ use super::ask::{Ask, Known, answer};
 use super::images::Images;
 use crate::commands;
 use crate::engine::containers::{self, Container};
+use crate::guard;
 use crate::images::base;
 use crate::lock::Lock;
 use crate::migrations::drift::{self, Line};
@@ -103,7 +104,7 @@ impl Running {
                 migrations: migrations.join().unwrap_or_default(),
                 look_up,
                 foreign: None,
-                guarded: Lock::is_guarded(&stack.project),
+                guarded: guard::is_at_work(&stack.project),
                 attached: Lock::is_attached(&stack.project),
                 containers: containers.clone(),
             }

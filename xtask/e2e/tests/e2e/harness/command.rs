@@ -101,7 +101,8 @@ impl Stack {
         let sql = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)");
         let psql = ["psql", "--username=slipway", "--dbname=slipway", "--command", &sql];
         let holder = self.docker_start(&[&["exec", &self.container("db")], &psql[..]].concat());
-        let held = format!("SELECT count(*) FROM pg_locks WHERE relation = '{table}'::regclass AND mode = 'AccessExclusiveLock' AND granted");
+        let held =
+            format!("SELECT count(*) FROM pg_locks WHERE relation = '{table}'::regclass AND mode = 'AccessExclusiveLock' AND granted");
         super::eventually("the table is locked", Duration::from_secs(30), || async {
             let count = self.query(&held);
             if count == ["1"] { Ok(()) } else { Err(count.join(",")) }
