@@ -252,7 +252,8 @@ mod tests {
         // Those of this program were run before.
         targets.retain(|name| name != "cli");
         let mut named: Vec<&str> = STACK_TESTS.windows(2).filter(|pair| pair[0] == "--test").map(|pair| pair[1]).collect();
-        (targets.sort(), named.sort_unstable());
+        targets.sort();
+        named.sort_unstable();
         assert_eq!(named, targets);
     }
 
