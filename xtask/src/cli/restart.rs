@@ -59,6 +59,11 @@ fn start_again(context: &Context, stack: &Stack, services: &BTreeSet<String>, st
 pub(crate) fn check_made(stack: &Stack, resolved: &Resolved, names: &[String]) -> Result<(), Failure> {
     let made = |name: &String| resolved.containers.iter().any(|container| container.service() == name);
     let what = match names.iter().find(|name| !made(name)) {
+        Some(name) if resolved.model.services.get(name).is_some_and(|service| service.replicas() == 0) => {
+            return Err(Failure::new(format!("`{name}` is scaled to 0, so it has no container"))
+                .detail("nothing was changed")
+                .hint("set `scale` or `deploy.replicas` of the service in the compose file"));
+        }
         Some(name) => format!("`{name}` has no container yet"),
         None if resolved.containers.is_empty() => format!("{} has no containers yet", stack.project.compose_name()),
         None => return Ok(()),

@@ -148,7 +148,7 @@ fn of_names(model: &Value, found: &mut Vec<Problem>) {
     for (kind, effect) in [("networks", "requests for a service reach the others as well"), ("volumes", "they share their data")] {
         for (key, entry) in entries(model, kind) {
             let name = entry["name"].as_str().unwrap_or(key);
-            if !is_set(&entry["external"]) && entry["name"].is_string() && !name.contains(project) {
+            if !is_set(&entry["external"]) && entry["name"].is_string() && !has_word(name, project) {
                 found.push(problem(
                     format!("{kind}.{key}.name"),
                     format!("all instances of the stack have the name `{name}`, so {effect}"),
@@ -167,6 +167,12 @@ fn of_names(model: &Value, found: &mut Vec<Problem>) {
             "remove `external`, or set `kind: none` in `x-backup`",
         ));
     }
+}
+
+/// Whether `name` has `word` in it, and not as a part of a longer one: that may be another instance.
+fn has_word(name: &str, word: &str) -> bool {
+    let ends = |c: Option<char>| c.is_none_or(|c| !c.is_ascii_alphanumeric());
+    name.match_indices(word).any(|(at, _)| ends(name[..at].chars().next_back()) && ends(name[at + word.len()..].chars().next()))
 }
 
 fn problem(path: String, reason: impl Into<String>, fix: impl Into<String>) -> Problem {

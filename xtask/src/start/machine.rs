@@ -37,6 +37,8 @@ struct Member {
     healthy: bool,
     /// Whether the engine starts it again after a failure.
     restarts: bool,
+    /// Whether it does so after a success, too.
+    keeps_running: bool,
     /// How often it ended.
     ends: u32,
 }
@@ -145,11 +147,12 @@ impl Startup {
             phase: phase_of(container, ready_when, again.contains(name)),
             healthy: container.health() == Some("healthy"),
             restarts: container.restarts(),
+            keeps_running: container.keeps_running(),
             ends: 0,
         };
         let mut containers: BTreeMap<String, Member> = own().map(|container| (container.id.clone(), member(container))).collect();
         for number in own().count()..service.replicas() as usize {
-            let missing = Member { phase: Phase::Waiting, healthy: false, restarts: false, ends: 0 };
+            let missing = Member { phase: Phase::Waiting, healthy: false, restarts: false, keeps_running: false, ends: 0 };
             containers.insert(format!("{name}-{}", number + 1), missing);
         }
         // A dependency that is not part of the model (its profile is off) can only be an optional one: Compose refuses the others.
@@ -205,12 +208,16 @@ impl Startup {
                 let reached = match change {
                     Change::Started => ready_when == Condition::Started,
                     Change::Healthy => ready_when == Condition::Healthy,
-                    Change::Exited(code) => *code == 0 && ready_when == Condition::Completed,
+                    // A task that nothing waits for may be done before it is seen running.
+                    Change::Exited(0) => ready_when == Condition::Completed || (ready_when == Condition::Started && !member.keeps_running),
                     _ => false,
                 };
                 let begun = *begun;
                 if reached {
                     member.phase = Phase::Ready { begun: Some(begun), at };
+                    if *change == Change::Exited(0) {
+                        entry.ready_when = Condition::Completed;
+                    }
                 } else if let Some(reason) = member.failure(change) {
                     member.phase = Phase::Failed { begun, at, reason };
                 }
@@ -430,6 +437,21 @@ pub(crate) mod tests {
     fn a_service_that_exits_while_it_should_run_has_failed() {
         assert_eq!(played(&[(1.0, "redis", Change::Exited(0))]).failed(), Some("redis"));
         assert_eq!(played(&[(1.0, "redis", Change::Unhealthy)]).failed(), Some("redis"));
+    }
+
+    #[test]
+    fn a_task_that_nothing_waits_for_may_be_done_at_once() {
+        let json = r#"{"services":{"seed":{},"serve":{"restart":"always"}}}"#;
+        let mut startup = of(json, &[container("seed", "created", None), container("serve", "created", None).with_restart("always")]);
+        assert_eq!(starts(&mut startup, 0.0), ["seed", "serve"]);
+        assert!(hear(&mut startup, 0.1, "seed", &Change::Exited(0)), "it was never seen running");
+        assert_eq!(startup.get("seed").expect("known").ready_when, Condition::Completed);
+        assert!(!hear(&mut startup, 0.1, "serve", &Change::Exited(0)), "the engine starts it again");
+        assert!(hear(&mut startup, 0.2, "serve", &Change::Started) && startup.complete());
+        let mut startup = of(json, &[container("seed", "created", None)]);
+        starts(&mut startup, 0.0);
+        hear(&mut startup, 0.1, "seed", &Change::Exited(1));
+        assert_eq!(startup.failed(), Some("seed"));
     }
 
     fn of(json: &str, containers: &[Container]) -> Startup {

@@ -58,3 +58,10 @@ fn a_secret_and_a_config_are_files() {
     let model = json!({ "name": "slipway", "services": {}, "secrets": { "a": { "name": "slipway_a", "file": "/a" } }, "configs": { "b": { "file": "/b" } } });
     assert_eq!(problems(&model, |_| true), []);
 }
+
+#[test]
+fn the_name_of_another_instance_is_not_ours() {
+    let ours = |name: &str| has_word(name, "slipway-a");
+    assert!(["slipway-a_data", "slipway-a", "backup.slipway-a-data"].into_iter().all(ours));
+    assert!(!["slipway-ab_data", "slipway-a2", "myslipway-a", "data"].into_iter().any(ours));
+}
