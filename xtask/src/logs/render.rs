@@ -1,6 +1,6 @@
 //! Log lines as people and programs read them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use super::clock::Clock;
@@ -88,6 +88,8 @@ pub(crate) struct Renderer {
     width: usize,
     /// A colour for each service, in the order in which they first speak.
     services: BTreeMap<String, usize>,
+    /// Services with more than one container, which need their numbers.
+    several: BTreeSet<String>,
 }
 
 /// Names of services are rarely longer.
@@ -99,18 +101,26 @@ impl Renderer {
     /// For containers of `project`.
     pub(crate) fn new(project: &str, form: Form, clock: Clock) -> Self {
         let width = if matches!(form, Form::Data(_)) { 0 } else { NAME };
-        Self { form, clock, prefix: format!("{project}-"), width, services: BTreeMap::new() }
+        Self { form, clock, prefix: format!("{project}-"), width, services: BTreeMap::new(), several: BTreeSet::new() }
     }
 
     /// Makes room for the name of a container.
     pub(crate) fn expect(&mut self, container: &str) {
+        let short = container.strip_prefix(&self.prefix).unwrap_or(container);
+        if let Some((name, number)) = short.rsplit_once('-')
+            && number != "1"
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            self.several.insert(name.to_owned());
+        }
         self.width = self.width.max(width(self.short(container)));
     }
 
-    /// The container's name without what says nothing: for people also the number of an only one.
+    /// The container's name without what says nothing: for people also the number of an only one, as far as is known.
     fn short<'a>(&self, container: &'a str) -> &'a str {
         let short = container.strip_prefix(&self.prefix).unwrap_or(container);
-        if matches!(self.form, Form::Data(_)) { short } else { short.strip_suffix("-1").unwrap_or(short) }
+        let alone = short.strip_suffix("-1").filter(|name| !matches!(self.form, Form::Data(_)) && !self.several.contains(*name));
+        alone.unwrap_or(short)
     }
 
     /// Appends a line, which the engine got `at` this moment, to `out`, with its end.
@@ -217,7 +227,7 @@ mod tests {
                                  second \x1b[2J
         03:04:05 mail-catcher       [1, 2] caf\xe9
         03:04:05 other              
-        03:04:05 backend      WARN  03:04  WARN late
+        03:04:05 backend-1    WARN  03:04  WARN late
         03:04:05 db                 	FROM x\x1b]0;owned\x07
         ");
     }
