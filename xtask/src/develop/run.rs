@@ -117,6 +117,7 @@ pub(crate) fn run(desk: Desk<'_>) -> anyhow::Result<()> {
             errors: BTreeSet::new(),
             talk: Vec::new(),
             due: Vec::new(),
+            unwell: BTreeSet::new(),
             fallen: BTreeSet::new(),
             reloads: BTreeMap::new(),
             ruling: BTreeMap::new(),
@@ -198,6 +199,8 @@ pub(super) struct Loop<'scope, 'env> {
     pub(super) talk: Vec<String>,
     /// Services whose restart waits for its time.
     pub(super) due: Vec<(Instant, String)>,
+    /// Services and their containers that the engine has called unhealthy, and not healthy, started or ended since.
+    pub(super) unwell: BTreeSet<(String, String)>,
     /// Services that went back to an older build by themselves and are asked which one it is.
     pub(super) fallen: BTreeSet<String>,
     /// Services that take new files when they are told to.

@@ -87,10 +87,13 @@ impl Loop<'_, '_> {
     }
 
     pub(super) fn engine_said(&mut self, event: &Event) {
+        if matches!(event.change, Change::Healthy | Change::Started | Change::Exited(_) | Change::Removed) {
+            self.unwell.remove(&(event.service.clone(), event.id.clone()));
+        }
         match event.change {
             Change::Started => self.started(&event.service, &event.id),
             Change::Healthy => self.tell.solved(&format!("service:{}", event.service)),
-            Change::Unhealthy => self.unwell(&event.service),
+            Change::Unhealthy => self.unwell(&event.service, &event.id),
             Change::Asked => self.leavers.asked(&event.id),
             Change::Starved => self.leavers.starved(&event.id),
             Change::Exited(code) => self.container_ended(event, code),
@@ -156,7 +159,9 @@ impl Loop<'_, '_> {
         }
     }
 
-    fn unwell(&mut self, service: &str) {
+    fn unwell(&mut self, service: &str, id: &str) {
+        // The engine says it once, and may be asked how its containers are only after that.
+        self.unwell.insert((service.to_owned(), id.to_owned()));
         let key = format!("service:{service}");
         let container = self.containers.iter().find(|container| container.service() == service);
         if container.is_some_and(|container| container.is_examined(&self.containers)) {
@@ -191,8 +196,8 @@ impl Loop<'_, '_> {
         for (_, service) in due {
             // It may have become well meanwhile.
             let open = self.tell.open(&format!("service:{service}"));
-            let unwell = self.of(&service).filter(|container| container.health() == Some("unhealthy"));
-            let ids: Vec<String> = unwell.filter(|_| open).map(|container| container.id.clone()).collect();
+            let unwell = self.unwell.iter().filter(|(of, _)| open && *of == service);
+            let ids: Vec<String> = unwell.map(|(_, id)| id.clone()).collect();
             if ids.is_empty() {
                 continue;
             }

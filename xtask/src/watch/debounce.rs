@@ -11,8 +11,10 @@ pub(super) struct Windows {
     pub(super) quiet: Duration,
     /// A file that is written all the time must not hold back the others for longer.
     pub(super) cap: Duration,
-    /// What a crashed git left behind must not hold anything back for longer.
+    /// What a crashed git left behind must not hold anything back for longer: as long as git is at work, something happens.
     pub(super) hold: Duration,
+    /// No operation of git holds anything back for longer.
+    pub(super) longest: Duration,
     /// How often git's lock is looked at while it holds a batch back.
     pub(super) recheck: Duration,
 }
@@ -23,6 +25,7 @@ impl Default for Windows {
             quiet: Duration::from_millis(20),
             cap: Duration::from_millis(150),
             hold: Duration::from_secs(10),
+            longest: Duration::from_secs(120),
             recheck: Duration::from_millis(10),
         }
     }
@@ -90,7 +93,7 @@ impl Debounce {
 
     /// What to do at `now`. `lock` is asked only when a batch would be due.
     pub(super) fn step(&mut self, now: Instant, lock: impl FnOnce() -> Option<Lock>) -> Step {
-        let Windows { quiet, cap, hold, recheck } = self.windows;
+        let Windows { quiet, cap, hold, longest, recheck } = self.windows;
         let Some(pending) = &mut self.pending else { return Step::Idle };
         let due = (pending.last + quiet).min(pending.capped);
         if now < due {
@@ -100,7 +103,8 @@ impl Debounce {
         if lock.is_none() {
             self.stale = None;
         }
-        let limit = pending.held.map_or(now, |held| held.since) + hold;
+        let since = pending.held.map_or(now, |held| held.since);
+        let limit = (since.max(pending.last) + hold).min(since + longest);
         match (lock, &mut pending.held) {
             (Some(lock), _) if self.stale == Some(lock) => {}
             (Some(lock), held) if now < limit => {

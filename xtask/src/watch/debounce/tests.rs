@@ -166,13 +166,28 @@ fn another_lock_than_the_stale_one_is_waited_for() {
 }
 
 #[test]
-fn a_long_operation_is_cut_without_calling_its_lock_stale() {
+fn an_operation_is_waited_for_while_it_changes_files() {
     let mut clock = Clock::new();
-    clock.note(0);
     clock.lock = Some(1);
+    for second in 0..60 {
+        clock.note(second * 1000);
+        assert_eq!(clock.step(second * 1000 + 20), Some(Err(u128::from(second) * 1000 + 30)));
+    }
+    clock.lock = None;
+    clock.note(60_000);
+    assert_eq!(clock.step(60_020), Some(Err(60_040)));
+    assert_eq!(clock.step(60_040), Some(Ok((0, false))), "all of it is one batch");
+}
+
+#[test]
+fn a_very_long_operation_is_cut_without_calling_its_lock_stale() {
+    let mut clock = Clock::new();
+    clock.lock = Some(1);
+    clock.note(0);
     assert_eq!(clock.step(20), Some(Err(30)));
     clock.lock = Some(2);
-    assert_eq!(clock.step(10_020), Some(Ok((0, false))));
-    clock.note(10_021);
-    assert_eq!(clock.step(10_041), Some(Err(10_051)), "the rest of it is held back as well");
+    clock.note(120_000);
+    assert_eq!(clock.step(120_020), Some(Ok((0, false))));
+    clock.note(120_021);
+    assert_eq!(clock.step(120_041), Some(Err(120_051)), "the rest of it is held back as well");
 }

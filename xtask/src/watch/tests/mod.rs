@@ -22,6 +22,7 @@ const CALM: Windows = Windows {
     quiet: Duration::from_millis(250),
     cap: Duration::from_secs(30),
     hold: Duration::from_secs(60),
+    longest: Duration::from_secs(60),
     recheck: Duration::from_millis(10),
 };
 
