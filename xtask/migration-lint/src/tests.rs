@@ -1,17 +1,16 @@
 //! What is found and what is left alone, statement by statement.
 
-use super::*;
+use super::offence::Kind;
+use super::script::check;
 
 fn found(text: &str) -> Vec<String> {
-    check("a.up.sql", text).into_iter().map(|finding| format!("{:?} {}", finding.kind, finding.text)).collect()
+    check(text).into_iter().map(|offence| format!("{:?} {}", offence.kind, offence.text)).collect()
 }
 
 /// The kinds and tables that are found in `text`: `destructive tasks`.
 fn kinds(text: &str) -> Vec<String> {
-    check("a.up.sql", text)
-        .into_iter()
-        .map(|finding| format!("{:?} {}", finding.kind, finding.table.unwrap_or_default()).to_lowercase().trim_end().to_owned())
-        .collect()
+    let line = |kind: Kind, table: Option<String>| format!("{} {}", kind.name(), table.unwrap_or_default()).trim_end().to_owned();
+    check(text).into_iter().map(|offence| line(offence.kind, offence.table)).collect()
 }
 
 fn nothing(statements: &[&str]) {
@@ -44,7 +43,7 @@ fn what_loses_data_or_names_is_destructive() {
     for text in statements {
         assert_eq!(kinds(text), ["destructive tasks"], "{text}");
     }
-    assert_eq!(kinds("DROP TABLE a, old.b, \"C\""), ["destructive a", "destructive old.b", "destructive c"]);
+    assert_eq!(kinds("DROP TABLE a, old.b, \"C\""), ["destructive a", "destructive old.b", "destructive C"]);
     assert_eq!(kinds("TRUNCATE a, b CASCADE"), ["destructive a", "destructive b"]);
     assert_eq!(kinds("DROP SCHEMA old CASCADE"), ["destructive"]);
     assert_eq!(kinds("ALTER TABLE a DROP b, DROP COLUMN c"), ["destructive a", "destructive a"]);
@@ -56,12 +55,7 @@ fn what_loses_nothing_is_left_alone() {
         "DELETE FROM tasks WHERE id = 1",
         "WITH old AS (SELECT 1) DELETE FROM tasks USING old WHERE true",
         "WITH gone AS (DELETE FROM tasks WHERE done RETURNING *) INSERT INTO old SELECT * FROM gone",
-        "ALTER TABLE tasks DROP CONSTRAINT tasks_check",
-        "ALTER TABLE tasks RENAME CONSTRAINT a TO b",
-        "ALTER TABLE tasks ALTER COLUMN notes DROP DEFAULT, ALTER notes DROP NOT NULL, ALTER COLUMN a SET DEFAULT 'type'",
-        "ALTER INDEX a RENAME TO b",
-        "DROP INDEX a",
-        "DROP VIEW a",
+        "ALTER TABLE tasks ALTER COLUMN a SET DEFAULT 'type'",
         "CREATE TABLE a (b uuid REFERENCES tasks ON DELETE CASCADE)",
         "GRANT DELETE, TRUNCATE ON tasks TO a",
         "CREATE TRIGGER t BEFORE DELETE ON tasks EXECUTE FUNCTION f()",
@@ -135,9 +129,9 @@ fn what_takes_a_moment_is_left_alone() {
 #[test]
 fn what_runs_concurrently_is_alone_and_in_no_transaction() {
     let create = "CREATE INDEX CONCURRENTLY a ON tasks (due);";
-    assert_eq!(kinds(create), ["transaction"]);
-    assert_eq!(kinds(&format!("-- no-transaction\n{create} SELECT 1;")), ["transaction"]);
-    assert_eq!(kinds(&format!("-- Why.\n-- no-transaction\n{create}")), ["transaction"], "only the first line counts");
+    assert_eq!(kinds(create), ["transaction tasks"]);
+    assert_eq!(kinds(&format!("-- no-transaction\n{create} SELECT 1;")), ["transaction tasks"]);
+    assert_eq!(kinds(&format!("-- Why.\n-- no-transaction\n{create}")), ["transaction tasks"], "only the first line counts");
     assert_eq!(kinds("REINDEX INDEX CONCURRENTLY a"), ["transaction"]);
 }
 
@@ -163,7 +157,7 @@ fn code_that_runs_now_counts() {
     assert_eq!(kinds("DO $$ BEGIN IF true THEN DROP TABLE a; ELSE DELETE FROM b; END IF; END $$"), ["destructive a", "destructive b"]);
     assert_eq!(kinds("DO LANGUAGE plpgsql 'BEGIN EXECUTE ''TRUNCATE a''; END'"), ["destructive a"]);
     assert_eq!(kinds("DO $$ BEGIN EXECUTE format('DROP TABLE %I', x); END $$"), ["destructive"]);
-    nothing(&["DO $$ BEGIN PERFORM 'DROP TABLE a'; DELETE FROM a WHERE b; END $$", "DO $$ ' $$"]);
+    nothing(&["DO $$ BEGIN PERFORM 'DROP TABLE a'; DELETE FROM a WHERE b; END $$", "DO LANGUAGE plpython3u $$ ' $$"]);
 }
 
 #[test]
@@ -177,26 +171,26 @@ fn a_note_answers_for_its_kind() {
     for text in ["-- locks:\n-- destructive:  ", "-- It locks: small", "SELECT '-- locks: a\n-- destructive: b';", "/* locks: a */"] {
         assert_eq!(kinds(&format!("{text}\n{both}")).len(), 2, "{text}");
     }
-    assert_eq!(kinds("-- locks: none\n-- destructive: none\nCREATE INDEX CONCURRENTLY ON a (b); SELECT 1"), ["transaction"]);
+    assert_eq!(kinds("-- locks: none\n-- destructive: none\nCREATE INDEX CONCURRENTLY ON a (b); SELECT 1"), ["transaction a"]);
 }
 
 #[test]
 fn each_says_where_and_what() {
     let text = "-- Why.\nALTER TABLE tasks\n    DROP COLUMN notes,\n    ALTER COLUMN due TYPE text;\n\nCREATE INDEX ON tasks (due);\nDO $$\nBEGIN\n  TRUNCATE a;\nEND $$;";
-    let lines: Vec<String> =
-        check("a.up.sql", text).into_iter().map(|finding| format!("{}: {}", finding.line.unwrap_or_default(), finding.text)).collect();
+    let lines: Vec<String> = check(text).into_iter().map(|finding| format!("{}: {}", finding.line, finding.text)).collect();
     insta::assert_snapshot!(lines.join("\n"), @r"
-    2: DROP COLUMN removes `notes` of `tasks` with all its values
-    2: ALTER COLUMN … TYPE changes `due` of `tasks` under the version that serves
-    2: ALTER COLUMN … TYPE: nobody reads or writes `tasks` until it is written anew
-    6: CREATE INDEX without CONCURRENTLY: nobody writes to `tasks` until it is built
-    8: TRUNCATE empties `a`
+    3: Dropping a column may break existing clients
+    4: Changing a column type may break existing clients
+    4: Changing a column type blocks reads and writes while the table is rewritten
+    6: During normal index creation, table updates are blocked, but reads are still allowed. Use `concurrently` to avoid blocking writes
+    9: TRUNCATE removes all rows
     ");
 }
 
 #[test]
 fn what_cannot_be_read_is_said() {
-    assert_eq!(found("SELECT 1;\nSELECT 'a"), ["Sql a text that begins in line 2 has no end"]);
+    let found = check("SELECT 1;\nSELECT 'a");
+    assert_eq!(found.iter().map(|offence| (offence.line, offence.kind)).collect::<Vec<_>>(), [(2, Kind::Sql)]);
 }
 
 #[test]
@@ -207,14 +201,138 @@ fn nothing_makes_it_panic() {
     for start in 0..words.len() {
         for end in start..=words.len() {
             // Whatever is cut off, it is judged or left alone.
-            let _ = check("a.up.sql", &words[start..end].join(" "));
+            let _ = check(&words[start..end].join(" "));
         }
     }
 }
 
 #[test]
 fn a_transaction_of_its_own_is_named_and_a_block_is_none() {
-    let found = check("a.up.sql", "BEGIN;\nCREATE TABLE a ();\nCOMMIT;\nDO $$\nBEGIN\n    PERFORM 1;\nEND $$;\n");
+    let found = check("BEGIN;\nCREATE TABLE a ();\nCOMMIT;\nDO $$\nBEGIN\n    PERFORM 1;\nEND $$;\n");
     let lines: Vec<_> = found.iter().map(|finding| (finding.line, finding.kind)).collect();
-    assert_eq!(lines, [(Some(1), Kind::Transaction), (Some(3), Kind::Transaction)]);
+    assert_eq!(lines, [(1, Kind::Transaction), (3, Kind::Transaction)]);
+}
+
+#[test]
+fn names_that_the_version_before_uses_are_destructive() {
+    for text in [
+        "DROP VIEW v",
+        "DROP MATERIALIZED VIEW v",
+        "DROP TYPE v",
+        "DROP DOMAIN v",
+        "DROP FUNCTION f(int)",
+        "DROP SEQUENCE s",
+        "DROP EXTENSION hstore",
+        "DROP OWNED BY somebody",
+        "ALTER INDEX a RENAME TO b",
+        "ALTER TYPE e RENAME VALUE 'x' TO 'y'",
+        "ALTER TABLE tasks ADD COLUMN a int NOT NULL",
+        "ALTER TABLE tasks DROP CONSTRAINT tasks_check",
+        "ALTER TABLE tasks ALTER COLUMN a DROP DEFAULT",
+        "ALTER TABLE tasks ALTER COLUMN a DROP NOT NULL",
+    ] {
+        let found = kinds(text);
+        assert!(found.len() == 1 && found[0].starts_with("destructive"), "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn locks_that_are_taken_by_name_or_for_a_rewrite_are_told() {
+    for (text, table) in [
+        ("REFRESH MATERIALIZED VIEW v", "v"),
+        ("REINDEX TABLE tasks", "tasks"),
+        ("REINDEX INDEX i", ""),
+        ("CLUSTER tasks USING i", "tasks"),
+        ("LOCK TABLE tasks", "tasks"),
+        ("LOCK tasks IN SHARE MODE NOWAIT", "tasks"),
+        ("ALTER TABLE tasks ATTACH PARTITION p FOR VALUES IN (1)", "tasks"),
+        ("ALTER TABLE tasks DETACH PARTITION p", "tasks"),
+        ("ALTER TABLE tasks ALTER COLUMN a SET EXPRESSION AS (b + 1)", "tasks"),
+        ("ALTER TABLE tasks SET ACCESS METHOD heap", "tasks"),
+        ("ALTER TABLE tasks SET TABLESPACE fast", "tasks"),
+        ("ALTER INDEX i SET TABLESPACE fast", ""),
+        ("ALTER DOMAIN d ADD CONSTRAINT c CHECK (VALUE > 0)", ""),
+        ("DROP INDEX i", ""),
+    ] {
+        assert_eq!(kinds(text), [format!("locks {table}").trim_end()], "{text}");
+    }
+}
+
+#[test]
+fn what_fails_in_a_transaction_is_told_and_only_there() {
+    for text in [
+        "VACUUM tasks",
+        "REINDEX DATABASE slipway",
+        "CREATE DATABASE d",
+        "DROP TABLESPACE t",
+        "ALTER SYSTEM SET work_mem = '1MB'",
+        "ALTER TABLE tasks DETACH PARTITION p CONCURRENTLY",
+        "DO $$ BEGIN COMMIT; END $$",
+    ] {
+        assert!(kinds(text).iter().any(|kind| kind.starts_with("transaction")), "{text}: {:?}", found(text));
+        let alone = kinds(&format!("-- no-transaction\n{text}"));
+        assert!(!alone.iter().any(|kind| kind.starts_with("transaction")), "{text}: {alone:?}");
+    }
+    assert_eq!(kinds("VACUUM FULL tasks"), ["locks tasks", "transaction tasks"]);
+    assert_eq!(kinds("-- no-transaction\nVACUUM (FULL) tasks"), ["locks tasks"]);
+}
+
+#[test]
+fn what_is_no_sql_is_named_with_its_line_once() {
+    let text = "SELECT 1;\nALTR TABLE tasks ADD COLUMN a int;\nSELEC 2;";
+    let lines: Vec<_> = check(text).into_iter().map(|offence| (offence.line, offence.kind)).collect();
+    assert_eq!(lines, [(2, Kind::Sql)]);
+    assert_eq!(kinds(&format!("-- sql: a word of a fork of PostgreSQL\n{text}")), [""; 0]);
+    assert_eq!(found("ALTR TABLE tasks"), ["Sql is not SQL that can be read at `ALTR`: expected command, found a name"]);
+    let block = check("DO $$ BEGIN\nIF true THEN PERFORM 1;\nEND $$;");
+    assert_eq!(block.iter().map(|offence| (offence.line, offence.kind)).collect::<Vec<_>>(), [(3, Kind::Sql)], "{block:?}");
+}
+
+/// What people write and is right: nothing may be said of it, as no note answers for a text that the parser cannot read.
+#[test]
+fn sql_of_every_kind_can_be_read() {
+    nothing(&[
+        "CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public",
+        "CREATE TABLE a (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, b text COLLATE \"C\" NOT NULL CHECK (b <> ''), c numeric(10, 2)[] DEFAULT '{}', \
+         UNIQUE NULLS NOT DISTINCT (b), EXCLUDE USING gist (b WITH =) WHERE (id > 0)) PARTITION BY RANGE (id)",
+        "CREATE TABLE p PARTITION OF a FOR VALUES FROM (MINVALUE) TO (10) WITH (fillfactor = 70)",
+        "CREATE OR REPLACE FUNCTION f(a int DEFAULT 1, VARIADIC b text[] DEFAULT '{}') RETURNS TABLE (c int) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public \
+         AS $body$ DECLARE x record; BEGIN FOR x IN SELECT 1 LOOP RAISE NOTICE '%', x; END LOOP; RETURN QUERY SELECT 1; EXCEPTION WHEN OTHERS THEN NULL; END $body$",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 1",
+        "CREATE TRIGGER t AFTER INSERT OR UPDATE OF a ON tasks REFERENCING NEW TABLE AS n FOR EACH STATEMENT WHEN (true) EXECUTE FUNCTION f()",
+        "CREATE POLICY p ON tasks AS RESTRICTIVE FOR SELECT TO PUBLIC USING (true)",
+        "CREATE TYPE e AS ENUM ('a', 'b')",
+        "ALTER TYPE e ADD VALUE IF NOT EXISTS 'c' AFTER 'b'",
+        "CREATE PUBLICATION p FOR TABLE tasks (id) WHERE (id > 0)",
+        "CREATE STATISTICS s (dependencies) ON a, b FROM tasks",
+        "CREATE VIEW v WITH (security_invoker) AS WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT DISTINCT ON (n) n, count(*) FILTER (WHERE n > 1) OVER w FROM r \
+         LEFT JOIN LATERAL (SELECT 1) x ON true WINDOW w AS (PARTITION BY n ROWS UNBOUNDED PRECEDING) ORDER BY n DESC NULLS LAST LIMIT 10 FOR UPDATE SKIP LOCKED",
+        "INSERT INTO tasks AS t (a) VALUES (1), (DEFAULT) ON CONFLICT (a) DO UPDATE SET a = excluded.a WHERE t.a < 1 RETURNING *",
+        "MERGE INTO tasks t USING other o ON t.id = o.id WHEN MATCHED THEN UPDATE SET a = o.a WHEN NOT MATCHED THEN INSERT DEFAULT VALUES",
+        "GRANT SELECT (a), INSERT ON tasks TO worker WITH GRANT OPTION",
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO worker",
+        "COMMENT ON COLUMN tasks.a IS E'it\\'s'",
+        "SELECT setval('s', 1), jsonb_path_query('{}', '$.a'), 'a'\n'b', $$ x $$, U&'\\0041', 1_000, 0x1F, ARRAY[1]::int[], (ROW(1, 2)).f1, a -> 'b' #>> '{c}' FROM tasks TABLESAMPLE SYSTEM (1)",
+        "SET LOCAL lock_timeout TO '2s'",
+        "DO $$ DECLARE n int := 0; BEGIN WHILE n < 10 LOOP n := n + 1; CONTINUE WHEN n = 5; END LOOP; IF n > 1 THEN RAISE EXCEPTION 'x' USING ERRCODE = '22000'; ELSIF n = 0 THEN NULL; END IF; END $$",
+    ]);
+}
+
+#[test]
+fn the_migrations_of_this_repository_are_well() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace");
+    let compose = std::fs::read_to_string(root.join("infra/compose.yaml")).expect("readable");
+    let from = compose.lines().find_map(|line| line.trim().strip_prefix("checked_from:")).expect("in `x-migrations`").trim();
+    let entries = root.join("backend/migrations").read_dir().expect("readable").map(|entry| entry.expect("an entry"));
+    let mut seen = 0;
+    for entry in entries.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "sql")) {
+        let (name, text) = (entry.file_name().into_string().expect("a name"), std::fs::read_to_string(entry.path()).expect("readable"));
+        let found = check(&text);
+        assert!(found.iter().all(|offence| offence.kind != Kind::Sql), "{name}: {found:?}");
+        if name.ends_with(".up.sql") && name[..14] >= *from {
+            assert_eq!(found, [], "{name}");
+        }
+        seen += 1;
+    }
+    assert!(seen >= 10, "{seen} files");
 }

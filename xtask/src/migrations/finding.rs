@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::report::{Style, paint, with_flags};
 
 /// What is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
     /// The name of a file.
@@ -63,13 +63,15 @@ impl Kind {
             Self::Name => "`cargo xtask migrate new NAME` makes files with good names",
             Self::Number => "give the newer one the number of today; nothing that is applied may be renamed",
             Self::Pair => "write the file that is missing",
-            Self::Sql => "save it as UTF-8 without a byte order mark",
+            Self::Sql => {
+                "write it as PostgreSQL reads it, in UTF-8 without a byte order mark; where PostgreSQL takes it as it is, say so: `-- sql: <why>`"
+            }
             Self::Destructive => {
                 "make it a later migration, when no version that runs uses it; then say why it is safe: `-- destructive: <why>`"
             }
-            Self::Locks => "let nobody wait (docs/migrations.md says how), or say why that is fine: `-- locks: <why>`",
+            Self::Locks => "keep the lock short (docs/migrations.md says how), or say why it is fine: `-- locks: <why>`",
             Self::Transaction => {
-                "leave `BEGIN` and `COMMIT` out; `CONCURRENTLY` has a file of its own, that begins with `-- no-transaction` and has nothing else in it"
+                "leave `BEGIN` and `COMMIT` out; what fails in a transaction has a file of its own, which begins with `-- no-transaction`"
             }
             Self::Empty => "write its statements, or remove both of its files; where nothing is to be taken back, `SELECT 1;` says so",
             Self::Changed => {
@@ -147,8 +149,9 @@ impl Report {
         let line = |finding: &Finding| {
             let line = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
             let rows = finding.rows.map(|rows| format!(", about {rows} rows")).unwrap_or_default();
+            let about = finding.table.as_ref().map(|table| format!(" (`{table}`{rows})")).unwrap_or_default();
             let Finding { file, kind, text, .. } = finding;
-            format!("{file}{line}: {}: {text}{rows}", paint(Style::Error, kind.name()))
+            format!("{file}{line}: {}: {text}{about}", paint(Style::Error, kind.name()))
         };
         let mut lines: Vec<String> = self.findings.iter().map(line).collect();
         let mut kinds: Vec<Kind> = Vec::new();
@@ -172,20 +175,17 @@ mod tests {
 
     #[test]
     fn a_line_for_each_and_a_fix_for_each_kind() {
-        let lock = |table: &str| Finding {
-            line: Some(3),
-            table: Some(table.to_owned()),
-            ..Finding::of("1_a.up.sql", Kind::Locks, format!("an index on `{table}`"))
-        };
+        let lock =
+            |table: &str| Finding { line: Some(3), table: Some(table.to_owned()), ..Finding::of("1_a.up.sql", Kind::Locks, "an index") };
         let findings = vec![lock("tasks"), lock("users"), Finding::of("20260101000000", Kind::Missing, "was applied and is not here")];
         let report = Report::new(findings, true).sizes(&BTreeMap::from([("tasks".to_owned(), 1200)]));
         let text = report.render(" --env test");
         insta::assert_snapshot!(shown(&text, Colours::Removed), @r"
-        1_a.up.sql:3: locks: an index on `tasks`, about 1200 rows
-        1_a.up.sql:3: locks: an index on `users`
+        1_a.up.sql:3: locks: an index (`tasks`, about 1200 rows)
+        1_a.up.sql:3: locks: an index (`users`)
         20260101000000: missing: was applied and is not here
 
-        fix for locks: let nobody wait (docs/migrations.md says how), or say why that is fine: `-- locks: <why>`
+        fix for locks: keep the lock short (docs/migrations.md says how), or say why it is fine: `-- locks: <why>`
         fix for missing: go to the branch that has it, give its file the old number again, or let the version that has it run `cargo xtask migrate revert --env test`
         ");
         assert!(!report.ok() && Report::new(Vec::new(), false).ok());

@@ -3,26 +3,24 @@
 pub(crate) mod drift;
 mod files;
 mod finding;
-mod rules;
-mod sql;
+pub(crate) mod statements;
 
 pub(crate) use self::files::{File, read};
 pub(crate) use self::finding::{Finding, Kind, Report};
 
-/// What is wrong with `files`. What the statements of those before number `from` do is not looked at: an applied file never changes.
+/// What is wrong with the names and pairs of `files`.
 pub(crate) fn check(files: &[File], from: Option<u64>) -> Vec<Finding> {
     let mut found = files::check(files);
-    let old = |file: &File| files::parse(&file.name).is_ok_and(|name| from.is_some_and(|from| name.number < from));
-    for file in files.iter().filter(|file| !old(file)) {
-        if file.is_empty() {
-            let text = if file.is_up() { "has no statement, so it is not applied" } else { "has no statement, so it reverts nothing" };
-            found.push(Finding::of(&file.name, Kind::Empty, text));
-        } else if file.is_up() {
-            found.extend(rules::check(&file.name, &file.text));
-        }
+    for file in judged(files, from).filter(|file| file.is_empty()) {
+        let text = if file.is_up() { "has no statement, so it is not applied" } else { "has no statement, so it reverts nothing" };
+        found.push(Finding::of(&file.name, Kind::Empty, text));
     }
-    found.sort_by(|left, right| (&left.file, left.line).cmp(&(&right.file, right.line)));
     found
+}
+
+/// Those of `files` whose content counts: one before number `from` was applied before there was a check, and an applied file never changes.
+pub(crate) fn judged(files: &[File], from: Option<u64>) -> impl Iterator<Item = &File> {
+    files.iter().filter(move |file| files::parse(&file.name).map_or(true, |name| from.is_none_or(|from| name.number >= from)))
 }
 
 #[cfg(test)]
@@ -36,14 +34,16 @@ mod tests {
     #[test]
     fn files_before_the_first_that_is_checked_are_only_paired() {
         let files = [
-            file("20260101000000_a.up.sql", "DROP TABLE a;"),
-            file("20260102000000_b.down.sql", "DROP TABLE b; SELECT '"),
-            file("20260102000000_b.up.sql", "DROP TABLE b;"),
+            file("20260101000000_a.up.sql", "-- a"),
+            file("20260102000000_b.down.sql", "-- b"),
+            file("20260102000000_b.up.sql", "-- b"),
+            file("later.sql", "-- c"),
         ];
-        let found = |from| check(&files, from).into_iter().map(|finding| finding.file).collect::<Vec<_>>();
-        assert_eq!(found(Some(20_260_102_000_000)), ["20260101000000_a.up.sql", "20260102000000_b.up.sql"]);
-        assert_eq!(found(None).len(), 3, "its pair, and what it drops");
-        assert_eq!(found(Some(20_260_103_000_000)), ["20260101000000_a.up.sql"]);
+        let found = |from| judged(&files, from).map(|file| file.name.as_str()).collect::<Vec<_>>();
+        assert_eq!(found(Some(20_260_102_000_000)), ["20260102000000_b.down.sql", "20260102000000_b.up.sql", "later.sql"]);
+        assert_eq!(found(None).len(), 4);
+        let texts: Vec<String> = check(&files, Some(20_260_103_000_000)).into_iter().map(|finding| finding.text).collect();
+        assert_eq!(texts.len(), 3, "a name, a pair, and the file without a name that sorts: {texts:?}");
     }
 
     #[test]
@@ -52,25 +52,5 @@ mod tests {
         let texts: Vec<String> = check(&stubs, None).into_iter().map(|finding| finding.text).collect();
         assert_eq!(texts, ["has no statement, so it reverts nothing", "has no statement, so it is not applied"]);
         assert_eq!(check(&stubs, Some(20_260_103_000_000)), [], "what was applied before there was a check");
-    }
-
-    #[test]
-    fn a_file_with_a_bad_name_is_judged_all_the_same() {
-        let found = check(&[file("later.sql", "DROP TABLE a;")], Some(20_260_102_000_000));
-        assert_eq!(found.len(), 2, "{found:?}");
-    }
-
-    #[test]
-    fn the_migrations_of_this_repository_are_well() {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-        let compose = std::fs::read_to_string(root.join("infra/compose.yaml")).expect("readable");
-        let value = |key: &str| compose.lines().find_map(|line| line.trim().strip_prefix(key)).expect("in `x-migrations`").trim();
-        let files = read(&root.join("infra").join(value("directory:"))).expect("readable");
-        let from = value("checked_from:").parse().ok();
-        assert!(files.len() >= 10 && from.is_some());
-        assert_eq!(check(&files, from), []);
-        // The older ones are read to their ends as well.
-        let old = check(&files, None);
-        assert!(old.iter().any(|finding| finding.kind == Kind::Locks) && old.iter().all(|finding| finding.kind != Kind::Sql), "{old:#?}");
     }
 }

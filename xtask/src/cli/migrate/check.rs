@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{directory, find, runs, said};
-use crate::cli::Context;
+use crate::cli::{Context, cargo};
 use crate::commands;
 use crate::engine;
 use crate::engine::containers::Container;
@@ -21,6 +21,8 @@ pub(super) fn check(context: &Context, json: bool) -> anyhow::Result<()> {
     let section = find(&model)?;
     let files = migrations::read(&directory(&stack, section))?;
     let mut findings = migrations::check(&files, section.checked_from);
+    findings.extend(statements(context, &stack, &files, section.checked_from)?);
+    findings.sort_by(|left, right| (&left.file, left.line).cmp(&(&right.file, right.line)));
     // Whatever becomes of the database, what is wrong with the files is said.
     let asked = ask(context, &stack, section, &files);
     let mut also = "";
@@ -55,6 +57,17 @@ pub(super) fn check(context: &Context, json: bool) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+/// What the statements of the files do.
+fn statements(context: &Context, stack: &Stack, files: &[File], from: Option<u64>) -> anyhow::Result<Vec<Finding>> {
+    super::super::announce_build(context, "migration-lint", "the check of SQL")?;
+    let program = cargo(["run", "--quiet", "--package", "migration-lint"]).dir(&stack.project.root);
+    if context.dry_run() {
+        context.volume().say(format!("`--dry-run` judges no statement, this would:\n{program}"));
+        return Ok(Vec::new());
+    }
+    migrations::statements::check(&program, migrations::judged(files, from))
 }
 
 /// What the database says.

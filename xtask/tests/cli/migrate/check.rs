@@ -16,9 +16,14 @@ fn status(applied: &str, others: &str) -> Reply {
 
 const OTHERS: &str = "out-of-order  20260102000000  index  own=sha384:2\nunknown  20260103000000  gone  recorded=sha384:3\n";
 
+/// What `migration-lint` says of each file that leads up, by name; of those that it does not get to, nothing.
+fn judges(checkout: Checkout, verdict: &str) -> Checkout {
+    checkout.built(&["migration-lint"]).program("cargo", &format!("read -r texts; echo '{verdict}'"))
+}
+
 /// One whose only migration is well.
 fn checkout() -> Checkout {
-    let checkout = Checkout::new();
+    let checkout = judges(Checkout::new(), "[]");
     std::fs::remove_file(checkout.root().join("backend/migrations/20260101000000_begin.sql")).expect("removed");
     pair(&checkout, "20260101000000_begin", BEGIN);
     checkout
@@ -31,7 +36,9 @@ fn pair(checkout: &Checkout, stem: &str, up: &str) {
 
 /// The same with something of each kind.
 fn faults() -> Checkout {
-    let checkout = checkout();
+    let index = r#"{"line":3,"kind":"locks","text":"writes are blocked","table":"tasks"},{"line":4,"kind":"destructive","text":"all rows go","table":"old"}"#;
+    let alone = r#"{"line":1,"kind":"sql","text":"is not SQL","table":null}"#;
+    let checkout = judges(checkout(), &format!("[[],[{index}],[],[{alone}]]"));
     pair(&checkout, "20260102000000_index", "-- Why.\n\nCREATE INDEX tasks_due ON tasks (due);\nDROP TABLE old;\n");
     pair(&checkout, "20260102000000_other", "-- destructive: nothing has used it since 1.4\nDROP TABLE older;\n");
     checkout.file("backend/migrations/20260104000000_alone.up.sql", "SELECT 'no end;\n");
@@ -88,7 +95,7 @@ fn files_are_judged_whatever_the_database_says() {
     let checkout = checkout.docker("compose* run * migrate status*", Reply::fails(1, "error: the database refuses us\n"));
     let outcome = checkout.run(["migrate", "check"]);
     assert_eq!(outcome.code, Some(1));
-    assert!(outcome.stdout.contains("DROP TABLE removes `old`"), "{outcome}");
+    assert!(outcome.stdout.contains("all rows go"), "{outcome}");
     assert!(outcome.stderr.contains("the database refuses us"), "{outcome}");
 }
 
@@ -150,7 +157,7 @@ fn sizes_that_are_not_known_change_nothing() {
     let outcome = checkout.run(["migrate", "check"]);
     assert_eq!(outcome.code, Some(1));
     assert!(outcome.stderr.starts_with("the sizes of the tables are not known: "), "{outcome}");
-    assert!(outcome.stdout.contains("nobody writes to `tasks` until it is built\n"), "{outcome}");
+    assert!(outcome.stdout.contains("locks: writes are blocked (`tasks`)\n"), "{outcome}");
 }
 
 #[test]
@@ -160,4 +167,18 @@ fn dry_run_asks_no_database() {
     let outcome = checkout.run(["migrate", "check", "--dry-run"]).success();
     assert_eq!(outcome.mutations(), [""; 0]);
     assert!(outcome.stderr.contains("run --rm --no-deps --no-TTY migrate migrate status"), "{outcome}");
+}
+
+#[test]
+fn a_check_that_cannot_judge_says_so() {
+    let failing = Checkout::new().built(&["migration-lint"]).program("cargo", "read -r texts; echo 'error: no network' >&2; exit 101");
+    let outcome = failing.run(["migrate", "check"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.contains("error: no network") && !outcome.stderr.contains("nothing is wrong"), "{outcome}");
+    let strange = judges(Checkout::new(), "what");
+    assert!(strange.run(["migrate", "check"]).stderr.contains("says what is not known here"));
+    let first = Checkout::new().built(&[]).program("cargo", "read -r texts; echo '[]'");
+    assert!(first.run(["migrate", "check"]).stderr.starts_with("compiling the check of SQL: the first time takes a minute\n"));
+    let dry = checkout().run(["migrate", "check", "--dry-run"]).success();
+    assert!(dry.stderr.contains("`--dry-run` judges no statement, this would:"), "{dry}");
 }
