@@ -10,6 +10,7 @@ use clap::Args;
 
 use super::backup::recover;
 use super::expose::ExposeArgs;
+use super::secrets::told;
 use super::{Context, guard, images};
 use crate::commands;
 use crate::data::metrics;
@@ -232,7 +233,10 @@ pub(crate) fn start_services(
     services: &BTreeSet<String>,
     start: StartArgs,
 ) -> anyhow::Result<()> {
-    let resolved = unpaused(context, stack, resolved, services)?;
+    let mut resolved = unpaused(context, stack, resolved, services)?;
+    if !context.dry_run() && catch_up_on_secrets(context, stack, &resolved, start)? {
+        resolved.to_mut().containers = stack.containers()?;
+    }
     let resolved: &Resolved = &resolved;
     let startup = Startup::new(&resolved.model, services, &resolved.containers, &BTreeSet::new());
     if resolved.creation(services).is_none() && startup.nothing_to_do() {
@@ -262,6 +266,20 @@ pub(crate) fn start_services(
     run_one_shots(context, stack, resolved)?;
     let options = Options { limit: Duration::from_secs(start.timeout), volume: context.volume(), again: programs.tasks };
     run::start(stack, resolved, services, options)
+}
+
+/// Tells services of secrets that they keep and have not heard of, and starts them for that. Says whether it started one.
+fn catch_up_on_secrets(context: &Context, stack: &Stack, resolved: &Resolved, start: StartArgs) -> anyhow::Result<bool> {
+    let mut started = false;
+    told::catch_up(context, stack, resolved, |service| {
+        if containers::of(&resolved.containers, service).any(Container::running) {
+            return Ok(());
+        }
+        started = true;
+        let options = Options { limit: Duration::from_secs(start.timeout), volume: context.volume(), again: BTreeSet::new() };
+        run::start(stack, resolved, &BTreeSet::from([service.to_owned()]), options)
+    })?;
+    Ok(started)
 }
 
 /// Lets what is paused of `services` go on: the engine starts no container that is.

@@ -45,6 +45,12 @@ pub(super) fn of_environments() -> Invocation {
     docker(["ps", "--all", "--filter"]).arg(format!("label={}", crate::engine::containers::ENVIRONMENT))
 }
 
+/// The ids of what runs in the environment `environment`, of every instance and checkout.
+pub(crate) fn running_in(environment: &str) -> Invocation {
+    let label = format!("label={}={environment}", crate::engine::containers::ENVIRONMENT);
+    docker(["ps", "--quiet", "--no-trunc", "--filter"]).arg(label)
+}
+
 /// The names of the project's containers, running or not, with those of `docker compose run`.
 pub(crate) fn container_names(project: &str) -> Invocation {
     docker(["ps", "--all", "--format", "{{.Names}}", "--filter"]).arg(of_project(project))

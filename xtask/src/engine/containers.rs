@@ -138,6 +138,11 @@ impl Container {
         self.config.labels.as_ref().and_then(|labels| labels.get(&format!("com.docker.compose.{label}"))).map_or("", String::as_str)
     }
 
+    /// The Compose project that it belongs to.
+    pub(crate) fn project(&self) -> &str {
+        self.label("project")
+    }
+
     /// The service it belongs to.
     pub(crate) fn service(&self) -> &str {
         self.label("service")

@@ -2,6 +2,7 @@
 
 mod certificate;
 pub(crate) mod file;
+mod remembered;
 mod strength;
 
 pub(crate) use self::certificate::pair;
@@ -31,6 +32,8 @@ pub(crate) enum State {
     Good,
     /// There is no file.
     Missing,
+    /// Services were learning a new value when that was interrupted.
+    Rotating,
     /// It could be guessed, or it is another environment's: the reason.
     Weak(String),
 }
@@ -52,6 +55,9 @@ impl Secret {
     /// Whether it is good enough where people's data is.
     pub(crate) fn state(&self) -> State {
         let Ok(value) = std::fs::read_to_string(&self.file) else { return State::Missing };
+        if self.is_half_rotated() {
+            return State::Rotating;
+        }
         let weakness = match self.note.kind {
             Kind::Random | Kind::Passphrase => strength::weakness(&value),
             Kind::Given if value.trim().is_empty() => Some("is empty".to_owned()),
@@ -150,7 +156,8 @@ fn check(project: &Project, environment: &Environment, secrets: &[Secret]) -> Re
     let mut bad = Vec::new();
     for secret in secrets {
         match secret.state() {
-            State::Good => {}
+            // A start ends the rotation.
+            State::Good | State::Rotating => {}
             // Made when the image that makes it is there.
             State::Missing if matches!(secret.note.kind, Kind::Certificate | Kind::Key) && secret.can_be_made(environment) => {}
             State::Missing => bad.push(format!("`{}` is missing: {}", secret.name, secret.shown(project))),

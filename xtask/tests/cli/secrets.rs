@@ -65,3 +65,61 @@ fn a_rotation_that_was_interrupted_goes_on_with_its_value() {
     cut.run(["secrets", "rotate", "password"]);
     assert_eq!(value(&cut, "password.next").as_deref(), Some(told.as_str()), "the same value again");
 }
+
+/// Two instances that run, with the secrets of one environment.
+fn two() -> Checkout {
+    let checkout = checkout();
+    checkout.run(["secrets", "init"]).success();
+    checkout.file("infra/secrets/local/mail_password", "hunter2\n");
+    checkout.run(["up"]).success();
+    checkout.run(["up", "--instance", "two"]).success();
+    checkout
+}
+
+#[test]
+fn every_instance_that_runs_is_told() {
+    let checkout = two();
+    let before = value(&checkout, "password");
+    let outcome = checkout.run(["secrets", "rotate", "password"]).success();
+    let told = outcome.mutations();
+    assert_eq!(told, ["container exec --interactive slipway-db-1 psql", "container exec --interactive slipway-two-db-1 psql"], "{outcome}");
+    assert!(outcome.stderr.contains("db of slipway-two was told too"), "{outcome}");
+    assert_ne!(value(&checkout, "password"), before);
+    assert_eq!(checkout.run(["up", "--instance", "two"]).success().mutations(), [""; 0], "it knows the value");
+}
+
+#[test]
+fn where_one_refuses_all_have_the_old_value() {
+    let checkout = two().docker("container exec * slipway-two-db-1 *", Reply::fails(1, "ERROR: no\n"));
+    let before = value(&checkout, "password");
+    let outcome = checkout.run(["secrets", "rotate", "password"]);
+    assert_eq!(outcome.code, Some(1));
+    let told = outcome.mutations();
+    assert_eq!(told.iter().filter(|call| call.contains("slipway-db-1")).count(), 2, "the new one, then the old one: {outcome}");
+    assert_eq!((value(&checkout, "password"), value(&checkout, "password.next")), (before, None));
+}
+
+#[test]
+fn an_instance_that_did_not_run_is_told_when_it_starts() {
+    let checkout = two();
+    checkout.run(["down", "--instance", "two"]).success();
+    checkout.run(["secrets", "rotate", "password"]).success();
+    let outcome = checkout.run(["up", "--instance", "two"]).success();
+    assert!(outcome.mutations().contains(&"container exec --interactive slipway-two-db-1 psql"), "{outcome}");
+    // A new one is initialised with what the file has.
+    let outcome = checkout.run(["up", "--instance", "three"]).success();
+    assert!(!outcome.mutations().iter().any(|call| call.contains("exec")), "{outcome}");
+}
+
+#[test]
+fn a_killed_rotation_is_named_and_ended_by_the_next_start() {
+    let checkout = two();
+    checkout.file("infra/secrets/local/password.next", "new\n");
+    assert!(checkout.run(["secrets", "list"]).stdout.contains("its rotation was interrupted"));
+    let outcome = checkout.run(["doctor"]);
+    assert!(outcome.stdout.contains("the rotation of `password` was interrupted"), "{outcome}");
+    let outcome = checkout.run(["up"]).success();
+    assert!(outcome.stderr.contains("ended the rotation of the secret `password`"), "{outcome}");
+    assert_eq!(outcome.mutations().iter().filter(|call| call.contains("exec")).count(), 2, "both instances: {outcome}");
+    assert_eq!((value(&checkout, "password").as_deref(), value(&checkout, "password.next")), (Some("new\n"), None));
+}

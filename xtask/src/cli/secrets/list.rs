@@ -63,6 +63,7 @@ impl Entry {
         let state = match secret.state() {
             State::Good => "good".to_owned(),
             State::Missing => "missing".to_owned(),
+            State::Rotating => "its rotation was interrupted".to_owned(),
             State::Weak(reason) => reason,
         };
         let written = secret.file.metadata().and_then(|metadata| metadata.modified()).ok();

@@ -3,6 +3,7 @@
 mod init;
 mod list;
 mod rotate;
+pub(super) mod told;
 
 use clap::{Args, Subcommand};
 

@@ -1,18 +1,17 @@
 //! `secrets rotate`: a new value, in the file and in what is running.
 
 use std::io::{IsTerminal as _, Read as _};
-use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
 
 use super::super::Context;
 use super::super::up::{StartArgs, start_services};
-use crate::commands;
+use super::told;
 use crate::model::{self, Kind, Model};
 use crate::report::{Failure, Volume, product};
 use crate::secrets::{self, Secret, file};
-use crate::stack::{Resolved, Stack, has_data};
+use crate::stack::{Resolved, Stack};
 
 /// Secrets are short.
 const MAX_BYTES: u64 = 1 << 20;
@@ -63,11 +62,11 @@ impl<'a> Change<'a> {
     fn of(secret: &'a Secret, all: &'a [Secret], stack: &Stack) -> anyhow::Result<Self> {
         let value = match secret.note.kind {
             // What an interrupted run may have told already is told again.
-            Kind::Random => std::fs::read_to_string(next(secret)).map_or_else(|_| file::random(), Ok)?.trim().to_owned(),
+            Kind::Random => std::fs::read_to_string(secret.next()).map_or_else(|_| file::random(), Ok)?.trim().to_owned(),
             Kind::Certificate | Kind::Key if secret.can_be_made(&stack.environment) => return Ok(Self::Certificate),
             _ => read_value(&secret.name)?,
         };
-        if secret.note.rotate.as_ref().is_some_and(|rotate| rotate.stdin.contains("{value}")) {
+        if secret.is_remembered() {
             return Ok(Self::Learnt(value));
         }
         // A certificate and its key fit together: both come at once, or nothing takes them.
@@ -84,22 +83,19 @@ impl<'a> Change<'a> {
         match self {
             Self::Certificate => {
                 secrets::make_certificate(&stack.project, &stack.environment, &resolved.model)?;
-                tell(context, stack, resolved, secret, "")
+                reload(context, stack, resolved, secret)
             }
-            Self::Learnt(value) => {
-                // Whatever happens, the value that the service may have learnt is in one of the two files.
-                file::write(&next(secret), &value)?;
-                tell(context, stack, resolved, secret, &value)?;
-                file::write(&secret.file, &value)?;
-                Ok(std::fs::remove_file(next(secret))?)
-            }
+            Self::Learnt(value) => told::learn(context, stack, secret, &value),
             Self::Files(files) => {
                 let before: Vec<Option<String>> = files.iter().map(|(secret, _)| std::fs::read_to_string(&secret.file).ok()).collect();
                 files.iter().try_for_each(|(secret, value)| file::write(&secret.file, value))?;
-                tell(context, stack, resolved, secret, "").inspect_err(|_| {
+                reload(context, stack, resolved, secret).inspect_err(|_| {
                     // What runs goes on with the old ones.
                     for ((secret, _), before) in files.iter().zip(before) {
                         let _ = before.map_or_else(|| Ok(std::fs::remove_file(&secret.file)?), |before| file::write(&secret.file, &before));
+                    }
+                    if let Some(rotate) = &secret.note.rotate {
+                        told::again(stack, rotate);
                     }
                 })
             }
@@ -107,66 +103,28 @@ impl<'a> Change<'a> {
     }
 }
 
-/// Where a value is kept while a service learns it.
-fn next(secret: &Secret) -> PathBuf {
-    secret.file.with_extension("next")
-}
-
-/// Tells what runs of the new value.
-fn tell(context: &Context, stack: &Stack, resolved: &Resolved, secret: &Secret, value: &str) -> anyhow::Result<()> {
-    let Some(rotate) = &secret.note.rotate else {
-        let users: Vec<String> = users(&resolved.model, &secret.name);
-        let running = |name: &String| resolved.containers.iter().any(|container| container.service() == name && container.running());
-        let running: Vec<String> = users.into_iter().filter(running).collect();
-        if running.is_empty() {
-            return Ok(());
-        }
-        context.perform(&resolved.compose.stop(&running))?;
-        return start_services(
-            context,
-            stack,
-            &stack.resolve()?,
-            &running.into_iter().collect(),
-            StartArgs::default().keeping_the_builder(),
-        );
-    };
-    let mut containers = resolved.containers.iter().filter(|container| container.service() == rotate.service);
-    let Some(container) = containers.find(|container| container.running()) else {
-        // A new value is read at the next start, unless a volume remembers the old one.
-        let remembered = !rotate.stdin.is_empty() && has_data(&stack.project)?;
-        if remembered {
-            let _ = std::fs::remove_file(next(secret));
-            return Err(not_running(&rotate.service, stack).into());
-        }
-        return Ok(());
-    };
-    let command = commands::engine::exec(container.name(), false, &rotate.command);
-    let output = command.capture_with(rotate.stdin.replace("{value}", value))?;
-    let said = if value.is_empty() { output.stderr } else { output.stderr.replace(value, "…") };
-    let failure = |reason: String| said.trim().lines().fold(Failure::new(reason), Failure::detail);
-    match output.code {
-        0 => Ok(()),
-        // Whoever was ended from outside may have done it before.
-        -1 | 130 | 137 | 143 => Err(failure(format!("it is not known whether `{}` took the new value", rotate.service))
-            .hint("run the same command again: it goes on with the same value")
-            .into()),
-        code => {
-            let _ = std::fs::remove_file(next(secret));
-            let refusal = failure(format!("`{}` does not take the new value, so the old one stays (exit code {code})", rotate.service));
-            Err(match secret.note.kind {
-                Kind::Certificate | Kind::Key => {
-                    refusal.hint("a certificate and its key fit together: give both at once, `cat chain.pem key.pem | …`").into()
-                }
-                _ => refusal.into(),
-            })
-        }
+/// Has what runs read the files of a secret again.
+fn reload(context: &Context, stack: &Stack, resolved: &Resolved, secret: &Secret) -> anyhow::Result<()> {
+    if let Some(rotate) = &secret.note.rotate {
+        return told::reload(stack, rotate, secret.note.kind);
     }
-}
-
-fn not_running(service: &str, stack: &Stack) -> Failure {
-    Failure::new(format!("`{service}` does not run, and it has to be told of the new value"))
-        .detail("nothing was changed")
-        .hint(format!("`cargo xtask up{}` starts it", stack.project.flags()))
+    let users = users(&resolved.model, &secret.name);
+    let running = |name: &String| resolved.containers.iter().any(|container| container.service() == name && container.running());
+    let running: Vec<String> = users.iter().filter(|name| running(name)).cloned().collect();
+    if !running.is_empty() {
+        context.perform(&resolved.compose.stop(&running))?;
+        let start = StartArgs::default().keeping_the_builder();
+        start_services(context, stack, &stack.resolve()?, &running.into_iter().collect(), start)?;
+    }
+    for container in told::of_instances(stack, &users)?.iter().filter(|container| container.project() != stack.project.compose_name()) {
+        context.volume().say(format!(
+            "{} of {} goes on with the old value, until `cargo xtask restart {} --instance …` there",
+            container.service(),
+            container.project(),
+            container.service()
+        ));
+    }
+    Ok(())
 }
 
 fn users(model: &Model, secret: &str) -> Vec<String> {

@@ -1,9 +1,9 @@
 //! The checkout: its environment, its secrets, who may read and write, its toolchain.
 
 use super::{first_line, unanswered, untold};
-use crate::doctor::facts::Past;
+use crate::doctor::facts::{Contents, Past};
 use crate::doctor::{Check, Facts};
-use crate::model::Model;
+use crate::images;
 use crate::secrets::State;
 
 /// Those of this room.
@@ -28,7 +28,7 @@ fn environment(facts: &Facts) -> Check {
 /// What Compose makes of its files, where it can be asked.
 fn files(facts: &Facts) -> Option<Check> {
     facts.engine.trouble.is_none().then(|| match &facts.contents {
-        Ok(contents) => attributes(&contents.model, facts),
+        Ok(contents) => attributes(contents, facts),
         Err(why) => Check::bad(
             "compose-files",
             first_line(why),
@@ -38,10 +38,13 @@ fn files(facts: &Facts) -> Option<Check> {
 }
 
 /// What a start would refuse of files that Compose takes, and what no command has checked yet.
-fn attributes(model: &Model, facts: &Facts) -> Check {
+fn attributes(contents: &Contents, facts: &Facts) -> Check {
+    let model = &contents.model;
     let quoted = |names: Vec<String>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    // Whether an image is here is a check of its own.
-    let refused: Vec<String> = model.unsupported(|_| true).into_iter().map(|problem| problem.path).collect();
+    let bases = contents.images.iter().flat_map(|images| &images.bases);
+    let missing: Vec<String> = bases.filter(|base| base.facts.is_none()).map(|base| images::tagged(&base.image)).collect();
+    let refused: Vec<String> =
+        model.unsupported(|image| missing.iter().all(|name| name != image)).into_iter().map(|problem| problem.path).collect();
     if !refused.is_empty() {
         let fix = format!("`cargo xtask up --dry-run{}` says why, and what to use instead", facts.flags);
         return Check::bad("compose-files", format!("a start refuses {}", quoted(refused)), fix);
@@ -61,6 +64,10 @@ fn secrets(facts: &Facts) -> Option<Check> {
         Ok(contents) => contents,
         Err(why) => return untold("secrets", why, facts),
     };
+    if let Some((name, _)) = contents.secrets.iter().find(|(_, state)| *state == State::Rotating) {
+        let fix = format!("`cargo xtask up{}` ends it, and so does `cargo xtask secrets rotate {name}{}`", facts.flags, facts.flags);
+        return Some(Check::bad("secrets", format!("the rotation of `{name}` was interrupted: not every service has the same value"), fix));
+    }
     let missing = contents.secrets.iter().filter(|(_, state)| *state == State::Missing);
     let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
     let closed = facts.checkout.closed.join(" ");
