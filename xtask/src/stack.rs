@@ -1,6 +1,7 @@
 //! The stack of one project: its settings, and what the engine knows about it now.
 
 mod created;
+pub(crate) mod volumes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

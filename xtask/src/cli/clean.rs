@@ -13,7 +13,7 @@ use crate::commands::{self, compose::Volumes};
 use crate::data::{agent, metrics, store};
 use crate::process::Invocation;
 use crate::report::{Failure, product};
-use crate::stack::{Stack, join};
+use crate::stack::{Stack, join, volumes};
 
 /// Destroy all containers, networks, volumes and images of this instance, after asking
 #[derive(Args)]
@@ -63,6 +63,7 @@ impl Clean {
         }
         find()?.remove(context)?;
         forget_savepoints(&stack)?;
+        volumes::forget(&stack.project);
         let left = find()?;
         if !left.is_empty() {
             return Err(Failure::new(format!("not everything of {name} could be removed"))

@@ -33,7 +33,7 @@ use std::collections::BTreeSet;
 use clap::{Args, Parser, Subcommand};
 
 use self::confirm::confirm;
-use crate::commands;
+use crate::commands::{self, compose::Volumes};
 use crate::engine;
 use crate::interrupt;
 use crate::lock::Lock;
@@ -249,6 +249,15 @@ impl Context {
     /// The right to change the stack, for as long as it is held; a command that only shows what it would do needs none.
     fn lock(&self, stack: &Stack) -> anyhow::Result<Option<Lock>> {
         if self.dry_run() { Ok(None) } else { Lock::take(&stack.project, self.volume()).map(Some) }
+    }
+
+    /// Removes all containers, networks and volumes of `stack`.
+    fn remove_all(&self, stack: &Stack) -> anyhow::Result<()> {
+        self.perform(&stack.compose.down(Volumes::Remove))?;
+        if !self.dry_run() {
+            crate::stack::volumes::forget(&stack.project);
+        }
+        Ok(())
     }
 
     /// The stack, on an engine that answers.

@@ -9,7 +9,6 @@ use clap::{Args, ValueEnum};
 
 use super::up::{Builds, StartArgs, bring_up};
 use super::{Context, Globals, cargo, clean, program, remove_images};
-use crate::commands::compose::Volumes;
 use crate::process::{Invocation, last_lines};
 use crate::project;
 use crate::report::{ExitWith, Failure, Interrupted, Style, human, paint, product};
@@ -45,13 +44,15 @@ enum Part {
 }
 
 /// How much a campaign does. Each of these variables can be set by itself, for other numbers.
-const CAMPAIGN: [(&str, &str); 6] = [
+const CAMPAIGN: [(&str, &str); 8] = [
     ("SOAK_JOBS", "10000"),
     ("TEST_FUZZ_SECONDS", "600"),
     ("TEST_KILLS", "20"),
+    ("TEST_MISTAKES", "20"),
     ("TEST_OUTAGE_SECONDS", "60"),
     ("TEST_RUNS", "50"),
     ("TEST_SWAPS", "100"),
+    ("TEST_SWAP_RATE", "100"),
 ];
 
 impl Test {
@@ -95,7 +96,7 @@ impl Test {
         let context = tally.context;
         let stack = context.stack_on_engine()?;
         // An earlier run that was killed may have left its stack behind.
-        context.perform(&stack.compose.down(Volumes::Remove))?;
+        context.remove_all(&stack)?;
         if !context.dry_run() {
             clean::sweep_beside(context, &stack)?;
         }
@@ -105,7 +106,7 @@ impl Test {
         }
         if !self.keep {
             interrupt::clear();
-            context.perform(&stack.compose.down(Volumes::Remove))?;
+            context.remove_all(&stack)?;
             remove_images(context, &stack)?;
             if !context.dry_run() {
                 clean::sweep_beside(context, &stack)?;

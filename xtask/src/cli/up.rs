@@ -21,9 +21,9 @@ use crate::interrupt;
 use crate::lock::Lock;
 use crate::ports;
 use crate::process::last_lines;
-use crate::report::{Failure, product};
+use crate::report::{Failure, Style, paint, product};
 use crate::secrets;
-use crate::stack::{Resolved, Stack, has_data};
+use crate::stack::{Resolved, Stack, has_data, volumes};
 use crate::start::machine::{Entry, Phase, Startup};
 use crate::start::run::{self, Options};
 
@@ -127,6 +127,7 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
     for image in &missing {
         context.perform(&commands::engine::pull(image)).map_err(|error| unreachable_registry(&error, image))?;
     }
+    check_volumes(context, stack, &resolved)?;
     let removed = remove_cut_off(context, &resolved)? | remove_orphans(context, &resolved)?;
     let changed = !services.is_empty() || !missing.is_empty() || removed;
     if changed && !context.dry_run() {
@@ -138,7 +139,12 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
     }
     let all = resolved.model.services.keys().cloned().collect();
     loop {
-        let Err(error) = start_services(context, stack, &resolved, &all, start) else { return Ok(resolved) };
+        let Err(error) = start_services(context, stack, &resolved, &all, start) else {
+            if !context.dry_run() {
+                volumes::remember(&stack.project)?;
+            }
+            return Ok(resolved);
+        };
         // Another stack that starts at this moment may have taken the port since it was chosen.
         let again = if interrupt::requested() || !error.is::<Failure>() { return Err(error) } else { stack.resolve()? };
         if again.address.port == resolved.address.port {
@@ -147,6 +153,28 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
         context.volume().say(format!("port {} was taken meanwhile, {} is next", resolved.address.port, again.address.port));
         resolved = again;
     }
+}
+
+/// Says which volumes were removed since the last start. Where nobody would miss them a start goes on, and makes empty ones.
+fn check_volumes(context: &Context, stack: &Stack, resolved: &Resolved) -> anyhow::Result<()> {
+    // A volume that a container has mounted cannot be removed.
+    if resolved.model.services.keys().all(|service| containers::of(&resolved.containers, service).next().is_some()) {
+        return Ok(());
+    }
+    let used = resolved.model.volumes.values().map(|volume| volume.name.as_str()).collect();
+    let gone = volumes::gone(&stack.project, &used)?.join(", ");
+    let flags = stack.project.flags();
+    let what = format!("removed since the last start, with their data: {gone}");
+    let restore = format!("`cargo xtask restore{flags}` brings back the newest backup");
+    if !gone.is_empty() && stack.environment.secrets.generate {
+        context.volume().say(format!("{} {what}; they begin empty, and {restore}", paint(Style::Warning, "warning:")));
+    } else if !gone.is_empty() {
+        let record = volumes::path(&stack.project);
+        let record = record.strip_prefix(&stack.project.root).unwrap_or(&record).display();
+        let begin = format!("where they may begin empty: remove {record}, then run the same command");
+        return Err(Failure::new(what).detail("nothing was changed").hint(restore).hint(begin).into());
+    }
+    Ok(())
 }
 
 /// Removes containers that somebody took out of a network, so that they are made anew: Compose would leave them as they are. Says whether there was one.

@@ -71,6 +71,7 @@ pub(in crate::cli) fn elsewhere(
         then(&copy, &data)
     });
     let removed = stack.compose.down(Volumes::Remove).read().map(drop);
+    crate::stack::volumes::forget(&stack.project);
     // Only what lies beside backups that it does not have.
     let _ = std::fs::remove_dir_all(agent::directory(&stack));
     outcome.and(removed)

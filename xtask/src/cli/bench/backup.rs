@@ -12,7 +12,6 @@ use crate::bench::{Row, render};
 use crate::cli::backup::Session;
 use crate::cli::{Context, Globals, program};
 use crate::commands;
-use crate::commands::compose::Volumes;
 use crate::data::agent;
 use crate::data::store;
 use crate::interrupt;
@@ -52,13 +51,13 @@ impl Backup {
                     product(own.command(agent::Access::Read, &session.data).to_string());
                     continue;
                 }
-                session.stack.compose.down(Volumes::Remove).read()?;
+                context.remove_all(&session.stack)?;
                 let bench = Bench { context, session: &session, sink, scale };
                 let measured = bench.measure(self.rounds);
                 interrupt::clear();
                 // Nothing is left for the next one to find, also when this one failed. (What mounts volumes would make them anew afterwards.)
                 bench.forget();
-                session.stack.compose.down(Volumes::Remove).read()?;
+                context.remove_all(&session.stack)?;
                 measured?;
             }
         }

@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::{Context, cargo, program, remove_images};
-use crate::commands::{self, compose::Volumes};
+use crate::commands;
 use crate::interrupt;
 use crate::process::Invocation;
 use crate::project::Project;
@@ -199,7 +199,7 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
 /// Removes the stacks and the images that only they used.
 fn remove(context: &Context, stack: &Stack, loops: &[Loop]) -> anyhow::Result<()> {
     for one in loops {
-        context.perform(&one.stack.compose.down(Volumes::Remove))?;
+        context.remove_all(&one.stack)?;
         remove_images(context, &one.stack)?;
     }
     remove_images(context, stack)

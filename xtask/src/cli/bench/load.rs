@@ -4,7 +4,6 @@ use clap::Args;
 
 use crate::cli::up::{Builds, StartArgs, bring_up};
 use crate::cli::{Context, cargo, remove_images};
-use crate::commands::compose::Volumes;
 use crate::interrupt;
 use crate::stack::Stack;
 
@@ -35,10 +34,10 @@ impl Load {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
         let stack = context.stack_on_engine()?;
         // What an earlier run left would be measured with it.
-        context.perform(&stack.compose.down(Volumes::Remove))?;
+        context.remove_all(&stack)?;
         let result = self.measure(context, &stack);
         interrupt::clear();
-        context.perform(&stack.compose.down(Volumes::Remove))?;
+        context.remove_all(&stack)?;
         remove_images(context, &stack)?;
         result
     }

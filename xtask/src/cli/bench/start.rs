@@ -11,7 +11,7 @@ use crate::commands::compose::Volumes;
 use crate::interrupt;
 use crate::process::Invocation;
 use crate::report::{Interrupted, product};
-use crate::stack::{Resolved, Stack};
+use crate::stack::Stack;
 
 /// Measure `up` and `down` in turn with plain `docker compose` on the same files and images
 #[derive(Args)]
@@ -35,13 +35,13 @@ fn start(context: &Context, rounds: u32) -> anyhow::Result<()> {
     if context.dry_run() {
         return Ok(());
     }
-    context.perform(&resolved.compose.down(Volumes::Remove))?;
+    context.remove_all(&stack)?;
     let mut rows = ["up from nothing", "up while it runs", "down", "up on existing data"]
         .map(|action| Row { action: action.to_owned(), ..Row::default() });
     for round in 1..=rounds {
         context.volume().say(format!("round {round} of {rounds}"));
-        let ours = measure(context, &stack, &resolved, &xtask(&program, &stack, &["up"]), &xtask(&program, &stack, &["down"]))?;
-        let plain = measure(context, &stack, &resolved, &resolved.compose.up_wait(), &resolved.compose.down(Volumes::Keep))?;
+        let ours = measure(context, &stack, &xtask(&program, &stack, &["up"]), &xtask(&program, &stack, &["down"]))?;
+        let plain = measure(context, &stack, &resolved.compose.up_wait(), &resolved.compose.down(Volumes::Keep))?;
         for ((row, ours), theirs) in rows.iter_mut().zip(ours).zip(plain) {
             row.ours.push(ours);
             row.theirs.push(theirs);
@@ -51,13 +51,11 @@ fn start(context: &Context, rounds: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn measure(context: &Context, stack: &Stack, resolved: &Resolved, up: &Invocation, down: &Invocation) -> anyhow::Result<[Duration; 4]> {
+fn measure(context: &Context, stack: &Stack, up: &Invocation, down: &Invocation) -> anyhow::Result<[Duration; 4]> {
     let measured = (|| Ok([timed(up)?, timed(up)?, timed(down)?, timed(up)?]))();
     interrupt::clear();
     // Nothing is left for the next one to find, also when this one failed.
-    let down = resolved.compose.down(Volumes::Remove);
-    context.volume().detail(format!("running {down}"));
-    down.read()?;
+    context.remove_all(stack)?;
     measured.map_err(|error: anyhow::Error| error.context(format!("{} could not be measured", stack.project.compose_name())))
 }
 

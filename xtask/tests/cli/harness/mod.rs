@@ -279,6 +279,11 @@ impl Checkout {
         std::fs::remove_dir_all(self.dir.path().join(format!("engine/containers/c-slipway-{service}"))).expect("removed");
     }
 
+    /// Removes a volume, as another hand does between two runs.
+    pub(crate) fn lose_volume(&self, name: &str) {
+        std::fs::remove_dir(self.dir.path().join("engine/volumes").join(name)).expect("removed");
+    }
+
     /// A machine whose PATH has these programs instead of `docker`.
     pub(crate) fn programs(self, names: &[&str]) -> Self {
         let bin = self.dir.path().join("bin");

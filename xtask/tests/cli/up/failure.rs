@@ -1,6 +1,7 @@
 //! `up` that fails: who, why, who waited and since when, the last words, and the next command.
 
 use insta::assert_snapshot;
+use serde_json::json;
 
 use crate::harness::{Checkout, Reply};
 
@@ -104,4 +105,29 @@ fn a_start_goes_on_where_it_failed() {
     let outcome = checkout.behaves("migrate", "exit 0").run(["up"]).success();
     assert!(!outcome.starts().contains(&"db"), "what ran went on running: {:?}", outcome.starts());
     assert_eq!(outcome.starts().last(), Some(&"proxy"));
+}
+
+#[test]
+fn a_volume_that_was_removed_is_named_before_an_empty_one_takes_its_place() {
+    let mut checkout = Checkout::new();
+    checkout.model["volumes"] = json!({ "data": { "name": "slipway_data" } });
+    checkout.run(["up"]).success();
+    checkout.run(["down"]).success();
+    checkout.lose_volume("slipway_data");
+    let said = checkout.run(["up"]).success().stderr;
+    assert!(said.starts_with("warning: removed since the last start, with their data: slipway_data; they begin empty"), "{said}");
+    checkout.run(["down"]).success();
+    assert!(!checkout.run(["up"]).success().stderr.contains("warning"), "it is there again");
+
+    // Where people have their data nothing begins empty unless somebody says so.
+    checkout.run(["down"]).success();
+    checkout.lose_volume("slipway_data");
+    let text = "compose.profiles = []\nbuild.profile = \"dev\"\nsecrets.generate = false\nguard.enabled = false\n";
+    checkout.file("infra/env/local.toml", &format!("{text}[proxy]\nport = {}\nport_fallback = true\n", checkout.port));
+    assert_snapshot!("removed_volume", checkout.run(["up"]));
+    std::fs::remove_file(checkout.root().join("target/slipway.volumes")).expect("removed");
+    checkout.run(["up"]).success();
+    // Removed on purpose.
+    checkout.run(["clean", "--yes"]).success();
+    assert!(!checkout.run(["up"]).success().stderr.contains("removed since"));
 }
