@@ -10,7 +10,7 @@ use crate::harness::workshop::{PATIENCE, Workshop};
 /// `TEST_SWAPS=100 TEST_SWAP_RATE=500` for the figures of the documentation.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn swaps_under_load_fail_no_request_and_lose_no_line() {
-    let (swaps, rate) = (number("TEST_SWAPS", 3), number("TEST_SWAP_RATE", 100));
+    let (swaps, rate) = (number("TEST_SWAPS", 3), number("TEST_SWAP_RATE", 30));
     let mut workshop = Workshop::open().await;
     let load = Load::begin(&workshop.stack, rate).await;
     for swap in 1..=swaps {

@@ -66,8 +66,7 @@ impl Stack {
             // What browsers do on `localhost`, where people open the stack: it counts as safe without TLS.
             &format!("--unsafely-treat-insecure-origin-as-secure={INSIDE_URL}"),
         ];
-        let allowed = if scripts == Scripts::On { 1 } else { 2 };
-        let options = json!({ "args": arguments, "prefs": { "profile.managed_default_content_settings.javascript": allowed } });
+        let options = json!({ "args": arguments });
         let capabilities: Capabilities =
             [("goog:chromeOptions".to_owned(), options), ("goog:loggingPrefs".to_owned(), json!({ "browser": "ALL" }))]
                 .into_iter()
@@ -78,7 +77,11 @@ impl Stack {
         // The client would end the session in the background, which a runtime that ends with its test does not wait for. `drop` does it.
         client.persist().await.expect("the browser answers");
         let webdriver = self.webdriver.trim_start_matches("http://").to_owned();
-        Browser { client, webdriver, session, axe_url: self.axe_url.clone() }
+        let browser = Browser { client, webdriver, session, axe_url: self.axe_url.clone() };
+        if scripts == Scripts::Off {
+            browser.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
+        }
+        browser
     }
 }
 

@@ -79,7 +79,7 @@ impl Checkout {
             let root = self.root.with_file_name(&name);
             // A run that was killed may have left it behind.
             let _ = fs::remove_dir_all(&root);
-            git(&["worktree", "add", "--quiet", "--detach", &root.display().to_string()]);
+            git(&["worktree", "add", "--force", "--quiet", "--detach", &root.display().to_string()]);
             let instance = format!("{name}-test");
             let stack = Stack { project: format!("slipway-{instance}"), root: root.display().to_string(), instance, ..self.stack.clone() };
             Self { stack, root }

@@ -113,7 +113,7 @@ impl Stack {
 
     /// Lets go of all that [`Self::lock_table`] has.
     pub(crate) fn unlock_tables(&self) {
-        self.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%LOCK TABLE%' AND pid <> pg_backend_pid()");
+        self.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%IN ACCESS EXCLUSIVE MODE%' AND pid <> pg_backend_pid()");
     }
 
     /// Runs a program in the container of `service`: what `cargo xtask shell` does has tests of its own, and takes several times as long.
