@@ -43,6 +43,9 @@ enum Part {
     Soak,
 }
 
+/// How the names of tests begin that are nothing but a campaign: they run in `soak`, and where somebody asks for them by name.
+const CAMPAIGNS: &str = "campaign_";
+
 /// How much a campaign does. Each of these variables can be set by itself, for other numbers.
 const CAMPAIGN: [(&str, &str); 8] = [
     ("SOAK_JOBS", "10000"),
@@ -139,7 +142,11 @@ impl Test {
         if self.pictures {
             variables.insert("TEST_PICTURES".to_owned(), stack.project.root.join("docs/images").display().to_string());
         }
-        tally.step("stack tests", &self.filtered(cargo(STACK_TESTS)).envs(&variables))
+        let mut tests = self.filtered(cargo(STACK_TESTS)).envs(&variables);
+        if self.part != Some(Part::Soak) && self.filter.is_none() {
+            tests = tests.args(["--skip", CAMPAIGNS]);
+        }
+        tally.step("stack tests", &tests)
     }
 
     fn filtered(&self, invocation: Invocation) -> Invocation {

@@ -72,7 +72,7 @@ impl Target {
 }
 
 #[tokio::test]
-async fn the_api_does_what_its_document_says() {
+async fn campaign_the_api_does_what_its_document_says() {
     let (shared, _turn) = shared().await;
     let target = Target::new(&shared);
     // Inputs at the edges of what is allowed, inputs at random, and calls that use what earlier ones returned, for as long as this takes.

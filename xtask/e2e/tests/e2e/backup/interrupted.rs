@@ -58,7 +58,7 @@ impl Ship {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_kill_leaves_half_a_backup() {
+async fn campaign_no_kill_leaves_half_a_backup() {
     let (shared, _turn) = shared().await;
     let ship = Ship::under_way(&shared, "killed");
     ship.mark(1);

@@ -44,7 +44,7 @@ async fn attach_and_remove(stack: Stack, attached: Arc<AtomicU32>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_backup_of_a_stack_at_work_is_of_one_moment() {
+async fn campaign_a_backup_of_a_stack_at_work_is_of_one_moment() {
     let (shared, _turn) = shared().await;
     let (ship, harbour) = (Ship::under_way(&shared, "moment"), Ship::new(&shared, "harbour"));
     ship.sql("CREATE TABLE accounts AS SELECT g AS id, 1000::bigint AS balance FROM generate_series(1, 200) g");

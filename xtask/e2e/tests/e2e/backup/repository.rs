@@ -179,7 +179,7 @@ async fn files_that_change_while_they_are_stored_are_named_and_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_agent_leaves_a_repository_that_goes_on() {
+async fn campaign_a_killed_agent_leaves_a_repository_that_goes_on() {
     let (shared, _turn) = shared().await;
     let ship = Ship::with_repository(&shared, "locked");
     ship.mark(1);

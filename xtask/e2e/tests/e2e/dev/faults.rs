@@ -66,7 +66,7 @@ const MISTAKES: [Mistake; 5] = [
 
 /// `TEST_MISTAKES=20 TEST_SWAP_RATE=500` for the figures of the documentation.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mistakes_under_load_fail_no_request() {
+async fn campaign_mistakes_under_load_fail_no_request() {
     let (count, rate) = (number("TEST_MISTAKES", 3), number("TEST_SWAP_RATE", 30));
     let mut workshop = Workshop::open().await;
     rename(&workshop, "sound");
