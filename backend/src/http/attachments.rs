@@ -80,6 +80,10 @@ pub(super) async fn list(State(app): State<App>, signed: Signed, Id(id): Id) -> 
     request_body(content = Upload, content_type = "multipart/form-data"),
     responses((status = 201, body = Attachment, headers(("Location", description = "The address of the file"))), Refusals))]
 pub(super) async fn upload(State(app): State<App>, signed: SignedForm, Id(id): Id, request: Request) -> Result<Response, Problem> {
+    let share = app.uploads.take(signed.peek().user.id);
+    let _place = share.ok_or_else(|| {
+        Problem::too_many_at_once(format!("{} uploads of this account are under way, wait for one to end", app.uploads.most()))
+    })?;
     let media = Media::new(&app.media);
     let mut form = Form::begin(request, media.max_attachment_bytes).await?;
     let attachment = receive(&app, &media, signed, id, &mut form).await?;
@@ -170,8 +174,7 @@ fn refused(error: ReceiveError, media: &Media) -> Problem {
     match error {
         ReceiveError::TooLarge => form::too_large_for(media.max_attachment_bytes),
         ReceiveError::WrongType => wrong_type(),
-        ReceiveError::Silent => form::silent(),
-        ReceiveError::Broken(cause) => form::broken().because(cause),
+        ReceiveError::Broken(cause) => form::unread(&*cause),
         ReceiveError::Disk(error) => disk(error),
     }
 }

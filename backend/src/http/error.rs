@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 use utoipa::ToSchema;
 
-/// When to try again after a 503: what is away is usually restarting.
+/// When to try again, where nothing says it better: what is away is usually restarting.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// A refused or failed request. `http::observe` adds where it happened and writes the body.
@@ -110,6 +110,11 @@ impl Problem {
     pub fn too_many(wait: Duration) -> Self {
         let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "that was too often, wait before you try again");
         Problem { retry_after: Some(wait), ..problem }
+    }
+
+    /// 429: what is under way has to end first.
+    pub fn too_many_at_once(detail: impl Into<Cow<'static, str>>) -> Self {
+        Problem { retry_after: Some(RETRY_AFTER), ..Problem::new(StatusCode::TOO_MANY_REQUESTS, detail) }
     }
 
     /// 503, with the time to try again.

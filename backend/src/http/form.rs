@@ -1,15 +1,15 @@
-//! Forms with files (multipart/form-data), read as they come: nothing is collected, and every wait and every part's head is bounded.
+//! Forms with files (multipart/form-data), read as they come: nothing is collected, the sender has a least rate, and every part's head is bounded.
 use super::error::Problem;
-use crate::media::SILENCE;
+use super::pace::{self, TooSlow, paced};
 use axum::BoxError;
 use axum::body::Body;
 use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{StatusCode, header};
 use futures_util::StreamExt;
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::time::timeout;
 
 /// What may come before a part's contents: the rest of the part before, and the head. The parser would collect any amount of it.
 const MAX_HEAD: usize = 128 * 1024;
@@ -33,8 +33,8 @@ impl Form {
         let allowed = Arc::new(AtomicUsize::new(MAX_HEAD));
         let (parts, body) = request.into_parts();
         let gate = allowed.clone();
-        let body = body.into_data_stream().map(move |chunk| {
-            let chunk = chunk.map_err(BoxError::from)?;
+        let body = paced(body.into_data_stream()).map(move |chunk| {
+            let chunk = chunk?;
             let left = gate.load(Ordering::Relaxed);
             if left != usize::MAX {
                 gate.store(left.checked_sub(chunk.len()).ok_or("the head of a part is too long")?, Ordering::Relaxed);
@@ -51,7 +51,7 @@ impl Form {
     /// The next part.
     pub(super) async fn next(&mut self) -> Result<Option<Field<'_>>, Problem> {
         self.allowed.store(MAX_HEAD, Ordering::Relaxed);
-        let field = timeout(SILENCE, self.multipart.next_field()).await.map_err(|_| silent())?.map_err(|_| broken())?;
+        let field = self.multipart.next_field().await.map_err(|error| unread(&error))?;
         self.allowed.store(usize::MAX, Ordering::Relaxed);
         Ok(field)
     }
@@ -60,7 +60,7 @@ impl Form {
 /// The text of a short part.
 pub(super) async fn text(mut field: Field<'_>) -> Result<String, Problem> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = timeout(SILENCE, field.chunk()).await.map_err(|_| silent())?.map_err(|_| broken())? {
+    while let Some(chunk) = field.chunk().await.map_err(|error| unread(&error))? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > MAX_TEXT {
             return Err(broken());
@@ -73,10 +73,20 @@ pub(super) fn too_large_for(max_bytes: u64) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a file may have {max_bytes} bytes at most"))
 }
 
-pub(super) fn silent() -> Problem {
-    Problem::new(StatusCode::REQUEST_TIMEOUT, format!("nothing came for {} seconds", SILENCE.as_secs()))
+/// Why a form could not be read to its end.
+pub(super) fn unread(error: &(dyn Error + 'static)) -> Problem {
+    if TooSlow::is_behind(error) {
+        let detail = format!(
+            "the file came too slowly: {} KiB a second is the least, with pauses of {} seconds at most",
+            pace::LEAST_RATE / 1024,
+            pace::PATIENCE.as_secs()
+        );
+        Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
+    } else {
+        broken().because(error)
+    }
 }
 
-pub(super) fn broken() -> Problem {
+fn broken() -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "the form ends early, or is no form")
 }

@@ -15,9 +15,11 @@ mod live;
 mod observe;
 pub mod openapi;
 mod origin;
+mod pace;
 mod rate;
 mod request_id;
 pub mod server;
+mod shares;
 mod state;
 mod stats;
 mod tasks;
@@ -25,6 +27,7 @@ mod version;
 
 pub use self::error::{FieldError, Problem};
 pub use self::rate::RateLimit;
+pub use self::shares::Shares;
 pub use self::state::{App, State};
 
 use axum::error_handling::HandleErrorLayer;
@@ -46,6 +49,8 @@ pub struct Limits {
     pub request_time: Duration,
     /// The size of a JSON body.
     pub body_bytes: usize,
+    /// Uploads of one account at once: a share of all, so that no account keeps others from theirs.
+    pub uploads_per_account: usize,
     /// Open WebSockets.
     pub sockets: usize,
     /// How often a socket's client is asked for a sign of life, and whether its session still is one: more often than proxies close silent connections.
@@ -62,6 +67,7 @@ impl Default for Limits {
             requests: 256,
             request_time: Duration::from_secs(10),
             body_bytes: 64 * 1024,
+            uploads_per_account: 4,
             // Each takes some kilobytes here and in the proxy.
             sockets: 4000,
             ping: Duration::from_secs(20),

@@ -1,6 +1,7 @@
 //! What the handlers share.
 use super::Limits;
 use super::rate::RateLimit;
+use super::shares::Shares;
 use crate::config::{MediaConfig, ReleaseConfig, ServeConfig};
 use crate::database;
 use crate::live::{Hub, Publisher};
@@ -35,6 +36,8 @@ pub struct State {
     pub passwords: Passwords,
     /// What accounts may ask for.
     pub rate_limit: RateLimit,
+    /// Uploads under way.
+    pub uploads: Arc<Shares>,
     /// Where uploaded files are kept.
     pub media: MediaConfig,
     /// Messages to the sockets of this process.
@@ -66,6 +69,7 @@ impl State {
             live_channel: config.redis.live_channel.clone(),
             passwords: Passwords::default(),
             rate_limit: RateLimit::new(config.server.requests_per_minute),
+            uploads: Shares::new(limits.uploads_per_account),
             media: config.media.clone(),
             hub: Hub::default(),
             publisher,

@@ -1,5 +1,6 @@
 //! A file on its way in: written beside the complete ones, counted and hashed, and either kept as a whole or removed.
 use super::{FileType, Media, Shelf, blocking};
+use axum::BoxError;
 use axum::body::Bytes;
 use futures_util::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
@@ -7,17 +8,13 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::pin::pin;
-use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::time::timeout;
 use uuid::Uuid;
 
 /// So much is collected before a thread that may wait for the disk hashes and writes it.
 const CHUNK: usize = 512 * 1024;
 /// So much is looked at to find out what a file is.
 const HEAD: usize = 4096;
-/// A sender that is silent for this long is given up.
-pub(crate) const SILENCE: Duration = Duration::from_secs(15);
 
 /// A file that is being written. Dropping it removes it.
 #[derive(Debug)]
@@ -118,10 +115,8 @@ pub enum ReceiveError {
     TooLarge,
     /// Not what its name says.
     WrongType,
-    /// The sender was silent for too long.
-    Silent,
-    /// The sender broke off, or sent what is no form.
-    Broken(String),
+    /// The sender broke off, was too slow, or sent what is no form.
+    Broken(BoxError),
     /// The disk failed us, or is full.
     Disk(io::Error),
 }
@@ -133,8 +128,8 @@ impl From<io::Error> for ReceiveError {
 }
 
 impl Media {
-    /// Receives an upload. What it is was told by its name; its first bytes must agree.
-    pub async fn receive<E: ToString>(
+    /// Receives an upload, whose stream bounds how long it may take. What it is was told by its name; its first bytes must agree.
+    pub async fn receive<E: Into<BoxError>>(
         &self,
         stream: impl Stream<Item = Result<Bytes, E>>,
         file_type: &FileType,
@@ -142,8 +137,8 @@ impl Media {
         let mut stream = pin!(stream);
         let mut incoming = Incoming::create(self).await?;
         let mut head = Vec::with_capacity(HEAD);
-        while let Some(chunk) = timeout(SILENCE, stream.next()).await.map_err(|_| ReceiveError::Silent)? {
-            let chunk = chunk.map_err(|error| ReceiveError::Broken(error.to_string()))?;
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|error| ReceiveError::Broken(error.into()))?;
             if incoming.bytes + chunk.len() as u64 > self.max_attachment_bytes {
                 return Err(ReceiveError::TooLarge);
             }

@@ -7,7 +7,6 @@ mod names;
 pub mod orphans;
 mod types;
 
-pub(crate) use self::incoming::SILENCE;
 pub use self::incoming::{Incoming, ReceiveError, Stored};
 pub use self::names::{disposition, encode, file_name};
 pub use self::types::{FileType, accepted};

@@ -1,5 +1,6 @@
 //! `/api/v1/tasks/{id}/attachments`, `/api/v1/attachments/{id}`, `/media/attachments/…`
 use crate::harness::{Answer, Bench, Client, eventually, run, send};
+use backend::http::Limits;
 use backend::media::{Shelf, orphans};
 use futures_util::{StreamExt, stream};
 use reqwest::header::LOCATION;
@@ -247,6 +248,34 @@ async fn a_silent_sender_is_given_up_and_leaves_nothing() {
         let answer = post(&ada, &uploads(&task), Body::wrap_stream(stalled)).await;
         answer.assert_problem(StatusCode::REQUEST_TIMEOUT, &uploads(&task));
         eventually("nothing is left", async || files(bench).is_empty()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_account_has_a_share_of_the_uploads_and_leaves_room_for_others() {
+    run(async |bench| {
+        let ada = bench.server().await;
+        let bob = ada.sign_up("Bob").await;
+        let task = ada.create_task("Buy milk").await;
+        let share = Limits::default().uploads_per_account;
+        let stalled = || {
+            let beginning = form("a.txt", b"some text")[..110].to_vec();
+            Body::wrap_stream(stream::iter([Ok::<_, std::io::Error>(beginning)]).chain(stream::pending()))
+        };
+        let slow: Vec<_> = (0..share)
+            .map(|_| {
+                let (ada, path) = (ada.nobody().with_session_of(&ada), uploads(&task));
+                tokio::spawn(async move { post(&ada, &path, stalled()).await })
+            })
+            .collect();
+        eventually("all places of the account are taken", async || files(bench).len() == share).await;
+        let refused = attach(&ada, &task, "b.txt", b"text").await;
+        refused.assert_problem(StatusCode::TOO_MANY_REQUESTS, &uploads(&task));
+        assert!(refused.headers.contains_key("retry-after"));
+        assert_eq!(attach(&bob, &task, "b.txt", b"text").await.status, StatusCode::CREATED, "others are served");
+        slow.iter().for_each(|upload| upload.abort());
+        eventually("the places are free again", async || attach(&ada, &task, "c.txt", b"text").await.status == StatusCode::CREATED).await;
     })
     .await;
 }

@@ -81,6 +81,7 @@ impl BackendError {
             StatusCode::TOO_MANY_REQUESTS => Self::TooMany(retry_after),
             StatusCode::GATEWAY_TIMEOUT => Self::Slow(detail),
             StatusCode::BAD_REQUEST
+            | StatusCode::REQUEST_TIMEOUT
             | StatusCode::CONFLICT
             | StatusCode::PAYLOAD_TOO_LARGE
             | StatusCode::UNSUPPORTED_MEDIA_TYPE
