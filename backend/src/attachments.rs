@@ -1,5 +1,5 @@
 //! Attachments in PostgreSQL: which file belongs to which task. The files themselves are in `media`.
-use crate::accounts::Person;
+use crate::accounts::{Account, Person, Role};
 use crate::media::{Stored, encode};
 use crate::tasks::{self, Task};
 use serde::Serialize;
@@ -133,12 +133,33 @@ pub async fn add(pool: &PgPool, new: &NewAttachment<'_>) -> Result<Added, sqlx::
     Ok(Added::Attached(attachment, Box::new(task)))
 }
 
-/// Removes an attachment, if its task is visible to somebody, and tells which task that is.
-pub async fn remove(pool: &PgPool, id: Uuid, user: Uuid) -> Result<Option<Uuid>, sqlx::Error> {
+/// What [`remove`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removed {
+    /// The attachment of this task is gone.
+    Done(Uuid),
+    /// The account sees it and may not remove it.
+    Forbidden,
+    /// There is none, or its task is not visible to the account.
+    Missing,
+}
+
+/// Removes an attachment of a visible task: for the account that attached it, the one that created the task, and administrators.
+pub async fn remove(pool: &PgPool, id: Uuid, user: &Account) -> Result<Removed, sqlx::Error> {
     let sql = concat!(
-        "DELETE FROM attachments WHERE id = $2 AND task_id IN (SELECT id FROM tasks WHERE ",
+        "WITH visible AS (SELECT id, created_by FROM tasks WHERE ",
         tasks::is_visible!(),
-        ") RETURNING task_id"
+        "), found AS (
+             SELECT attachments.id, task_id, $3 OR coalesce(attachments.created_by = $1, false) OR coalesce(visible.created_by = $1, false) AS allowed
+             FROM attachments JOIN visible ON visible.id = task_id WHERE attachments.id = $2
+         ), removed AS (DELETE FROM attachments USING found WHERE attachments.id = found.id AND allowed)
+         SELECT task_id, allowed FROM found"
     );
-    sqlx::query_scalar(sql).bind(user).bind(id).fetch_optional(pool).await
+    let found: Option<(Uuid, bool)> =
+        sqlx::query_as(sql).bind(user.id).bind(id).bind(user.role == Role::Admin).fetch_optional(pool).await?;
+    Ok(match found {
+        Some((task_id, true)) => Removed::Done(task_id),
+        Some((_, false)) => Removed::Forbidden,
+        None => Removed::Missing,
+    })
 }

@@ -8,7 +8,7 @@ use super::openapi::Refusals;
 use super::state::App;
 use super::tasks::missing as missing_task;
 use super::{origin, rate, refuse};
-use crate::attachments::{self, Added, Attachment, MAX_PER_TASK, NewAttachment};
+use crate::attachments::{self, Added, Attachment, MAX_PER_TASK, NewAttachment, Removed};
 use crate::live::{Audience, Message};
 use crate::media::{self, FileType, Media, ReceiveError, Shelf};
 use crate::tasks;
@@ -128,9 +128,17 @@ async fn receive(app: &App, media: &Media, signed: SignedForm, task_id: Uuid, fo
 }
 
 /// Remove a file
+///
+/// For who attached it, who created the task, and administrators.
 #[utoipa::path(delete, path = "/api/v1/attachments/{id}", tag = "files", params(Id), responses((status = 204), Refusals))]
 pub(super) async fn remove(State(app): State<App>, signed: Signed, Id(id): Id) -> Result<StatusCode, Problem> {
-    let task_id = attachments::remove(&app.database, id, signed.user.id).await?.ok_or_else(missing)?;
+    let task_id = match attachments::remove(&app.database, id, &signed.user).await? {
+        Removed::Done(task_id) => task_id,
+        Removed::Forbidden => {
+            return Err(Problem::forbidden("a file is removed by who attached it, who created its task, or an administrator"));
+        }
+        Removed::Missing => return Err(missing()),
+    };
     forget(&Media::new(&app.media), id).await;
     if let Some(task) = tasks::visible(&app.database, task_id, signed.user.id).await? {
         app.publisher.publish(&Message::Attachments { id: task_id }, &Audience::of(&task));

@@ -82,7 +82,7 @@ struct Rest {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, format = Date)]
     due_on: Option<Option<String>>,
-    /// Null takes it away.
+    /// Null takes it away. Of a private task, only its creator assigns it to a third person.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Uuid>)]
     assignee_id: Option<Option<String>>,

@@ -1,6 +1,6 @@
 //! Changes of tasks. Each locks the row, looks at what is there, and writes the task together with the job that follows from it.
 use super::{Notes, Status, Task, Title, is_visible, select};
-use crate::accounts::{self, Account, Role};
+use crate::accounts::{self, Account, Person, Role};
 use crate::jobs::{self, board_stats};
 use sqlx::postgres::{PgConnection, PgPool};
 use time::Date;
@@ -97,6 +97,9 @@ pub async fn change(pool: &PgPool, user: Uuid, id: Uuid, precondition: Precondit
     if change.private.is_some_and(|private| private != before.private) && creator != Some(user) {
         return Err(Refusal::Forbidden("only who created a task decides whether it is private"));
     }
+    if before.private && creator != Some(user) && change.assignee.is_some_and(|assignee| !may_hand_over(&before, assignee)) {
+        return Err(Refusal::Forbidden("only who created a private task assigns it to others"));
+    }
     require_person(&mut transaction, change.assignee).await?;
     let sql = concat!(
         "WITH tasks AS (UPDATE tasks SET title = $2, notes = $3, private = $4, due_on = $5, assignee_id = $6, version = version + 1, updated_at = clock_timestamp()
@@ -159,6 +162,14 @@ pub async fn remove(pool: &PgPool, user: &Account, id: Uuid, precondition: Preco
     jobs::enqueue(&mut transaction, &board_stats::request()).await?;
     transaction.commit().await?;
     Ok(task)
+}
+
+/// Whether a private task stays among those who see it when its assignee gives it to `assignee`. Without a creator it must also not be given to nobody:
+/// no account would see it any more.
+fn may_hand_over(task: &Task, assignee: Option<Uuid>) -> bool {
+    let id = |person: &Option<Person>| person.as_ref().map(|person| person.id);
+    let creator = id(&task.created_by);
+    assignee == id(&task.assignee) || creator.is_some() && (assignee.is_none() || assignee == creator)
 }
 
 /// Locks a task that somebody may see, so that nobody else changes it until the transaction ends.

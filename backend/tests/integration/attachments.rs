@@ -1,5 +1,6 @@
 //! `/api/v1/tasks/{id}/attachments`, `/api/v1/attachments/{id}`, `/media/attachments/…`
 use crate::harness::{Answer, Bench, Client, eventually, run, send};
+use backend::accounts::{self, Role};
 use backend::http::Limits;
 use backend::media::{Shelf, orphans};
 use futures_util::{StreamExt, stream};
@@ -175,6 +176,29 @@ async fn names_never_become_paths_or_headers() {
         attach(&ada, &task, "a\u{1}.txt", b"text").await.assert_problem(StatusCode::BAD_REQUEST, &uploads(&task));
         assert_eq!(files(bench).len(), 5);
         assert!(files(bench).iter().all(|file| !file.to_str().unwrap().contains("evil")));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_of_a_team_task_is_removed_by_its_creator_that_of_the_task_or_an_administrator() {
+    run(async |bench| {
+        let ada = bench.server().await;
+        let (bob, eve) = (ada.sign_up("Bob").await, ada.sign_up("Eve").await);
+        let task = ada.create_task("Buy milk").await;
+        let attached = async || {
+            let file = attach(&bob, &task, "a.png", PNG).await.body;
+            format!("/api/v1/attachments/{}", file["id"].as_str().unwrap())
+        };
+        let path = attached().await;
+        eve.delete(&path).await.assert_problem(StatusCode::FORBIDDEN, &path);
+        assert_eq!(files(bench).len(), 1, "row and file are still there");
+        assert_eq!(bob.delete(&path).await.status, StatusCode::NO_CONTENT);
+        assert_eq!(ada.delete(&attached().await).await.status, StatusCode::NO_CONTENT);
+        let path = attached().await;
+        accounts::set_role(&bench.pool, eve.id().parse().unwrap(), Role::Admin).await.unwrap();
+        assert_eq!(eve.delete(&path).await.status, StatusCode::NO_CONTENT);
+        assert!(files(bench).is_empty());
     })
     .await;
 }

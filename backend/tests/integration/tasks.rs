@@ -1,7 +1,7 @@
 //! `/api/v1/tasks`
 mod list;
 
-use crate::harness::{Answer, Client, run, send};
+use crate::harness::{Answer, Client, PASSWORD, run, send};
 use reqwest::header::{ETAG, LOCATION};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -135,6 +135,54 @@ async fn nobody_overwrites_what_they_have_not_seen() {
         });
         let statuses = futures_util::future::join_all(changes).await;
         assert_eq!(statuses.iter().filter(|status| **status == StatusCode::OK).count(), 1, "{statuses:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_assignee_of_a_private_task_gives_it_back_and_to_no_third_person() {
+    run(async |bench| {
+        let server = bench.server().await;
+        let (bob, eve) = (server.sign_up("Bob").await, server.sign_up("Eve").await);
+        let task = server.create(json!({ "title": "Surprise party", "private": true, "assignee_id": bob.id() })).await;
+        let path = format!("/api/v1/tasks/{}", task["id"].as_str().unwrap());
+        let handed = bob.change_task(&task, json!({ "title": "For Eve", "assignee_id": eve.id() })).await;
+        handed.assert_problem(StatusCode::FORBIDDEN, &path);
+        assert_eq!(server.get(&path).await.body, task, "nothing of the change was made");
+        assert_eq!(eve.get(&path).await.status, StatusCode::NOT_FOUND);
+        let kept = bob.change_task(&task, json!({ "title": "Party", "assignee_id": bob.id() })).await;
+        assert_eq!(kept.status, StatusCode::OK, "{kept:?}");
+        let back = bob.change_task(&kept.body, json!({ "assignee_id": server.id() })).await;
+        assert_eq!((back.status, &back.body["assignee"]["id"]), (StatusCode::OK, &server.user["id"]));
+        assert_eq!(bob.get(&path).await.status, StatusCode::NOT_FOUND);
+        let again = server.change_task(&back.body, json!({ "assignee_id": eve.id() })).await.body;
+        assert_eq!(again["assignee"]["id"], eve.user["id"], "the creator assigns it to anybody");
+        let left = eve.change_task(&again, json!({ "assignee_id": null })).await;
+        assert_eq!(left.status, StatusCode::OK, "{left:?}");
+
+        let team = server.create(json!({ "title": "Buy milk", "assignee_id": bob.id() })).await;
+        assert_eq!(
+            bob.change_task(&team, json!({ "assignee_id": eve.id() })).await.status,
+            StatusCode::OK,
+            "team tasks change hands freely"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_private_task_without_its_creator_stays_with_its_assignee() {
+    run(async |bench| {
+        let server = bench.server().await;
+        let (bob, eve) = (server.sign_up("Bob").await, server.sign_up("Eve").await);
+        let task = eve.create(json!({ "title": "Surprise party", "private": true, "assignee_id": bob.id() })).await;
+        let removal = eve.request(Method::DELETE, "/api/v1/account").json(&json!({ "current_password": PASSWORD }));
+        assert_eq!(send(removal).await.status, StatusCode::NO_CONTENT);
+        let path = format!("/api/v1/tasks/{}", task["id"].as_str().unwrap());
+        for assignee in [json!(server.id()), Value::Null] {
+            bob.change_task(&task, json!({ "assignee_id": assignee })).await.assert_problem(StatusCode::FORBIDDEN, &path);
+        }
+        assert_eq!(bob.get(&path).await.status, StatusCode::OK);
     })
     .await;
 }

@@ -107,11 +107,15 @@ pub(super) async fn page(app: &App, caller: &Caller, id: &str, notes: Notes) -> 
     let (session, task, people, attachments) =
         tokio::join!(backend.session(caller), backend.task(id, caller), backend.people(caller), backend.attachments(id, caller));
     let (session, task, mut people, attachments) = (session?, task?, people?, attachments?);
-    // Whoever has the task stays a choice, however many people there are.
+    let mine = task.created_by.as_ref().is_some_and(|creator| creator.id == session.user.id);
+    if task.private && !mine {
+        // The assignee of a private task gives it back, and to no third person.
+        people = task.created_by.iter().cloned().collect();
+    }
+    // The current assignee stays a choice, however many people there are.
     if let Some(assignee) = task.assignee.as_ref().filter(|assignee| people.iter().all(|person| person.id != assignee.id)) {
         people.push(assignee.clone());
     }
-    let mine = task.created_by.as_ref().is_some_and(|creator| creator.id == session.user.id);
     let status = match (&notes.refusal, &notes.upload) {
         _ if notes.conflict => StatusCode::PRECONDITION_FAILED,
         (Some(refusal), _) | (_, Some(refusal)) => refusal.status,

@@ -145,7 +145,7 @@ fn well(method: &str, path: &str) -> Response {
         ("PUT", "/account/password") => with_cookie(StatusCode::OK),
         ("DELETE", "/session") => (StatusCode::NO_CONTENT, [(header::SET_COOKIE, "session=; Max-Age=0")]).into_response(),
         ("PATCH", "/account") => Json(session()["user"].clone()).into_response(),
-        ("GET", "/users") => Json(json!({ "users": [{ "id": "p1", "name": "Ines" }] })).into_response(),
+        ("GET", "/users") => Json(json!({ "users": [{ "id": "p1", "name": "Ines" }, { "id": "p4", "name": "Otto" }] })).into_response(),
         ("GET", "/tasks") => {
             Json(json!({ "tasks": [task("open", "Paint <the> keel"), task("done", "Order timber")], "next": null })).into_response()
         }
