@@ -3,6 +3,8 @@ import { signIn } from "./api.js";
 
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 10000;
+/** The server wants fewer messages than this browser sends. */
+const POLICY = 1008;
 /** The session has ended. */
 const SIGNED_OUT = 4401;
 const indicator = document.getElementById("live");
@@ -70,7 +72,7 @@ export async function follow(stale, handlers) {
       // A refusal has no code that scripts get to see.
       if (!greeted) leaveWhenSignedOut();
       show(failures === 0 && indicator.dataset.state === "off" ? "connecting" : "away");
-      const limit = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** failures++);
+      const limit = code === POLICY ? LONGEST_PAUSE : Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** failures++);
       pause = setTimeout(open, limit / 2 + (Math.random() * limit) / 2);
     };
   };

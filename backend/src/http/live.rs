@@ -2,6 +2,7 @@
 use super::auth::Signed;
 use super::error::Problem;
 use super::json::Parameters;
+use super::shares::Place;
 use super::state::App;
 use crate::accounts;
 use crate::live::{self, Event, EventId, Message as Update};
@@ -17,6 +18,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, interval, timeout};
 use tracing::Instrument;
+use tungstenite::error::ProtocolError;
 
 /// A client that is silent for this long is gone.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -26,6 +28,8 @@ const SEND: Duration = Duration::from_secs(5);
 const CLOSE: Duration = Duration::from_secs(1);
 /// Clients have nothing to say.
 const MAX_MESSAGE: usize = 4 * 1024;
+/// How many messages a client may send at once, and how many more with each ping: it answers pings, and some send their own.
+const MESSAGES: (u32, u32) = (60, 10);
 /// What a socket has ready for reading, and for gathering what it writes: by default it is 128 kB each, for as long as the socket is open.
 const BUFFER: usize = 1024;
 
@@ -47,13 +51,17 @@ pub(super) async fn connect(
 ) -> Result<Response, Problem> {
     let upgrade = upgrade
         .map_err(|rejection| Problem::new(rejection.status(), format!("this address is for WebSockets: {}", rejection.body_text())))?;
+    let Some(place) = app.account_sockets.take(signed.user.id) else {
+        let most = app.account_sockets.most();
+        return Err(Problem::too_many_at_once(format!("{most} live connections of this account are open, close one first")));
+    };
     let Ok(permit) = app.sockets.clone().try_acquire_owned() else {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many live connections are open, try again in a moment"));
     };
     let span = tracing::Span::current();
     let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).read_buffer_size(BUFFER).write_buffer_size(BUFFER);
     let since = resume.last_event_id.and_then(|id| EventId::parse(&id));
-    Ok(upgrade.on_upgrade(move |socket| serve(socket, app, signed, since, permit).instrument(span)))
+    Ok(upgrade.on_upgrade(move |socket| serve(socket, app, signed, since, (permit, place)).instrument(span)))
 }
 
 /// Why a socket ends.
@@ -64,9 +72,17 @@ enum End {
     Shutdown,
     /// The session has ended.
     SignedOut,
+    /// The client sent more messages than it may.
+    TooMany,
+    /// The client sent a message that is longer than any may be.
+    TooBig,
+    /// The client sent text that is not UTF-8.
+    NoText,
+    /// The client broke the rules of the protocol.
+    Protocol,
 }
 
-async fn serve(mut socket: WebSocket, app: App, signed: Signed, since: Option<EventId>, _permit: OwnedSemaphorePermit) {
+async fn serve(mut socket: WebSocket, app: App, signed: Signed, since: Option<EventId>, _places: (OwnedSemaphorePermit, Place)) {
     let end = match greet(&mut socket, &app, &signed, since).await {
         Ok((mut updates, last)) => exchange(&mut socket, &mut updates, &app, &signed, last).await,
         Err(()) => End::Client,
@@ -75,6 +91,10 @@ async fn serve(mut socket: WebSocket, app: App, signed: Signed, since: Option<Ev
         End::Client => None,
         End::Shutdown => Some((close_code::AWAY, "the server stops, connect again")),
         End::SignedOut => Some((SIGNED_OUT, "the session has ended, sign in again")),
+        End::TooMany => Some((close_code::POLICY, "too many messages were sent, this connection is for listening")),
+        End::TooBig => Some((close_code::SIZE, "the message is too big")),
+        End::NoText => Some((close_code::INVALID, "the text is not UTF-8")),
+        End::Protocol => Some((close_code::PROTOCOL, "the frame breaks the protocol")),
     };
     if let Some((code, reason)) = frame {
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
@@ -118,13 +138,17 @@ async fn greet(
 async fn exchange(socket: &mut WebSocket, updates: &mut Receiver<Arc<Event>>, app: &App, signed: &Signed, last: Option<EventId>) -> End {
     let mut ping = interval(app.ping);
     let mut heard = Instant::now();
+    let (mut left, more) = MESSAGES;
     loop {
         let message = tokio::select! {
             () = app.shutdown.requested() => return End::Shutdown,
             incoming = socket.recv() => match incoming {
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Client,
+                Some(Ok(Message::Close(_))) | None => return End::Client,
+                Some(Err(error)) => return fault(error.into_inner().as_ref()),
+                Some(Ok(_)) if left == 0 => return End::TooMany,
                 Some(Ok(_)) => {
                     heard = Instant::now();
+                    left -= 1;
                     continue;
                 }
             },
@@ -135,6 +159,7 @@ async fn exchange(socket: &mut WebSocket, updates: &mut Receiver<Arc<Event>>, ap
                 if has_ended(app, signed).await {
                     return End::SignedOut;
                 }
+                left = (left + more).min(MESSAGES.0);
                 Message::Ping(Default::default())
             }
             update = updates.recv() => match update {
@@ -155,6 +180,18 @@ async fn exchange(socket: &mut WebSocket, updates: &mut Receiver<Arc<Event>>, ap
         if send(socket, message).await.is_err() {
             return End::Client;
         }
+    }
+}
+
+/// How a socket ends whose messages cannot be read.
+fn fault(error: &(dyn std::error::Error + 'static)) -> End {
+    match error.downcast_ref::<tungstenite::Error>() {
+        Some(tungstenite::Error::Capacity(_)) => End::TooBig,
+        Some(tungstenite::Error::Utf8(_)) => End::NoText,
+        // The connection ended without a word.
+        Some(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => End::Client,
+        Some(tungstenite::Error::Protocol(_)) => End::Protocol,
+        _ => End::Client,
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Limits {
     /// How often a socket's client is asked for a sign of life, and whether its session still is one: more often than proxies close silent connections.
     pub ping: Duration,
     /// How long requests are still answered after a termination signal on connections that are open then.
+    /// Open WebSockets of one account.
+    pub sockets_per_account: usize,
     pub last_requests: Duration,
     /// How long requests may take to finish after a termination signal.
     pub drain: Duration,
@@ -74,6 +76,8 @@ impl Default for Limits {
             last_requests: Duration::from_millis(300),
             // Containers are killed 10 s after the signal.
             drain: Duration::from_secs(8),
+            // One for each page that is open, in all browsers of a person.
+            sockets_per_account: 32,
         }
     }
 }

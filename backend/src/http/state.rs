@@ -52,6 +52,8 @@ pub struct State {
     pub sockets: Arc<Semaphore>,
     /// How many sockets may be open.
     pub socket_limit: usize,
+    /// The sockets of each account.
+    pub account_sockets: Arc<Shares>,
     /// How often a socket's client, and its session, are asked for a sign of life.
     pub ping: Duration,
     /// Tells sockets to close.
@@ -77,6 +79,7 @@ impl State {
             was_ready: AtomicBool::new(false),
             sockets: Arc::new(Semaphore::new(limits.sockets)),
             socket_limit: limits.sockets,
+            account_sockets: Shares::new(limits.sockets_per_account),
             ping: limits.ping,
             shutdown,
         })

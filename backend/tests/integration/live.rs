@@ -4,6 +4,9 @@ use backend::http::Limits;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use std::time::Duration;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 #[tokio::test]
 async fn every_browser_sees_a_change_on_any_server() {
@@ -76,6 +79,68 @@ async fn sockets_are_bounded_and_freed() {
         assert_eq!(open().await, StatusCode::SERVICE_UNAVAILABLE);
         drop(socket);
         eventually("the place is free again", async || open().await == StatusCode::SWITCHING_PROTOCOLS).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_account_has_a_share_of_the_sockets() {
+    run(async |bench| {
+        let server = bench.server_with(Limits { sockets_per_account: 2, ..Limits::default() }).await;
+        let bob = server.sign_up("Bob").await;
+        let [first, _second] = [server.socket().await, server.socket().await];
+        let open = async || {
+            let request = server.request(Method::GET, "/ws").header("connection", "upgrade").header("upgrade", "websocket");
+            let request = request.header("sec-websocket-version", "13").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+            request.send().await.unwrap().status()
+        };
+        assert_eq!(open().await, StatusCode::TOO_MANY_REQUESTS);
+        bob.socket().await;
+        drop(first);
+        eventually("the place is free again", async || open().await == StatusCode::SWITCHING_PROTOCOLS).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_socket_that_talks_is_closed_with_the_code_that_says_why() {
+    run(async |bench| {
+        let server = bench.server().await;
+        let mut chatty = server.socket().await;
+        for _ in 0..100 {
+            chatty.send(Message::text("hello?")).await;
+        }
+        assert_eq!(chatty.close_code().await, 1008);
+        let mut pinging = server.socket().await;
+        for _ in 0..100 {
+            pinging.send(Message::Ping(Default::default())).await;
+        }
+        assert_eq!(pinging.close_code().await, 1008, "control frames count as well");
+        let mut big = server.socket().await;
+        big.send(Message::text("x".repeat(5000))).await;
+        assert_eq!(big.close_code().await, 1009);
+        let mut garbled = server.socket().await;
+        let reserved = Frame::message(Vec::new(), OpCode::Data(Data::Reserved(3)), true);
+        garbled.send(Message::Frame(reserved)).await;
+        assert_eq!(garbled.close_code().await, 1002);
+        let mut binary = server.socket().await;
+        let no_text = Frame::message(vec![0xff], OpCode::Data(Data::Text), true);
+        binary.send(Message::Frame(no_text)).await;
+        assert_eq!(binary.close_code().await, 1007);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_socket_that_answers_pings_is_not_closed() {
+    run(async |bench| {
+        let server = bench.server_with(Limits { ping: Duration::from_millis(2), ..Limits::default() }).await;
+        let mut socket = server.socket().await;
+        for _ in 0..200 {
+            socket.ping().await;
+        }
+        let task = server.create_task("Buy milk").await;
+        assert_eq!(socket.next_of("task").await["task"], task);
     })
     .await;
 }

@@ -1,5 +1,6 @@
 //! Somebody who is signed in at the application, as a program is.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
@@ -9,6 +10,9 @@ use serde_json::{Value, json};
 
 /// How long the worker may take until the figures of the board are right.
 const FIGURES: Duration = Duration::from_secs(120);
+
+/// How many accounts were made.
+static ACCOUNTS: AtomicU32 = AtomicU32::new(0);
 
 /// A client with a session.
 #[derive(Clone, Debug)]
@@ -25,8 +29,19 @@ impl Api {
     /// Signs in with an address and a password.
     pub(crate) async fn sign_in(url: &str, (email, password): &(String, String)) -> anyhow::Result<Self> {
         let url = url.trim_end_matches('/').to_owned();
-        let body = json!({ "email": email, "password": password });
-        let answer = Client::builder().no_proxy().build()?.post(format!("{url}/api/v1/sessions")).json(&body).send().await?;
+        Self::enter(url, "/api/v1/sessions", &json!({ "email": email, "password": password })).await
+    }
+
+    /// Another client, with an account of its own.
+    pub(crate) async fn sign_up(&self) -> anyhow::Result<Self> {
+        let number = ACCOUNTS.fetch_add(1, Ordering::Relaxed);
+        let email = format!("load-{}-{number}@example.com", std::process::id());
+        let body = json!({ "email": email, "name": format!("Load {number}"), "password": "sounding line and lead" });
+        Self::enter(self.url.clone(), "/api/v1/users", &body).await
+    }
+
+    async fn enter(url: String, path: &str, body: &Value) -> anyhow::Result<Self> {
+        let answer = Client::builder().no_proxy().build()?.post(format!("{url}{path}")).json(body).send().await?;
         let answer = answer.error_for_status().context("cannot sign in")?;
         let cookie = answer.headers().get(SET_COOKIE).and_then(|cookie| cookie.to_str().ok()?.split(';').next());
         let cookie = HeaderValue::from_str(cookie.context("signing in sets no cookie")?)?;

@@ -16,6 +16,8 @@ use crate::api::{Api, good};
 use crate::stack::{Memory, Stack};
 use crate::table::{median, ms, print, quantile, say};
 
+/// How many one account may open: the backend's `sockets_per_account`.
+const PER_ACCOUNT: usize = 32;
 /// How many are opened at once.
 const AT_ONCE: usize = 32;
 /// How long an event may take to all sockets.
@@ -38,11 +40,15 @@ pub(crate) async fn measure(stack: &Stack, api: &Api, counts: &[usize], rounds: 
 }
 
 async fn one(stack: &Stack, api: &Api, count: usize, rounds: u32) -> anyhow::Result<[String; 7]> {
+    let mut accounts = Vec::new();
+    for _ in 0..count.div_ceil(PER_ACCOUNT) {
+        accounts.push(api.sign_up().await?);
+    }
     let before = stack.memory(&["backend", "proxy"]).await?;
     let begin = Instant::now();
     let (arrived, mut arrivals) = mpsc::unbounded_channel();
     let mut sockets = JoinSet::new();
-    let opening = futures_util::stream::iter((0..count).map(|_| open(api))).buffer_unordered(AT_ONCE);
+    let opening = futures_util::stream::iter((0..count).map(|number| open(&accounts[number / PER_ACCOUNT]))).buffer_unordered(AT_ONCE);
     let mut opening = std::pin::pin!(opening);
     while let Some(socket) = opening.next().await {
         sockets.spawn(listen(socket?, arrived.clone()));

@@ -1,6 +1,6 @@
 //! A browser's live connection.
 use super::PATIENCE;
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -51,6 +51,16 @@ impl Socket {
                 return serde_json::from_str(&text).unwrap();
             }
         }
+    }
+
+    /// Waits for a ping, which the client answers.
+    pub(crate) async fn ping(&mut self) {
+        while !self.frame().await.is_ping() {}
+    }
+
+    /// Sends a message. That the server has closed the connection meanwhile is no failure.
+    pub(crate) async fn send(&mut self, message: Message) {
+        let _ = self.0.send(message).await;
     }
 
     async fn frame(&mut self) -> Message {
