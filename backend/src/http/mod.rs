@@ -20,6 +20,7 @@ mod rate;
 mod request_id;
 pub mod server;
 mod shares;
+mod small;
 mod state;
 mod stats;
 mod tasks;
@@ -49,6 +50,8 @@ pub struct Limits {
     pub request_time: Duration,
     /// The size of a JSON body.
     pub body_bytes: usize,
+    /// The time for all of a JSON body. It comes before that of the request.
+    pub body_time: Duration,
     /// Uploads of one account at once: a share of all, so that no account keeps others from theirs.
     pub uploads_per_account: usize,
     /// Open WebSockets.
@@ -69,6 +72,7 @@ impl Default for Limits {
             requests: 256,
             request_time: Duration::from_secs(10),
             body_bytes: 64 * 1024,
+            body_time: Duration::from_secs(10),
             uploads_per_account: 4,
             // Each takes some kilobytes here and in the proxy.
             sockets: 4000,
@@ -84,6 +88,7 @@ impl Default for Limits {
 
 /// All routes.
 pub fn router(app: App, limits: &Limits) -> Router {
+    let small = small::Bounds { bytes: limits.body_bytes, time: limits.body_time };
     // For pages, scripts and other clients.
     let api = Router::new()
         .route("/api/v1/users", get(accounts::people).post(accounts::sign_up))
@@ -111,6 +116,8 @@ pub fn router(app: App, limits: &Limits) -> Router {
         .layer(middleware::from_fn(origin::require_same))
         .layer(
             ServiceBuilder::new()
+                // A place is taken when the body is here: a slow sender takes none.
+                .layer(middleware::from_fn_with_state(small, small::collect))
                 .layer(HandleErrorLayer::new(refuse))
                 .layer(LoadShedLayer::new())
                 .layer(GlobalConcurrencyLimitLayer::new(limits.requests))

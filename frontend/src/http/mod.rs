@@ -30,6 +30,7 @@ mod pages;
 mod request_id;
 mod same_origin;
 mod session;
+mod small;
 mod static_files;
 mod task;
 
@@ -85,6 +86,8 @@ pub fn router(app: App) -> Router {
     // The client of the backend bounds how long an upload may take, and for how long nothing may move in it.
     let uploads = Router::new().route("/tasks/{id}/attachments", post(attachments::upload).get(task::back));
     let pages = limited(pages, CONCURRENT_PAGES, PAGE_TIMEOUT)
+        // A place is taken when the form is here: a slow sender takes none.
+        .layer(from_fn(small::collect))
         .merge(limited(uploads, CONCURRENT_UPLOADS, UPLOAD_TIMEOUT + PAGE_TIMEOUT))
         .method_not_allowed_fallback(failure::no_such_method)
         .layer(from_fn(same_origin::require))

@@ -98,6 +98,9 @@ fn words(app: &App, failure: &Failure, reads: bool) -> Value {
         Failure::BadForm(StatusCode::PAYLOAD_TOO_LARGE) => {
             ("That is too long", "What was sent is longer than a task can be. Nothing was saved.")
         }
+        Failure::BadForm(StatusCode::REQUEST_TIMEOUT) => {
+            ("That form came too slowly", "It did not arrive in time. Nothing was saved; send it again.")
+        }
         Failure::BadForm(_) => ("That form could not be read", "What was sent is not the form of this page. Nothing was saved."),
         Failure::BackendAway { .. } => (
             "The board is out of reach",

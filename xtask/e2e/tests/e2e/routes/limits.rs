@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use http::{Method, StatusCode};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::headers::assert_protected;
 use crate::harness::client::{Answer, client, read};
@@ -31,6 +32,35 @@ async fn a_body_that_only_the_backend_finds_too_large_is_refused_as_well() {
     assert_protected(&answer);
     let answer = stack.create_task(&"a".repeat(201)).await.with(422).problem();
     assert_eq!(answer.json()["errors"][0]["field"], "title");
+}
+
+#[tokio::test]
+async fn a_small_body_that_trickles_is_given_up_in_the_time_of_one_request() {
+    let (stack, _turn) = shared().await;
+    for (path, kind) in [("/api/v1/sessions", "application/json"), ("/sign-in", "application/x-www-form-urlencoded")] {
+        let host = stack.authority();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {kind}\r\nContent-Length: 200\r\n\r\n");
+        let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let (mut read, mut write) = stream.into_split();
+        let trickle = tokio::spawn(async move {
+            let mut pace = tokio::time::interval(Duration::from_secs(2));
+            loop {
+                pace.tick().await;
+                if write.write_all(b"a").await.is_err() {
+                    return;
+                }
+            }
+        });
+        let (begin, mut answer) = (Instant::now(), Vec::new());
+        // A reset after the answer is an end as well.
+        let ended = tokio::time::timeout(Duration::from_secs(30), read.read_to_end(&mut answer)).await;
+        trickle.abort();
+        assert!(ended.is_ok(), "{path} is open after {:?}", begin.elapsed());
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{path}: {answer}");
+        assert!(begin.elapsed() < Duration::from_secs(20), "{path} was open for {:?}", begin.elapsed());
+    }
 }
 
 /// Sends requests, many at once, until one is limited.
