@@ -5,9 +5,18 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use zxcvbn::{Score, zxcvbn};
 
 /// Fewer characters are guessed too soon.
 pub const MIN_LENGTH: usize = 10;
+/// Stands for more than a hundred million guesses: a thousand years of them within the limits of `throttle`.
+const LEAST_SCORE: Score = Score::Three;
+/// Shorter parts of names and addresses are in too many words.
+const MIN_WORD: usize = 3;
+/// So many parts of names and addresses are looked for.
+const MAX_WORDS: usize = 20;
+/// The name of this application, which people put into passwords for it.
+const SITE: &str = "slipway";
 /// More characters only cost time.
 pub const MAX_LENGTH: usize = 200;
 /// Each hash takes 19 MiB and some 20 ms of one processor.
@@ -19,14 +28,25 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub struct Password(String);
 
 impl Password {
-    /// Checks a new password. The error is a sentence for people.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// Checks a new password of somebody: `about` is what others know or guess about them, such as address and name. The error is a sentence for people.
+    pub fn parse(text: &str, about: &[&str]) -> Result<Self, String> {
         match text.chars().count() {
             ..MIN_LENGTH => Err(format!("must have at least {MIN_LENGTH} characters")),
+            MIN_LENGTH..=MAX_LENGTH if is_guessed_soon(text, about) => {
+                Err("is among those that are guessed first: choose another, such as four words that do not belong together".to_owned())
+            }
             MIN_LENGTH..=MAX_LENGTH => Ok(Password(text.to_owned())),
             _ => Err(format!("must have at most {MAX_LENGTH} characters")),
         }
     }
+}
+
+/// Whether a password is a frequent one, a pattern of the keyboard, or made of what is known about its owner.
+fn is_guessed_soon(text: &str, about: &[&str]) -> bool {
+    let words = about.iter().flat_map(|text| std::iter::once(*text).chain(text.split(|char: char| !char.is_alphanumeric())));
+    let mut known: Vec<&str> = words.filter(|word| word.chars().count() >= MIN_WORD).take(MAX_WORDS).collect();
+    known.push(SITE);
+    zxcvbn(text, &known).score() < LEAST_SCORE
 }
 
 /// The server has too many passwords to hash.
@@ -104,7 +124,7 @@ mod tests {
     #[tokio::test]
     async fn only_the_right_password_is_right() {
         let passwords = Passwords::default();
-        let hash = passwords.hash(Password::parse("correct horse").unwrap()).await.unwrap();
+        let hash = passwords.hash(Password::parse("correct horse", &[]).unwrap()).await.unwrap();
         assert!(passwords.verify("correct horse".into(), Some(hash.clone())).await.unwrap());
         assert!(!passwords.verify("correct horsf".into(), Some(hash.clone())).await.unwrap());
         assert!(!passwords.verify("x".repeat(1000), Some(hash)).await.unwrap());
@@ -114,8 +134,40 @@ mod tests {
 
     #[test]
     fn lengths_are_bounded() {
-        assert!(Password::parse("123456789").is_err());
-        assert!(Password::parse(&"x".repeat(201)).is_err());
-        assert!(Password::parse("ten chars!").is_ok());
+        assert!(Password::parse("vq7-Lm2xk", &[]).is_err());
+        assert!(Password::parse(&"sounding line ".repeat(15), &[]).is_err());
+        assert!(Password::parse("vq7-Lm2xkw", &[]).is_ok());
+    }
+
+    #[test]
+    fn passwords_that_are_guessed_first_are_refused() {
+        let about = ["ada.lovelace@example.com", "Ada Lovelace"];
+        for bad in [
+            "1234567890",
+            "password12",
+            "Password123!",
+            "qwertyuiop",
+            "aaaaaaaaaaaa",
+            "abcabcabcabc",
+            "iloveyou123",
+            "slipway2026",
+            "ada.lovelace@example.com",
+            "ADA.LOVELACE@example.com",
+            "adalovelace",
+            "Lovelace1815",
+        ] {
+            let refused = Password::parse(bad, &about).err();
+            assert!(refused.is_some_and(|detail| detail.starts_with("is among those")), "{bad}");
+        }
+        for good in [
+            "correct horse battery",
+            "another good one",
+            "seventeen knots of wind",
+            "a good long password",
+            "zwölf Boxkämpfer jagen",
+            "vq7-Lm2xkw",
+        ] {
+            assert!(Password::parse(good, &about).is_ok(), "{good}: {:?}", zxcvbn(good, &about).score());
+        }
     }
 }

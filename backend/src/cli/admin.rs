@@ -53,9 +53,10 @@ impl Admin {
 }
 
 async fn create(config: &DatabaseConfig, email: &str, name: &str, role: Role) -> anyhow::Result<()> {
+    let about = [email, name];
     let email = parse("e-mail address", email, Email::parse(email))?;
     let name = parse("name", name, Name::parse(name))?;
-    let password = Password::parse(&read_password()?).map_err(|problem| anyhow::anyhow!("the password {problem}"))?;
+    let password = Password::parse(&read_password()?, &about).map_err(|problem| anyhow::anyhow!("the password {problem}"))?;
     let Ok(hash) = Passwords::default().hash(password).await else { bail!("the password cannot be hashed") };
     let pool = pool(config);
     let account = accounts::create(&pool, &email, &name, &hash, role).await.map_err(explain)?;

@@ -13,7 +13,7 @@ use tokio::runtime::Builder;
 use uuid::{NoContext, Timestamp, Uuid};
 
 /// Everybody's password. It opens nothing but made-up accounts.
-const PASSWORD: &str = "slipway-demo";
+const PASSWORD: &str = "demo-board-by-the-harbour";
 const PEOPLE: [(&str, &str, Role); 3] =
     [("ada@example.com", "Ada", Role::Admin), ("grace@example.com", "Grace", Role::User), ("edith@example.com", "Edith", Role::User)];
 /// Statements of this many tasks stay far below the time that one may take.
@@ -108,7 +108,7 @@ async fn known(pool: &PgPool) -> anyhow::Result<Vec<Uuid>> {
 
 async fn create_people(pool: &PgPool) -> anyhow::Result<Vec<Uuid>> {
     for (email, name, role) in PEOPLE {
-        let (Ok(email), Ok(name), Ok(password)) = (Email::parse(email), Name::parse(name), Password::parse(PASSWORD)) else { continue };
+        let (Ok(email), Ok(name), Ok(password)) = (Email::parse(email), Name::parse(name), Password::parse(PASSWORD, &[])) else { continue };
         let Ok(hash) = Passwords::default().hash(password).await else { bail!("the password cannot be hashed") };
         // One that is there stays as it is.
         accounts::create(pool, &email, &name, &hash, role).await.map_err(explain)?;

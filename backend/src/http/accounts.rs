@@ -92,7 +92,7 @@ pub(super) async fn sign_up(State(app): State<App>, headers: HeaderMap, Json(bod
     let mut check = |field, error: String| errors.push(FieldError { field, detail: error.into() });
     let email = Email::parse(&body.email).map_err(|error| check("email", error)).ok();
     let name = Name::parse(&body.name).map_err(|error| check("name", error)).ok();
-    let password = Password::parse(&body.password).map_err(|error| check("password", error)).ok();
+    let password = Password::parse(&body.password, &[&body.email, &body.name]).map_err(|error| check("password", error)).ok();
     let (Some(email), Some(name), Some(password)) = (email, name, password) else { return Err(Problem::invalid(errors)) };
     // Without a Redis that takes values there is no session to begin; an account that is made all the same would be in the way of the next try.
     redis_client::check(&app.redis).await.map_err(away)?;
@@ -150,7 +150,7 @@ pub(super) async fn change_password(
     headers: HeaderMap,
     Json(body): Json<PasswordChange>,
 ) -> Result<Response, Problem> {
-    let new = Password::parse(&body.new_password).map_err(|detail| Problem::invalid_field("new_password", detail))?;
+    let new = Password::parse(&body.new_password, &[&signed.user.email, &signed.user.name]).map_err(|detail| Problem::invalid_field("new_password", detail))?;
     check_password(&app, &signed, &headers, body.current_password).await?;
     let hash = app.passwords.hash(new).await?;
     let account = accounts::change_password(&app.database, &signed.user, &hash).await?;

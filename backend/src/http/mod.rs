@@ -56,11 +56,11 @@ pub struct Limits {
     pub uploads_per_account: usize,
     /// Open WebSockets.
     pub sockets: usize,
+    /// Open WebSockets of one account.
+    pub sockets_per_account: usize,
     /// How often a socket's client is asked for a sign of life, and whether its session still is one: more often than proxies close silent connections.
     pub ping: Duration,
     /// How long requests are still answered after a termination signal on connections that are open then.
-    /// Open WebSockets of one account.
-    pub sockets_per_account: usize,
     pub last_requests: Duration,
     /// How long requests may take to finish after a termination signal.
     pub drain: Duration,
@@ -76,12 +76,12 @@ impl Default for Limits {
             uploads_per_account: 4,
             // Each takes some kilobytes here and in the proxy.
             sockets: 4000,
+            // One for each page that is open, in all browsers of a person.
+            sockets_per_account: 32,
             ping: Duration::from_secs(20),
             last_requests: Duration::from_millis(300),
             // Containers are killed 10 s after the signal.
             drain: Duration::from_secs(8),
-            // One for each page that is open, in all browsers of a person.
-            sockets_per_account: 32,
         }
     }
 }

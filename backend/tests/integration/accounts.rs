@@ -55,6 +55,24 @@ async fn bad_fields_are_all_named() {
 }
 
 #[tokio::test]
+async fn passwords_that_are_guessed_first_are_refused_wherever_one_is_chosen() {
+    run(async |bench| {
+        let server = bench.server().await;
+        let address = email(&server);
+        for bad in ["1234567890", "password12", address] {
+            let body = json!({ "email": address, "name": "Ada", "password": bad });
+            let refused = server.nobody().post("/api/v1/users", body).await;
+            refused.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "/api/v1/users");
+            assert_eq!(refused.body["errors"][0]["field"], "password", "{bad}");
+            let body = json!({ "current_password": PASSWORD, "new_password": bad });
+            let refused = server.put("/api/v1/account/password", body).await;
+            assert_eq!((refused.status, &refused.body["errors"][0]["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("new_password")));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn over_tls_the_cookie_is_secure() {
     run(async |bench| {
         let server = bench.server().await;
