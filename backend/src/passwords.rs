@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub struct Password(String);
 
 impl Password {
-    /// Checks a new password of somebody: `about` is what others know or guess about them, such as address and name. The error is a sentence for people.
+    /// Checks a new password. `about` is what others know of its owner, such as address and name. The error is a sentence for people.
     pub fn parse(text: &str, about: &[&str]) -> Result<Self, String> {
         match text.chars().count() {
             ..MIN_LENGTH => Err(format!("must have at least {MIN_LENGTH} characters")),

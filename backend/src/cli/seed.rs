@@ -108,7 +108,9 @@ async fn known(pool: &PgPool) -> anyhow::Result<Vec<Uuid>> {
 
 async fn create_people(pool: &PgPool) -> anyhow::Result<Vec<Uuid>> {
     for (email, name, role) in PEOPLE {
-        let (Ok(email), Ok(name), Ok(password)) = (Email::parse(email), Name::parse(name), Password::parse(PASSWORD, &[])) else { continue };
+        let (Ok(email), Ok(name), Ok(password)) = (Email::parse(email), Name::parse(name), Password::parse(PASSWORD, &[])) else {
+            continue;
+        };
         let Ok(hash) = Passwords::default().hash(password).await else { bail!("the password cannot be hashed") };
         // One that is there stays as it is.
         accounts::create(pool, &email, &name, &hash, role).await.map_err(explain)?;

@@ -8,12 +8,14 @@ use crate::accounts::{self, Account, Email, MAX_EMAIL_LENGTH, Name, Person, Remo
 use crate::passwords::{Busy, Password};
 use crate::redis_client;
 use crate::sessions::{self, Token};
-use crate::throttle::Attempt;
+use crate::throttle::{Attempt, Turn};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use time::OffsetDateTime;
+use tokio::time::sleep;
 use utoipa::{IntoParams, ToSchema};
 
 /// Who is signed in, and what requests that change something must carry.
@@ -109,9 +111,7 @@ pub(super) async fn sign_in(State(app): State<App>, headers: HeaderMap, Json(bod
     // What cannot be an address is looked up, counted and answered like one that nobody has.
     let text: String = body.email.trim().to_lowercase().chars().take(MAX_EMAIL_LENGTH).collect();
     let attempt = Attempt::new(&text, auth::address(&headers));
-    if let Some(wait) = attempt.count(&app.redis).await.map_err(away)? {
-        return Err(Problem::too_many(wait));
-    }
+    wait_for_turn(&app, &attempt).await?;
     let known = match Email::parse(&body.email) {
         Ok(email) => accounts::by_email(&app.database, &email).await?,
         Err(_) => None,
@@ -150,7 +150,8 @@ pub(super) async fn change_password(
     headers: HeaderMap,
     Json(body): Json<PasswordChange>,
 ) -> Result<Response, Problem> {
-    let new = Password::parse(&body.new_password, &[&signed.user.email, &signed.user.name]).map_err(|detail| Problem::invalid_field("new_password", detail))?;
+    let new = Password::parse(&body.new_password, &[&signed.user.email, &signed.user.name])
+        .map_err(|detail| Problem::invalid_field("new_password", detail))?;
     check_password(&app, &signed, &headers, body.current_password).await?;
     let hash = app.passwords.hash(new).await?;
     let account = accounts::change_password(&app.database, &signed.user, &hash).await?;
@@ -216,15 +217,27 @@ pub(super) async fn people(
 /// Whether whoever is signed in knows the password of the account: an open browser must not be a way to guess it.
 async fn check_password(app: &App, signed: &Signed, headers: &HeaderMap, password: String) -> Result<(), Problem> {
     let attempt = Attempt::new(&signed.user.email, auth::address(headers));
-    if let Some(wait) = attempt.count(&app.redis).await.map_err(away)? {
-        return Err(Problem::too_many(wait));
-    }
+    wait_for_turn(app, &attempt).await?;
     let email = Email::parse(&signed.user.email).map_err(|error| Problem::internal().because(error))?;
     let hash = accounts::by_email(&app.database, &email).await?.map(|(_, hash)| hash);
     if !app.passwords.verify(password, hash).await? {
         return Err(Problem::invalid_field("current_password", "is wrong"));
     }
     attempt.forgive(&app.redis).await.map_err(away)
+}
+
+/// Counts an attempt and waits until it may be made.
+async fn wait_for_turn(app: &App, attempt: &Attempt) -> Result<(), Problem> {
+    match attempt.count(&app.redis).await.map_err(away)? {
+        Turn::After(Duration::ZERO) => Ok(()),
+        Turn::After(wait) => {
+            // Requests that wait have places of their own, so that guessing does not take those of others.
+            let _place = app.waiting.try_acquire().map_err(|_| Problem::too_many(wait))?;
+            sleep(wait).await;
+            Ok(())
+        }
+        Turn::Refused(wait) => Err(Problem::too_many(wait)),
+    }
 }
 
 async fn start(app: &App, headers: &HeaderMap, account: Account, status: StatusCode) -> Result<Response, Problem> {
@@ -241,7 +254,7 @@ fn describe(user: Account, session: sessions::Session) -> Session {
     Session { user, expires_at: session.expires_at(), csrf_token: session.csrf_token }
 }
 
-fn away(error: redis::RedisError) -> Problem {
+pub(super) fn away(error: redis::RedisError) -> Problem {
     Problem::unavailable("nobody can sign in right now, try again in a moment").because(error)
 }
 

@@ -16,6 +16,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
+/// So many attempts to sign in wait for their turn at once: a quarter of the requests that are under way.
+const WAITING: usize = 64;
+
 /// The shared state, as handlers get it.
 pub type App = Arc<State>;
 
@@ -32,6 +35,8 @@ pub struct State {
     pub live_channel: String,
     /// Signed-in browsers.
     pub sessions: Sessions,
+    /// One permit for each attempt to sign in that may wait for its turn.
+    pub waiting: Semaphore,
     /// Hashing of passwords.
     pub passwords: Passwords,
     /// What accounts may ask for.
@@ -69,6 +74,7 @@ impl State {
             sessions: Sessions::new(redis.clone()),
             redis,
             live_channel: config.redis.live_channel.clone(),
+            waiting: Semaphore::new(WAITING),
             passwords: Passwords::default(),
             rate_limit: RateLimit::new(config.server.requests_per_minute),
             uploads: Shares::new(limits.uploads_per_account),

@@ -4,7 +4,7 @@ use backend::accounts::{self, Role, RoleChange};
 use reqwest::header::{RETRY_AFTER, SET_COOKIE};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 async fn sign_in(client: &Client, email: &str, password: &str) -> crate::harness::Answer {
     client.nobody().post("/api/v1/sessions", json!({ "email": email, "password": password })).await
@@ -125,20 +125,38 @@ async fn guessing_is_slowed_down_for_accounts_that_exist_and_others_alike() {
     run(async |bench| {
         let server = bench.server().await;
         let nobody = format!("nobody-{}@example.com", uuid::Uuid::now_v7().simple());
+        // An address of its own: other tests sign in as well.
+        let address = uuid::Uuid::now_v7().to_string();
+        let attempt = async |email: &str, password: &str| {
+            let request = server.nobody().request(Method::POST, "/api/v1/sessions").header("x-forwarded-for", &address);
+            send(request.json(&json!({ "email": email, "password": password }))).await
+        };
         for email in [email(&server), &nobody] {
-            let mut answers = Vec::new();
-            for _ in 0..11 {
-                answers.push(sign_in(&server, email, "a wrong password").await);
-            }
-            let (last, first) = answers.split_last().unwrap();
-            for answer in first {
+            for _ in 0..10 {
+                let answer = attempt(email, "a wrong password").await;
                 answer.assert_problem(StatusCode::UNAUTHORIZED, "/api/v1/sessions");
                 assert_eq!(answer.body["detail"], "the address or the password is wrong");
             }
-            last.assert_problem(StatusCode::TOO_MANY_REQUESTS, "/api/v1/sessions");
-            assert!(last.headers[RETRY_AFTER].to_str().unwrap().parse::<u32>().unwrap() > 0);
+            // From here on each waits for its turn, and the turns come less often.
+            let mut times = Vec::new();
+            for _ in 0..3 {
+                let began = Instant::now();
+                attempt(email, "a wrong password").await.assert_problem(StatusCode::UNAUTHORIZED, "/api/v1/sessions");
+                times.push(began.elapsed());
+            }
+            assert!(times[1] > Duration::from_millis(700) && times[2] > Duration::from_millis(1500), "{times:?}");
+            let many = futures_util::future::join_all((0..8).map(|_| attempt(email, "a wrong password"))).await;
+            let refused: Vec<_> = many.iter().filter(|answer| answer.status == StatusCode::TOO_MANY_REQUESTS).collect();
+            assert!(refused.len() >= 6, "asking many times at once is no way around: {many:?}");
+            assert!(refused.iter().all(|answer| answer.headers[RETRY_AFTER].to_str().unwrap().parse::<u32>().unwrap() <= 8));
         }
-        assert_eq!(sign_in(&server, email(&server), PASSWORD).await.status, StatusCode::TOO_MANY_REQUESTS, "the right one as well");
+        let began = Instant::now();
+        let entered = attempt(email(&server), PASSWORD).await;
+        assert_eq!(entered.status, StatusCode::CREATED, "the right one gets in: {entered:?}");
+        assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+        let began = Instant::now();
+        assert_eq!(attempt(email(&server), PASSWORD).await.status, StatusCode::CREATED);
+        assert!(began.elapsed() < Duration::from_secs(2), "and ends the waiting: {:?}", began.elapsed());
         assert_eq!(server.get("/api/v1/session").await.status, StatusCode::OK, "who is signed in stays so");
     })
     .await;

@@ -1,10 +1,15 @@
 //! People: sessions, the caller's own account, and everybody a task can be given to.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Backend, BackendError, Caller, Cookies, exchange, read};
+
+/// How long an exchange may take that checks a password: the backend makes those wait that guess.
+const PASSWORD_TIMEOUT: Duration = Duration::from_secs(7);
 
 /// Somebody, as others see them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -73,6 +78,18 @@ impl Backend {
             .await
     }
 
+    /// Asks for a mail with a link that sets a new password.
+    pub async fn request_reset(&self, email: &str, caller: &Caller) -> Result<(), BackendError> {
+        exchange(self.request(Method::POST, "/api/v1/password-resets", caller).json(&json!({ "email": email }))).await
+    }
+
+    /// Sets a new password with the token of such a link.
+    pub async fn reset_password(&self, token: &str, new: &str, caller: &Caller) -> Result<Cookies, BackendError> {
+        let request = self.request(Method::POST, "/api/v1/password-resets/complete", caller).timeout(PASSWORD_TIMEOUT);
+        let (_, cookies) = read::<()>(request.json(&json!({ "token": token, "new_password": new })).send().await?).await?;
+        Ok(cookies)
+    }
+
     /// Changes the caller's name.
     pub async fn rename(&self, name: &str, caller: &Caller) -> Result<Account, BackendError> {
         exchange(self.request(Method::PATCH, "/api/v1/account", caller).json(&json!({ "name": name }))).await
@@ -84,7 +101,7 @@ impl Backend {
     }
 
     async fn change_session(&self, method: Method, path: &str, body: &serde_json::Value, caller: &Caller) -> Result<Cookies, BackendError> {
-        let response = self.request(method, path, caller).json(body).send().await?;
+        let response = self.request(method, path, caller).timeout(PASSWORD_TIMEOUT).json(body).send().await?;
         read::<Session>(response).await.map(|(_, cookies)| cookies)
     }
 }
