@@ -134,11 +134,14 @@ pub async fn rename(pool: &PgPool, id: Uuid, name: &Name) -> Result<Option<Accou
     sqlx::query_as(sql).bind(id).bind(&name.0).fetch_optional(pool).await
 }
 
-/// Changes the password, which ends all sessions. `None`: the account is gone, or its password changed meanwhile.
+/// Changes the password, which ends all sessions and all links of mails that set another. `None`: the account is gone, or its password changed meanwhile.
 pub async fn change_password(pool: &PgPool, account: &Account, password_hash: &str) -> Result<Option<Account>, sqlx::Error> {
     let sql = concat!(
-        "UPDATE users SET password_hash = $2, session_epoch = session_epoch + 1 WHERE id = $1 AND session_epoch = $3 RETURNING ",
-        columns!()
+        "WITH changed AS (UPDATE users SET password_hash = $2, session_epoch = session_epoch + 1 WHERE id = $1 AND session_epoch = $3 RETURNING *),
+              ended AS (DELETE FROM password_resets WHERE user_id IN (SELECT id FROM changed))
+         SELECT ",
+        columns!(),
+        " FROM changed"
     );
     sqlx::query_as(sql).bind(account.id).bind(password_hash).bind(account.session_epoch).fetch_optional(pool).await
 }

@@ -33,6 +33,7 @@ pub mod metrics;
 pub mod migrations;
 pub mod passwords;
 pub mod redis_client;
+pub mod resets;
 pub mod sessions;
 pub mod shutdown;
 pub mod stats;

@@ -52,6 +52,11 @@ impl Session {
 pub struct Token(String);
 
 impl Token {
+    /// A new one.
+    pub fn random() -> Result<Self, RedisError> {
+        random().map(Token)
+    }
+
     /// Reads what a cookie says. `None`: it cannot be a token.
     pub fn parse(text: &str) -> Option<Self> {
         (text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| Token(text.to_owned()))
@@ -91,7 +96,7 @@ impl Sessions {
 
     /// Starts a session, always with a new token: one that was there before may be known to somebody else.
     pub async fn start(&self, account: &Account) -> Result<(Token, Session), RedisError> {
-        let token = Token(random()?);
+        let token = Token::random()?;
         let created_at = OffsetDateTime::now_utc().unix_timestamp();
         let session = Session { user_id: account.id, epoch: account.session_epoch, csrf_token: random()?, created_at };
         let text = serde_json::to_string(&session).unwrap_or_default();

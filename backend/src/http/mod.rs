@@ -18,6 +18,7 @@ mod origin;
 mod pace;
 mod rate;
 mod request_id;
+mod resets;
 pub mod server;
 mod shares;
 mod small;
@@ -96,6 +97,8 @@ pub fn router(app: App, limits: &Limits) -> Router {
         .route("/api/v1/session", get(accounts::current).delete(accounts::sign_out))
         .route("/api/v1/account", patch(accounts::rename).delete(accounts::remove))
         .route("/api/v1/account/password", put(accounts::change_password))
+        .route("/api/v1/password-resets", post(resets::request))
+        .route("/api/v1/password-resets/complete", post(resets::complete))
         .route("/api/v1/tasks", get(tasks::list).post(tasks::create))
         .route("/api/v1/tasks/{id}", get(tasks::show).patch(tasks::update).delete(tasks::remove))
         .route("/api/v1/tasks/{id}/complete", post(tasks::complete))

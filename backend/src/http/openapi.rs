@@ -1,6 +1,6 @@
 //! The description of the API (OpenAPI 3.1), made from the code, and a page to read it.
 use super::error::ProblemDocument;
-use super::{accounts, attachments, config, exports, stats, tasks, version};
+use super::{accounts, attachments, config, exports, resets, stats, tasks, version};
 use axum::Json;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
@@ -29,6 +29,7 @@ use utoipa::{IntoResponses, Modify, OpenApi};
     ),
     paths(
         accounts::sign_up, accounts::people, accounts::sign_in, accounts::current, accounts::sign_out, accounts::change_password, accounts::rename, accounts::remove,
+        resets::request, resets::complete,
         tasks::list, tasks::create, tasks::show, tasks::update, tasks::remove, tasks::complete, tasks::reopen,
         attachments::list, attachments::upload, attachments::remove, exports::list, exports::create, exports::show,
         stats::show, config::frontend, version::show,
@@ -54,6 +55,7 @@ impl IntoResponses for Refusals {
             ("401", "Nobody is signed in, or the address or password is wrong", None),
             ("403", "The CSRF token is missing, or it is not yours to do", None),
             ("404", "There is no such thing, or it is none of yours", None),
+            ("408", "The body came too slowly", None),
             ("409", "In conflict with what is there", None),
             ("412", "It was changed meanwhile", None),
             ("413", "Too large", None),

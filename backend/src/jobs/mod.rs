@@ -6,6 +6,7 @@ pub mod board_stats;
 pub mod export;
 pub mod housekeeping;
 mod inspect;
+mod password_reset;
 mod queue;
 pub mod reminders;
 pub mod schedule;
@@ -17,6 +18,7 @@ pub use self::queue::{Job, NewJob, enqueue};
 use crate::live::Publisher;
 use crate::mail::Mailer;
 use crate::media::Media;
+use crate::resets;
 use sqlx::postgres::PgPool;
 use std::collections::HashMap;
 use std::fmt;
@@ -157,7 +159,12 @@ pub fn handlers(context: &Context) -> Handlers {
         .with_handler(export::KIND, export::handler(context))
         .with_handler(housekeeping::REMOVE_ORPHANS, Handler::new(with(context, housekeeping::remove_orphans)).timeout(LONG))
         .with(housekeeping::PRUNE_JOBS, with(context, housekeeping::prune_jobs))
-        .with(housekeeping::PRUNE_IDEMPOTENCY_KEYS, with(context, housekeeping::prune_idempotency_keys));
+        .with(housekeeping::PRUNE_IDEMPOTENCY_KEYS, with(context, housekeeping::prune_idempotency_keys))
+        .with(housekeeping::PRUNE_PASSWORD_RESETS, with(context, housekeeping::prune_password_resets))
+        .with(resets::MAIL, {
+            let context = context.clone();
+            move |job| password_reset::send(context.clone(), job)
+        });
     let Some(mailer) = context.mailer.clone() else { return handlers };
     let sender = context.clone();
     handlers

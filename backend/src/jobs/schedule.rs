@@ -7,11 +7,12 @@ use std::time::Duration;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// What recurs, and how often.
-const RECURRING: [(&str, Duration); 4] = [
+const RECURRING: [(&str, Duration); 5] = [
     (reminders::DUE, HOUR),
     (housekeeping::REMOVE_ORPHANS, HOUR),
     (housekeeping::PRUNE_JOBS, HOUR),
     (housekeeping::PRUNE_IDEMPOTENCY_KEYS, HOUR),
+    (housekeeping::PRUNE_PASSWORD_RESETS, HOUR),
 ];
 
 /// Enqueues what is due, of the given kinds, and says how many jobs that were. A time that was missed is not made up for: whatever recurs finds

@@ -13,6 +13,7 @@ mod mail;
 mod metrics;
 mod migrations;
 mod outages;
+mod resets;
 mod schedule;
 mod server;
 mod soak;

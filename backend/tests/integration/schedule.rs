@@ -47,12 +47,18 @@ async fn a_worker_does_what_recurs_and_leaves_reminders_to_workers_with_mail() {
         }
         let worker = bench.worker();
         let sql = "SELECT count(*) FROM jobs WHERE kind = ANY ($1) AND state = 'done'";
-        let kinds = [housekeeping::REMOVE_ORPHANS, housekeeping::PRUNE_JOBS, housekeeping::PRUNE_IDEMPOTENCY_KEYS].map(str::to_owned);
+        let kinds = [
+            housekeeping::REMOVE_ORPHANS,
+            housekeeping::PRUNE_JOBS,
+            housekeeping::PRUNE_IDEMPOTENCY_KEYS,
+            housekeeping::PRUNE_PASSWORD_RESETS,
+        ]
+        .map(str::to_owned);
         eventually("all of it is done", async || {
-            sqlx::query_scalar::<_, i64>(sql).bind(kinds.as_slice()).fetch_one(&bench.pool).await.unwrap() == 3
+            sqlx::query_scalar::<_, i64>(sql).bind(kinds.as_slice()).fetch_one(&bench.pool).await.unwrap() == 4
         })
         .await;
-        assert_eq!(count(&bench.pool).await, 4, "the old ones are gone");
+        assert_eq!(count(&bench.pool).await, 5, "the old ones are gone");
         let due: i64 =
             sqlx::query_scalar("SELECT count(*) FROM jobs WHERE kind = $1").bind(reminders::DUE).fetch_one(&bench.pool).await.unwrap();
         assert_eq!(due, 0);

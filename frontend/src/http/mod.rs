@@ -28,6 +28,7 @@ mod form;
 mod health;
 mod pages;
 mod request_id;
+mod reset;
 mod same_origin;
 mod session;
 mod small;
@@ -80,6 +81,8 @@ pub fn router(app: App) -> Router {
         .route("/sign-out", post(session::sign_out).get(board::back))
         .route("/account", get(account::show).post(account::rename))
         .route("/account/password", post(account::change_password).get(|| async { form::go_on("/account") }))
+        .route("/password/forgotten", get(reset::forgotten_form).post(reset::forgotten))
+        .route("/password/reset", get(reset::reset_form).post(reset::reset))
         .route("/exports", get(exports::show).post(exports::create))
         .fallback(failure::no_such_page)
         .layer(DefaultBodyLimit::max(FORM_LIMIT));

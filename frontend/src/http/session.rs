@@ -89,8 +89,7 @@ fn enter(app: &App, door: Door, fields: Credentials, outcome: Result<Cookies, Ba
         }
         Err(BackendError::SignedOut) => (StatusCode::UNAUTHORIZED, "The address or the password is wrong.".to_owned()),
         Err(BackendError::TooMany(after)) => {
-            let text = format!("There were too many attempts. Try again in {}.", waiting_time(after.unwrap_or(60)));
-            let mut answer = page(app, door, fields, StatusCode::TOO_MANY_REQUESTS, Some(text), &Refusal::default())?;
+            let mut answer = page(app, door, fields, StatusCode::TOO_MANY_REQUESTS, Some(too_many(after)), &Refusal::default())?;
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.unwrap_or(60)));
             return Ok(answer);
         }
@@ -121,6 +120,11 @@ pub(super) fn sentence(fragment: &str) -> String {
     let mut letters = fragment.chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+}
+
+/// What is said when something was tried too often.
+pub(super) fn too_many(after: Option<u16>) -> String {
+    format!("There were too many attempts. Try again in {}.", waiting_time(after.unwrap_or(60)))
 }
 
 fn waiting_time(seconds: u16) -> String {

@@ -142,6 +142,8 @@ fn well(method: &str, path: &str) -> Response {
     match (method, path.trim_start_matches("/api/v1")) {
         ("GET", "/session") => Json(session()).into_response(),
         ("POST", "/sessions" | "/users") => with_cookie(StatusCode::CREATED),
+        ("POST", "/password-resets") => StatusCode::ACCEPTED.into_response(),
+        ("POST", "/password-resets/complete") => StatusCode::NO_CONTENT.into_response(),
         ("PUT", "/account/password") => with_cookie(StatusCode::OK),
         ("DELETE", "/session") => (StatusCode::NO_CONTENT, [(header::SET_COOKIE, "session=; Max-Age=0")]).into_response(),
         ("PATCH", "/account") => Json(session()["user"].clone()).into_response(),
@@ -170,6 +172,7 @@ fn well(method: &str, path: &str) -> Response {
 
 mod account;
 mod board;
+mod reset;
 mod service;
 mod session;
 mod task;

@@ -8,7 +8,7 @@ use crate::harness::{Stack, shared};
 use crate::start::free_port;
 
 /// What ends the session that asks, or may be asked for only a few times a minute.
-const OF_SESSIONS: &str = "/(sessions?|users|account/password)$";
+const OF_SESSIONS: &str = "/(sessions?|users|account/password|password-resets(/complete)?)$";
 /// A server never breaks, and never answers what the document does not promise.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
 /// One process, slower than an account may ask (20 times a second), and without memory of earlier runs.

@@ -155,6 +155,39 @@ async fn a_new_name_and_a_new_password_count_everywhere() {
     scriptless.arrive("/account").await;
 }
 
+#[tokio::test]
+async fn a_forgotten_password_is_set_anew_by_mail() {
+    let (stack, _turn) = shared().await;
+    let account = stack.new_account("Purser").await;
+    let browser = stack.strange_browser(Scripts::Off).await;
+    browser.open("/sign-in").await;
+    browser.click("a[href='/password/forgotten']").await;
+    browser.arrive("/password/forgotten").await;
+    browser.fill("#email", &account.email).await;
+    browser.click("main .primary").await;
+    browser.see(".notice-good", "If there is an account with this address").await;
+    let mail = stack.mail_to(&account.email).await;
+    let (_, link) = mail.text.split_once("/password/reset?").expect("the mail has a link");
+    let link = format!("/password/reset?{}", link.split_whitespace().next().unwrap());
+    browser.open(&link).await;
+    browser.fill("#new_password", "password12").await;
+    browser.click("main .primary").await;
+    browser.see("#new_password-error", "guessed first").await;
+    browser.fill("#new_password", "nineteen fathoms deep").await;
+    browser.click("main .primary").await;
+    browser.see(".notice-good", "You are signed out everywhere.").await;
+    let session = account.client().get(format!("{}/api/v1/session", stack.url)).send().await.unwrap();
+    assert_eq!(session.status(), 401, "the sessions of the account ended");
+    browser.open("/sign-in").await;
+    browser.sign_in_with(&account.email, "nineteen fathoms deep").await;
+    browser.arrive("/").await;
+    let other = stack.strange_browser(Scripts::Off).await;
+    other.open(&link).await;
+    other.fill("#new_password", "twenty fathoms deeper").await;
+    other.click("main .primary").await;
+    other.see("#summary", "This link does not work any more.").await;
+}
+
 async fn change_password(browser: &Browser, current: &str, new: &str) {
     browser.fill("#current_password", current).await;
     browser.fill("#new_password", new).await;
