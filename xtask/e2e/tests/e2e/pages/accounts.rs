@@ -156,7 +156,7 @@ async fn a_new_name_and_a_new_password_count_everywhere() {
 }
 
 #[tokio::test]
-async fn a_forgotten_password_is_set_anew_by_mail() {
+async fn a_forgotten_password_is_replaced_by_mail() {
     let (stack, _turn) = shared().await;
     let account = stack.new_account("Purser").await;
     let browser = stack.strange_browser(Scripts::Off).await;
