@@ -106,13 +106,15 @@ async fn one_account_has_a_share_of_the_sockets() {
 async fn a_socket_that_talks_is_closed_with_the_code_that_says_why() {
     run(async |bench| {
         let server = bench.server().await;
+        // One more than a connection may send: of what comes after that, a busy server may not have read all when it closes, and the code would be lost.
+        let most = 60;
         let mut chatty = server.socket().await;
-        for _ in 0..100 {
+        for _ in 0..=most {
             chatty.send(Message::text("hello?")).await;
         }
         assert_eq!(chatty.close_code().await, 1008);
         let mut pinging = server.socket().await;
-        for _ in 0..100 {
+        for _ in 0..=most {
             pinging.send(Message::Ping(Default::default())).await;
         }
         assert_eq!(pinging.close_code().await, 1008, "control frames count as well");

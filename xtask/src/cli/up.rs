@@ -115,6 +115,11 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
     refuse::check_domain(stack)?;
     refuse::check_conditions(&resolved)?;
     refuse::check_attributes(stack, &resolved)?;
+    // A volume that a container has mounted cannot be removed, and none is made where all containers are there.
+    let complete = resolved.model.services.keys().all(|service| containers::of(&resolved.containers, service).next().is_some());
+    if !complete {
+        check_volumes(context, stack, &resolved)?;
+    }
     if !context.dry_run() {
         secrets::ensure(&stack.project, &stack.environment, &resolved.model, context.volume(), || has_data(&stack.project))?;
     }
@@ -127,7 +132,6 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
     for image in &missing {
         context.perform(&commands::engine::pull(image)).map_err(|error| unreachable_registry(&error, image))?;
     }
-    check_volumes(context, stack, &resolved)?;
     let removed = remove_cut_off(context, &resolved)? | remove_orphans(context, &resolved)?;
     let changed = !services.is_empty() || !missing.is_empty() || removed;
     if changed && !context.dry_run() {
@@ -140,7 +144,7 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
     let all = resolved.model.services.keys().cloned().collect();
     loop {
         let Err(error) = start_services(context, stack, &resolved, &all, start) else {
-            if !context.dry_run() {
+            if !complete && !context.dry_run() {
                 volumes::remember(&stack.project)?;
             }
             return Ok(resolved);
@@ -157,10 +161,6 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
 
 /// Says which volumes were removed since the last start. Where nobody would miss them a start goes on, and makes empty ones.
 fn check_volumes(context: &Context, stack: &Stack, resolved: &Resolved) -> anyhow::Result<()> {
-    // A volume that a container has mounted cannot be removed.
-    if resolved.model.services.keys().all(|service| containers::of(&resolved.containers, service).next().is_some()) {
-        return Ok(());
-    }
     let used = resolved.model.volumes.values().map(|volume| volume.name.as_str()).collect();
     let gone = volumes::gone(&stack.project, &used)?.join(", ");
     let flags = stack.project.flags();
