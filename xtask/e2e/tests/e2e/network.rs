@@ -189,7 +189,7 @@ async fn nothing_takes_more_than_its_share() {
     let (stack, _turn) = shared().await;
     let limits = [("proxy", 0.5, 256), ("frontend", 2.0, 512), ("backend", 2.0, 1024), ("worker", 1.0, 512), ("migrate", 1.0, 256)];
     for (service, processors, megabytes) in limits.into_iter().chain([
-        ("db", 1.0, 512),
+        ("db", 1.0, 1024),
         ("redis", 0.5, 256),
         ("mail", 0.5, 128),
         ("prometheus", 1.0, 512),

@@ -97,7 +97,7 @@ async fn a_file_that_is_not_accepted_is_refused_with_the_reason() {
 #[tokio::test]
 async fn somebody_else_sees_a_file_arrive() {
     let (stack, _turn) = shared().await;
-    let (skipper, mate) = (stack.skipper().await, stack.new_account("Quartermaster").await);
+    let mate = stack.new_account("Quartermaster").await;
     let task = stack.task_of(&mate, json!({ "title": unique("List the stores") })).await;
     let browser = stack.browser(Scripts::On).await;
     browser.open_task(&task).await;
@@ -106,7 +106,7 @@ async fn somebody_else_sees_a_file_arrive() {
     browser.see("#files .file a", "stores.csv").await;
     browser.see("#files .facts", "Quartermaster").await;
     let id = file["id"].as_str().expect("files have ids");
-    stack.api(&skipper, http::Method::DELETE, &format!("/attachments/{id}"), json!(null)).await.with(204);
+    stack.api(&mate, http::Method::DELETE, &format!("/attachments/{id}"), json!(null)).await.with(204);
     browser.see("#files", "No files yet.").await;
     browser.still_marked().await;
     assert_eq!(browser.console().await, [""; 0]);
