@@ -43,7 +43,7 @@ enum Part {
     Soak,
 }
 
-/// How the names of tests begin that are nothing but a campaign: they run in `soak`, and where somebody asks for them by name.
+/// How the names of tests begin that go through many cases one after the other: they run in `soak`, and by name.
 const CAMPAIGNS: &str = "campaign_";
 
 /// How much a campaign does. Each of these variables can be set by itself, for other numbers.

@@ -91,7 +91,7 @@ async fn what_hangs_is_restarted_without_help() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_hangs_in_production_is_restarted_without_help() {
+async fn campaign_what_hangs_in_production_is_restarted_without_help() {
     let (shared, _turn) = shared().await;
     let checkout = Checkout::production(&shared, "guarded", free_port());
     checkout.edit("infra/env/test.toml", "guard.enabled = false", "guard.enabled = true");

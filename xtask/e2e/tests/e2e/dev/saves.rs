@@ -52,7 +52,7 @@ const SAVES: [(&str, Save); 6] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_way_to_save_is_one_build() {
+async fn campaign_each_way_to_save_is_one_build() {
     let mut workshop = Workshop::open().await;
     for (number, (what, save)) in SAVES.iter().enumerate() {
         let name = format!("save {number}");
@@ -79,7 +79,7 @@ async fn each_way_to_save_is_one_build() {
 const FILES: u32 = 5000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_branch_and_a_stash_are_one_build_each() {
+async fn campaign_another_branch_and_a_stash_are_one_build_each() {
     let mut workshop = Workshop::open().await;
     let git = |workshop: &Workshop, args: &[&str]| {
         let identity = ["-c", "user.name=Sailor", "-c", "user.email=sailor@example.org", "-c", "commit.gpgsign=false"];
