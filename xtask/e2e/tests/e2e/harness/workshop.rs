@@ -54,7 +54,11 @@ impl Workshop {
         let stack = Stack {
             project: format!("slipway-{instance}"),
             root: root.display().to_string(),
-            variables: vec![("IMAGE_TAG".to_owned(), instance.clone())],
+            // What is compiled on the host, such as the smoke test, is compiled with the libraries that are there.
+            variables: vec![
+                ("IMAGE_TAG".to_owned(), instance.clone()),
+                ("CARGO_TARGET_DIR".to_owned(), Path::new(&shared.root).join("target").display().to_string()),
+            ],
             instance,
             ..shared
         };
