@@ -164,8 +164,8 @@ pub async fn remove(pool: &PgPool, user: &Account, id: Uuid, precondition: Preco
     Ok(task)
 }
 
-/// Whether a private task stays among those who see it when its assignee gives it to `assignee`. Without a creator it must also not be given to nobody:
-/// no account would see it any more.
+/// Whether a private task stays among the accounts that see it when its assignee gives it to `assignee`. Without a creator it keeps an assignee:
+/// otherwise no account would see it any more.
 fn may_hand_over(task: &Task, assignee: Option<Uuid>) -> bool {
     let id = |person: &Option<Person>| person.as_ref().map(|person| person.id);
     let creator = id(&task.created_by);

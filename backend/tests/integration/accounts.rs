@@ -7,7 +7,7 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 
 async fn sign_in(client: &Client, email: &str, password: &str) -> crate::harness::Answer {
-    client.nobody().post("/api/v1/sessions", json!({ "email": email, "password": password })).await
+    client.signed_out().post("/api/v1/sessions", json!({ "email": email, "password": password })).await
 }
 
 fn email(client: &Client) -> &str {
@@ -19,7 +19,7 @@ async fn an_account_is_made_used_and_left() {
     run(async |bench| {
         let server = bench.server().await;
         let body = json!({ "email": " Bob@Example.com ", "name": " Bob ", "password": PASSWORD });
-        let answer = server.nobody().post("/api/v1/users", body.clone()).await;
+        let answer = server.signed_out().post("/api/v1/users", body.clone()).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
         assert_eq!((&answer.body["user"]["email"], &answer.body["user"]["name"]), (&json!("bob@example.com"), &json!("Bob")));
         assert_eq!(answer.body["user"]["role"], "user");
@@ -29,7 +29,7 @@ async fn an_account_is_made_used_and_left() {
         let bob = server.with(&answer);
         assert_eq!(bob.get("/api/v1/session").await.body, answer.body);
 
-        let again = server.nobody().post("/api/v1/users", body).await;
+        let again = server.signed_out().post("/api/v1/users", body).await;
         again.assert_problem(StatusCode::CONFLICT, "/api/v1/users");
         assert_eq!(again.body["errors"][0]["field"], "email");
 
@@ -61,7 +61,7 @@ async fn passwords_that_are_guessed_first_are_refused_wherever_one_is_chosen() {
         let address = email(&server);
         for bad in ["1234567890", "password12", address] {
             let body = json!({ "email": address, "name": "Ada", "password": bad });
-            let refused = server.nobody().post("/api/v1/users", body).await;
+            let refused = server.signed_out().post("/api/v1/users", body).await;
             refused.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "/api/v1/users");
             assert_eq!(refused.body["errors"][0]["field"], "password", "{bad}");
             let body = json!({ "current_password": PASSWORD, "new_password": bad });
@@ -87,7 +87,7 @@ async fn over_tls_the_cookie_is_secure() {
 async fn a_session_is_new_at_every_sign_in_and_cannot_be_chosen() {
     run(async |bench| {
         let server = bench.server().await;
-        let mallory = Client { cookie: format!("session={}", "a".repeat(64)), ..server.nobody() };
+        let mallory = Client { cookie: format!("session={}", "a".repeat(64)), ..server.signed_out() };
         let request = mallory.request(Method::POST, "/api/v1/sessions");
         let answer = send(request.json(&json!({ "email": email(&server), "password": PASSWORD }))).await;
         assert_eq!(answer.status, StatusCode::CREATED);
@@ -128,7 +128,7 @@ async fn guessing_is_slowed_down_for_accounts_that_exist_and_others_alike() {
         // An address of its own: other tests sign in as well.
         let address = uuid::Uuid::now_v7().to_string();
         let attempt = async |email: &str, password: &str| {
-            let request = server.nobody().request(Method::POST, "/api/v1/sessions").header("x-forwarded-for", &address);
+            let request = server.signed_out().request(Method::POST, "/api/v1/sessions").header("x-forwarded-for", &address);
             send(request.json(&json!({ "email": email, "password": password }))).await
         };
         for email in [email(&server), &nobody] {
@@ -224,7 +224,7 @@ async fn an_account_that_is_removed_takes_what_only_it_saw_with_it() {
         let wrong = remove(&bob, "not this one").await;
         wrong.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "/api/v1/account");
         assert_eq!(bob.get("/api/v1/session").await.status, StatusCode::OK, "nothing was removed");
-        remove(&server.nobody(), PASSWORD).await.assert_problem(StatusCode::UNAUTHORIZED, "/api/v1/account");
+        remove(&server.signed_out(), PASSWORD).await.assert_problem(StatusCode::UNAUTHORIZED, "/api/v1/account");
 
         let gone = remove(&bob, PASSWORD).await;
         assert_eq!(gone.status, StatusCode::NO_CONTENT, "{gone:?}");
@@ -260,9 +260,9 @@ async fn without_redis_who_is_signed_in_works_on_and_can_leave_for_good() {
         let refused = sign_in(&server, email(&server), PASSWORD).await;
         refused.assert_problem(StatusCode::SERVICE_UNAVAILABLE, "/api/v1/sessions");
         let sign_up = json!({ "email": "late@example.com", "name": "Late", "password": PASSWORD });
-        assert_eq!(server.nobody().post("/api/v1/users", sign_up).await.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(server.signed_out().post("/api/v1/users", sign_up).await.status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(accounts::count(&bench.pool).await.unwrap(), 1, "nothing is in the way of the next try");
-        let unseen = Client { cookie: format!("session={}", "a".repeat(64)), ..server.nobody() };
+        let unseen = Client { cookie: format!("session={}", "a".repeat(64)), ..server.signed_out() };
         assert_eq!(unseen.get("/api/v1/tasks").await.status, StatusCode::SERVICE_UNAVAILABLE, "neither accepted nor sent to sign in");
         assert_eq!(server.delete("/api/v1/session").await.status, StatusCode::NO_CONTENT);
         link.restore();
@@ -286,7 +286,7 @@ async fn people_are_found_by_a_part_of_the_name() {
         server.get("/api/v1/users?q=%00").await.assert_problem(StatusCode::BAD_REQUEST, "/api/v1/users");
         let renamed = send(bob.request(Method::PATCH, "/api/v1/account").json(&json!({ "name": "Robert" }))).await;
         assert_eq!(renamed.body["name"], "Robert");
-        assert_eq!(server.nobody().get("/api/v1/users").await.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(server.signed_out().get("/api/v1/users").await.status, StatusCode::UNAUTHORIZED);
     })
     .await;
 }

@@ -105,7 +105,7 @@ async fn files_of_a_private_task_are_nobody_elses() {
         {
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{answer:?}");
         }
-        let nobody = ada.nobody();
+        let nobody = ada.signed_out();
         for answer in [
             nobody.get(url).await,
             nobody.get(&uploads(&task)).await,
@@ -128,7 +128,7 @@ async fn a_plain_form_carries_the_csrf_token_and_one_without_it_is_refused() {
             let part = format!("--b\r\nContent-Disposition: form-data; name=\"csrf_token\"\r\n\r\n{token}\r\n");
             let body = [part.into_bytes(), form("a.png", PNG)].concat();
             // As a browser would: with the cookie, without the header.
-            let nobody = ada.nobody();
+            let nobody = ada.signed_out();
             let request = nobody.request(Method::POST, &path).header("cookie", &ada.cookie);
             send(request.header("content-type", "multipart/form-data; boundary=b").body(body))
         };
@@ -137,7 +137,7 @@ async fn a_plain_form_carries_the_csrf_token_and_one_without_it_is_refused() {
             let status = plain(token).await.status;
             assert!(status == StatusCode::FORBIDDEN || token.len() > 1000 && status == StatusCode::BAD_REQUEST, "{status}");
         }
-        let nobody = ada.nobody();
+        let nobody = ada.signed_out();
         let request =
             nobody.request(Method::POST, &path).header("cookie", &ada.cookie).header("content-type", "multipart/form-data; boundary=b");
         send(request.body(form("a.png", PNG))).await.assert_problem(StatusCode::FORBIDDEN, &path);
@@ -289,7 +289,7 @@ async fn one_account_has_a_share_of_the_uploads_and_leaves_room_for_others() {
         };
         let slow: Vec<_> = (0..share)
             .map(|_| {
-                let (ada, path) = (ada.nobody().with_session_of(&ada), uploads(&task));
+                let (ada, path) = (ada.signed_out().with_session_of(&ada), uploads(&task));
                 tokio::spawn(async move { post(&ada, &path, stalled()).await })
             })
             .collect();

@@ -77,7 +77,7 @@ async fn an_export_has_all_that_its_owner_may_see_and_only_its_owner_gets_it() {
         let theirs = format!("/api/v1/exports/{}", export["id"].as_str().unwrap());
         for path in [&media, &theirs, "/media/exports/x/tasks.csv"] {
             bob.get(path).await.assert_problem(StatusCode::NOT_FOUND, path);
-            ada.nobody().get(path).await.assert_problem(StatusCode::UNAUTHORIZED, path);
+            ada.signed_out().get(path).await.assert_problem(StatusCode::UNAUTHORIZED, path);
         }
         assert_eq!(bob.get("/api/v1/exports").await.body, json!({ "exports": [] }));
 

@@ -163,7 +163,7 @@ async fn a_stopping_server_says_goodbye() {
 async fn sockets_want_a_session() {
     run(async |bench| {
         let server = bench.server().await;
-        let request = server.nobody().request(Method::GET, "/ws").header("connection", "upgrade").header("upgrade", "websocket");
+        let request = server.signed_out().request(Method::GET, "/ws").header("connection", "upgrade").header("upgrade", "websocket");
         let request = request.header("sec-websocket-version", "13").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
         send(request).await.assert_problem(StatusCode::UNAUTHORIZED, "/ws");
     })
@@ -241,7 +241,7 @@ async fn a_client_that_was_away_for_a_moment_gets_what_it_missed() {
         })
         .await;
         // Through another server, which has seen them too.
-        let (mut socket, hello) = other.nobody().with_session_of(&eve).socket_after(seen["event_id"].as_str().unwrap()).await;
+        let (mut socket, hello) = other.signed_out().with_session_of(&eve).socket_after(seen["event_id"].as_str().unwrap()).await;
         assert_eq!(hello["resumed"], true);
         assert_eq!(socket.next().await["task"], missed);
         assert_eq!(socket.next().await["task"], done);

@@ -10,16 +10,16 @@ const NEW: &str = "nineteen fathoms deep";
 
 /// Asks for a mail from an address of its own: other tests ask as well.
 async fn ask(client: &Client, email: &str) -> Answer {
-    let request = client.nobody().request(Method::POST, "/api/v1/password-resets").header("x-forwarded-for", email);
+    let request = client.signed_out().request(Method::POST, "/api/v1/password-resets").header("x-forwarded-for", email);
     send(request.json(&json!({ "email": email }))).await
 }
 
 async fn complete(client: &Client, token: &str, password: &str) -> Answer {
-    client.nobody().post("/api/v1/password-resets/complete", json!({ "token": token, "new_password": password })).await
+    client.signed_out().post("/api/v1/password-resets/complete", json!({ "token": token, "new_password": password })).await
 }
 
 async fn sign_in(client: &Client, password: &str) -> StatusCode {
-    client.nobody().post("/api/v1/sessions", json!({ "email": client.user["email"], "password": password })).await.status
+    client.signed_out().post("/api/v1/sessions", json!({ "email": client.user["email"], "password": password })).await.status
 }
 
 fn email(client: &Client) -> &str {

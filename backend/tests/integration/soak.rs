@@ -44,7 +44,7 @@ fn worker(bench: &Bench, traces: &Arc<Traces>) -> Worker {
 async fn count(bench: &Bench, sql: &'static str) -> i64 {
     loop {
         match sqlx::query_scalar(sql).fetch_one(&bench.pool).await {
-            // The workers have all of its connections: whether they get on is judged by whoever counts.
+            // The workers have all of its connections. Whether they make progress is checked by the caller.
             Err(sqlx::Error::PoolTimedOut) => {}
             outcome => return outcome.unwrap(),
         }

@@ -156,7 +156,7 @@ async fn the_assignee_of_a_private_task_gives_it_back_and_to_no_third_person() {
         assert_eq!((back.status, &back.body["assignee"]["id"]), (StatusCode::OK, &server.user["id"]));
         assert_eq!(bob.get(&path).await.status, StatusCode::NOT_FOUND);
         let again = server.change_task(&back.body, json!({ "assignee_id": eve.id() })).await.body;
-        assert_eq!(again["assignee"]["id"], eve.user["id"], "the creator assigns it to anybody");
+        assert_eq!(again["assignee"]["id"], eve.user["id"], "the creator assigns it to any account");
         let left = eve.change_task(&again, json!({ "assignee_id": null })).await;
         assert_eq!(left.status, StatusCode::OK, "{left:?}");
 
@@ -227,7 +227,7 @@ async fn every_route_wants_a_session() {
         let server = bench.server().await;
         let task = server.create_task("Buy milk").await;
         let path = format!("/api/v1/tasks/{}", task["id"].as_str().unwrap());
-        let document = server.nobody().get("/api/v1/openapi.json").await.body;
+        let document = server.signed_out().get("/api/v1/openapi.json").await.body;
         let open = [
             "/api/v1/users post",
             "/api/v1/sessions post",
@@ -241,7 +241,7 @@ async fn every_route_wants_a_session() {
             for method in methods.as_object().unwrap().keys() {
                 let route = route.replace("{id}", task["id"].as_str().unwrap());
                 let known = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-                let status = send(server.nobody().request(known, &route).json(&json!({}))).await.status;
+                let status = send(server.signed_out().request(known, &route).json(&json!({}))).await.status;
                 let is_open = open.contains(&format!("{route} {method}").as_str());
                 assert_eq!(status == StatusCode::UNAUTHORIZED, !is_open, "{method} {route}: {status}");
                 refused += usize::from(!is_open);

@@ -223,7 +223,7 @@ fn names_that_the_version_before_uses_are_destructive() {
         "DROP FUNCTION f(int)",
         "DROP SEQUENCE s",
         "DROP EXTENSION hstore",
-        "DROP OWNED BY somebody",
+        "DROP OWNED BY a_role",
         "ALTER INDEX a RENAME TO b",
         "ALTER TYPE e RENAME VALUE 'x' TO 'y'",
         "ALTER TABLE tasks ADD COLUMN a int NOT NULL",

@@ -159,7 +159,8 @@ pub(crate) fn bring_up(context: &Context, stack: &Stack, builds: Builds, start: 
     }
 }
 
-/// Says which volumes were removed since the last start. Where nobody would miss them a start goes on, and makes empty ones.
+/// Names the volumes that were removed since the last start. In an environment whose secrets are generated the start goes on and makes empty ones;
+/// elsewhere it is refused.
 fn check_volumes(context: &Context, stack: &Stack, resolved: &Resolved) -> anyhow::Result<()> {
     let used = resolved.model.volumes.values().map(|volume| volume.name.as_str()).collect();
     let gone = volumes::gone(&stack.project, &used)?.join(", ");

@@ -23,8 +23,8 @@ impl Client {
         Client { authority, user: Value::Null, cookie: String::new(), csrf_token: String::new(), http: reqwest::Client::new() }
     }
 
-    /// Somebody without a session at the same server.
-    pub(crate) fn nobody(&self) -> Self {
+    /// A client of the same server without a session.
+    pub(crate) fn signed_out(&self) -> Self {
         Client::stranger(self.authority.clone())
     }
 
@@ -36,7 +36,7 @@ impl Client {
     pub(super) async fn try_sign_up(&self, name: &str) -> Option<Self> {
         let email = format!("{}@example.com", uuid::Uuid::now_v7().simple());
         let body = json!({ "email": email, "name": name, "password": PASSWORD });
-        let answer = self.nobody().post("/api/v1/users", body).await;
+        let answer = self.signed_out().post("/api/v1/users", body).await;
         (answer.status == StatusCode::CREATED).then(|| self.with(&answer))
     }
 
@@ -46,7 +46,7 @@ impl Client {
             user: answer.body["user"].clone(),
             cookie: cookie(&answer.headers),
             csrf_token: answer.body["csrf_token"].as_str().unwrap().to_owned(),
-            ..self.nobody()
+            ..self.signed_out()
         }
     }
 

@@ -53,7 +53,7 @@ async fn others_may_not_hide_or_delete_it() {
     assert!(page.contains("plan%20") && !page.contains("Delete for good"), "nor are files of others theirs to delete");
     let choices = page.split_once("id=\"assignee_id\"").unwrap().1.split_once("</select>").unwrap().0;
     let people: Vec<_> = choices.split("value=\"").skip(1).map(|choice| choice.split('"').next().unwrap()).collect();
-    assert_eq!(people, ["", "p1", "p2"], "a private task goes to nobody, its creator, or stays");
+    assert_eq!(people, ["", "p1", "p2"], "a private task has no assignee, goes to its creator, or stays");
     post(&app, &page_of(""), "version=3&title=x").await;
     let sent: Value = serde_json::from_str(&asked.lock().unwrap().last().unwrap().body).unwrap();
     assert_eq!(sent, json!({ "title": "x", "notes": "", "due_on": null, "assignee_id": null }));

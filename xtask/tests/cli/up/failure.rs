@@ -119,7 +119,7 @@ fn a_volume_that_was_removed_is_named_before_an_empty_one_takes_its_place() {
     checkout.run(["down"]).success();
     assert!(!checkout.run(["up"]).success().stderr.contains("warning"), "it is there again");
 
-    // Where people have their data nothing begins empty unless somebody says so.
+    // Where people have their data a start with an empty volume has to be asked for.
     checkout.run(["down"]).success();
     checkout.lose_volume("slipway_data");
     let text = "compose.profiles = []\nbuild.profile = \"dev\"\nsecrets.generate = false\nguard.enabled = false\n";
