@@ -135,7 +135,11 @@ pub async fn rename(pool: &PgPool, id: Uuid, name: &Name) -> Result<Option<Accou
 }
 
 /// Changes the password, which ends all sessions and all links of mails that set another. `None`: the account is gone, or its password changed meanwhile.
-pub async fn change_password(pool: &PgPool, account: &Account, password_hash: &str) -> Result<Option<Account>, sqlx::Error> {
+pub async fn change_password(
+    executor: impl PgExecutor<'_>,
+    account: &Account,
+    password_hash: &str,
+) -> Result<Option<Account>, sqlx::Error> {
     let sql = concat!(
         "WITH changed AS (UPDATE users SET password_hash = $2, session_epoch = session_epoch + 1 WHERE id = $1 AND session_epoch = $3 RETURNING *),
               ended AS (DELETE FROM password_resets WHERE user_id IN (SELECT id FROM changed))
@@ -143,7 +147,7 @@ pub async fn change_password(pool: &PgPool, account: &Account, password_hash: &s
         columns!(),
         " FROM changed"
     );
-    sqlx::query_as(sql).bind(account.id).bind(password_hash).bind(account.session_epoch).fetch_optional(pool).await
+    sqlx::query_as(sql).bind(account.id).bind(password_hash).bind(account.session_epoch).fetch_optional(executor).await
 }
 
 /// Ends all sessions of an account.

@@ -48,17 +48,15 @@ pub async fn find(pool: &PgPool, token: &Token) -> Result<Option<Account>, sqlx:
     }
 }
 
-/// Sets the password of a token's account, which ends all its sessions and all its links. `false`: the token does not work any more.
-pub async fn complete(pool: &PgPool, token: &Token, password_hash: &str) -> Result<bool, sqlx::Error> {
+/// Sets the password of `account`, whose token it is. `false`: the token does not work any more.
+pub async fn complete(pool: &PgPool, token: &Token, account: &Account, password_hash: &str) -> Result<bool, sqlx::Error> {
     let mut transaction = pool.begin().await?;
     // Of two at the same moment, one removes the row.
-    let sql = "DELETE FROM password_resets WHERE token_hash = $1 AND expires_at > now() RETURNING user_id";
-    let Some(account): Option<Uuid> = sqlx::query_scalar(sql).bind(hash(token)).fetch_optional(&mut *transaction).await? else {
+    let sql = "DELETE FROM password_resets WHERE token_hash = $1 AND user_id = $2 AND expires_at > now()";
+    let works = sqlx::query(sql).bind(hash(token)).bind(account.id).execute(&mut *transaction).await?.rows_affected() > 0;
+    if !works || accounts::change_password(&mut *transaction, account, password_hash).await?.is_none() {
         return Ok(false);
-    };
-    let sql = "UPDATE users SET password_hash = $2, session_epoch = session_epoch + 1 WHERE id = $1";
-    sqlx::query(sql).bind(account).bind(password_hash).execute(&mut *transaction).await?;
-    sqlx::query("DELETE FROM password_resets WHERE user_id = $1").bind(account).execute(&mut *transaction).await?;
+    }
     transaction.commit().await?;
     Ok(true)
 }

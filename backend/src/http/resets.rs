@@ -55,7 +55,7 @@ pub(super) async fn complete(State(app): State<App>, Json(body): Json<Reset>) ->
     let password = Password::parse(&body.new_password, &[&account.email, &account.name]);
     let password = password.map_err(|detail| Problem::invalid_field("new_password", detail))?;
     let hash = app.passwords.hash(password).await?;
-    if !resets::complete(&app.database, &token, &hash).await? {
+    if !resets::complete(&app.database, &token, &account, &hash).await? {
         return Err(expired());
     }
     tracing::info!(user_id = %account.id, "password reset by mail, all sessions end");
