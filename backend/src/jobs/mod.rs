@@ -16,7 +16,7 @@ pub use self::inspect::{Depth, FailedJob, Figures, depth, failed, figures, retry
 pub use self::queue::{Job, NewJob, enqueue};
 
 use crate::live::Publisher;
-use crate::mail::Mailer;
+use crate::mail::{Mail, Mailer, Unsent};
 use crate::media::Media;
 use crate::resets;
 use sqlx::postgres::PgPool;
@@ -146,6 +146,14 @@ pub struct Context {
     pub media: Media,
     /// Mail, if it is sent.
     pub mailer: Option<Mailer>,
+}
+
+/// Sends the mail of a job. One that the mail server refuses for good is not tried again.
+async fn deliver(mailer: &Mailer, mail: &Mail) -> anyhow::Result<()> {
+    mailer.send(mail).await.map_err(|unsent| match unsent {
+        Unsent::Passing(error) => error,
+        Unsent::Lasting(error) => Hopeless(error).into(),
+    })
 }
 
 /// The kinds of this application. Without mail, reminders are none of them: what is due then is told once there is mail.

@@ -1,7 +1,7 @@
 //! The mail with a link that sets a new password. The token is made when the mail is sent, so that no job has it.
-use super::{Context, Hopeless, Job};
+use super::{Context, Hopeless, Job, deliver};
 use crate::accounts::{self, Email};
-use crate::mail::{Mail, Unsent};
+use crate::mail::Mail;
 use crate::resets::{self, LIFETIME, Request};
 use time::OffsetDateTime;
 
@@ -21,14 +21,9 @@ pub(super) async fn send(context: Context, job: Job) -> anyhow::Result<()> {
     let token = resets::create(&context.pool, account.id).await?;
     let text = words(&account.name, &mailer.public_url, token.as_str());
     let mail = Mail { id: job.id, name: account.name, address: account.email, subject: "Set a new password".to_owned(), text };
-    match mailer.send(&mail).await {
-        Ok(()) => {
-            tracing::info!(user_id = %account.id, "a link for a new password was sent");
-            Ok(())
-        }
-        Err(Unsent::Passing(error)) => Err(error),
-        Err(Unsent::Lasting(error)) => Err(Hopeless(error).into()),
-    }
+    deliver(&mailer, &mail).await?;
+    tracing::info!(user_id = %account.id, "a link for a new password was sent");
+    Ok(())
 }
 
 fn words(name: &str, public_url: &str, token: &str) -> String {

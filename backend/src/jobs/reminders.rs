@@ -1,6 +1,6 @@
 //! Reminders of tasks that are due: one job finds them and asks for one mail to each person, another one sends such a mail.
-use super::{Context, Hopeless, Job, NewJob, enqueue};
-use crate::mail::{Mail, Mailer, Unsent};
+use super::{Context, Hopeless, Job, NewJob, deliver, enqueue};
+use crate::mail::{Mail, Mailer};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::postgres::PgPool;
@@ -90,11 +90,7 @@ pub(super) async fn send(context: Context, mailer: Mailer, job: Job) -> anyhow::
     let person: Option<(String, String)> = sqlx::query_as(sql).bind(reminder.user).fetch_optional(&context.pool).await?;
     let (Some((name, address)), false) = (person, tasks.is_empty()) else { return Ok(()) };
     let (subject, text) = words(&name, &tasks, reminder.more, &mailer.public_url);
-    match mailer.send(&Mail { id: job.id, name, address, subject, text }).await {
-        Ok(()) => Ok(()),
-        Err(Unsent::Passing(error)) => Err(error),
-        Err(Unsent::Lasting(error)) => Err(Hopeless(error).into()),
-    }
+    deliver(&mailer, &Mail { id: job.id, name, address, subject, text }).await
 }
 
 /// Subject and text.
