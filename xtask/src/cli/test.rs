@@ -44,7 +44,7 @@ enum Part {
 }
 
 /// How the names of tests begin that go through many cases one after the other: they run in `soak`, and by name.
-const CAMPAIGNS: &str = "campaign_";
+const CAMPAIGN_PREFIX: &str = "campaign_";
 
 /// How much a campaign does. Each of these variables can be set by itself, for other numbers.
 const CAMPAIGN: [(&str, &str); 8] = [
@@ -144,7 +144,7 @@ impl Test {
         }
         let mut tests = self.filtered(cargo(STACK_TESTS)).envs(&variables);
         if self.part != Some(Part::Soak) && self.filter.is_none() {
-            tests = tests.args(["--skip", CAMPAIGNS]);
+            tests = tests.args(["--skip", CAMPAIGN_PREFIX]);
         }
         tally.step("stack tests", &tests)
     }

@@ -1,5 +1,6 @@
 //! A secret that a service keeps in its data: the value beside the file while services learn it, and which stacks have learnt that of the file.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::{Secret, file};
@@ -45,13 +46,10 @@ impl Secret {
     /// When a file cannot be written or removed.
     pub(crate) fn learn(&self, value: &str, names: &[String]) -> anyhow::Result<()> {
         let same = std::fs::read_to_string(&self.file).is_ok_and(|own| own.trim() == value);
-        let mut known: Vec<String> = Vec::new();
-        if same {
-            known.extend(std::fs::read_to_string(self.learnt_by()).unwrap_or_default().lines().map(str::to_owned));
-        }
-        known.extend(names.iter().filter(|name| !known.contains(name)).cloned().collect::<Vec<_>>());
+        let before = if same { std::fs::read_to_string(self.learnt_by()).unwrap_or_default() } else { String::new() };
+        let known: BTreeSet<&str> = before.lines().chain(names.iter().map(String::as_str)).collect();
         // Before the file: a stack that is not named learns it once more, which changes nothing.
-        file::write(&self.learnt_by(), &known.join("\n"))?;
+        file::write(&self.learnt_by(), &known.into_iter().collect::<Vec<_>>().join("\n"))?;
         if !same {
             file::write(&self.file, value)?;
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{directory, find, runs, said};
-use crate::cli::{Context, cargo};
+use crate::cli::{Context, announce_build, cargo};
 use crate::commands;
 use crate::engine;
 use crate::engine::containers::Container;
@@ -61,7 +61,7 @@ pub(super) fn check(context: &Context, json: bool) -> anyhow::Result<()> {
 
 /// What the statements of the files do.
 fn statements(context: &Context, stack: &Stack, files: &[File], from: Option<u64>) -> anyhow::Result<Vec<Finding>> {
-    super::super::announce_build(context, "migration-lint", "the check of SQL")?;
+    announce_build(context, "migration-lint", "the check of SQL")?;
     let program = cargo(["run", "--quiet", "--package", "migration-lint"]).dir(&stack.project.root);
     if context.dry_run() {
         context.volume().say(format!("`--dry-run` judges no statement, this would:\n{program}"));

@@ -90,12 +90,12 @@ impl<'a> Change<'a> {
                 let before: Vec<Option<String>> = files.iter().map(|(secret, _)| std::fs::read_to_string(&secret.file).ok()).collect();
                 files.iter().try_for_each(|(secret, value)| file::write(&secret.file, value))?;
                 reload(context, stack, resolved, secret).inspect_err(|_| {
-                    // What runs goes on with the old ones.
+                    // What runs goes on with the old ones: an instance before the one that refused has taken the new ones.
                     for ((secret, _), before) in files.iter().zip(before) {
                         let _ = before.map_or_else(|| Ok(std::fs::remove_file(&secret.file)?), |before| file::write(&secret.file, &before));
                     }
                     if let Some(rotate) = &secret.note.rotate {
-                        told::again(stack, rotate);
+                        let _ = told::reload(stack, rotate, secret.note.kind);
                     }
                 })
             }

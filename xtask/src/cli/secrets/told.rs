@@ -87,8 +87,7 @@ pub(super) fn learn(context: &Context, stack: &Stack, secret: &Secret, value: &s
             }
         }
     }
-    let mut names: Vec<String> = running.iter().map(|container| container.project().to_owned()).chain([own]).collect();
-    names.dedup();
+    let names: Vec<String> = running.iter().map(|container| container.project().to_owned()).chain([own]).collect();
     secret.learn(value, &names)
 }
 
@@ -107,13 +106,6 @@ pub(super) fn reload(stack: &Stack, rotate: &Rotate, kind: Kind) -> anyhow::Resu
         }
     }
     Ok(())
-}
-
-/// The same after the files have what they had, where one did not take the new ones: those before it did.
-pub(super) fn again(stack: &Stack, rotate: &Rotate) {
-    for container in of_instances(stack, std::slice::from_ref(&rotate.service)).unwrap_or_default() {
-        let _ = tell(&container, rotate, "");
-    }
 }
 
 /// Ends what a killed rotation began, and tells the services of `stack` what came while they did not run. `run` starts one that has to be told.
